@@ -1,0 +1,76 @@
+/**
+ * The policies that we are measured under: everything on, nothing of it binding. Ten thousand networks in the listeners'
+ * allowlist, real key patterns, command rules, rates, a memory budget and addresses of the user.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Prng } from '../../src/base/prng.ts';
+
+const LISTENER_NETWORKS = 10_000;
+const USER_NETWORKS = 50;
+const LOOPBACK = '127.0.0.0/8';
+
+export const USER = 'bench';
+/** Of this run alone. */
+export const PASSWORD = randomBytes(16).toString('hex');
+
+/** The rules of the user, for us and for redis-server alike: patterns that the keys of redis-benchmark match. */
+export const RULES = [
+  'on',
+  `#${createHash('sha256').update(PASSWORD).digest('hex')}`,
+  '~counter:*',
+  '~mylist',
+  '~bench:*',
+  '~key:*',
+  '+@all',
+  '-@dangerous',
+].join(' ');
+
+/** The same networks in every run: half of them of IPv4, half of IPv6, loopback among them. */
+function networks(count: number): string[] {
+  const chance = new Prng(count);
+  const byte = (): number => chance.uint32() >>> 24;
+  const group = (): string => (chance.uint32() >>> 16).toString(16);
+  const found = new Set([LOOPBACK]);
+  while (found.size < count) {
+    if (found.size % 2 === 0) found.add(`2001:db8:${group()}:${group()}::/64`);
+    else found.add(`10.${byte()}.${byte()}.0/24`);
+  }
+  return Array.from(found);
+}
+
+/** Flow form: one line of JSON is also YAML. */
+function gatewayFile(): string {
+  const addresses = networks(LISTENER_NETWORKS);
+  const limits = {
+    maxclients: 20_000,
+    connections_per_ip: 20_000,
+    per_ip_exempt: ['192.0.2.0/24'],
+    timeout: 3600,
+    authentication_timeout: 3600,
+  };
+  return JSON.stringify({ listeners: { tls: { addresses }, plain: { addresses } }, limits });
+}
+
+function tenantFile(): string {
+  return JSON.stringify({
+    tenant: 'measured',
+    users: [{ name: USER, acl: RULES, addresses: networks(USER_NETWORKS) }],
+    budget: {
+      memory: '8gb',
+      policy: 'noeviction',
+      connections: 20_000,
+      commands_per_second: 10_000_000,
+      bytes_in_per_second: '100gb',
+      bytes_out_per_second: '100gb',
+      largest_value: '32mb',
+    },
+  });
+}
+
+export function writePolicies(folder: string): void {
+  mkdirSync(join(folder, 'tenants'), { recursive: true });
+  writeFileSync(join(folder, 'gateway.yaml'), gatewayFile());
+  writeFileSync(join(folder, 'tenants', 'measured.yaml'), tenantFile());
+}

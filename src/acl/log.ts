@@ -1,0 +1,78 @@
+/**
+ * The security log of ACL LOG: denials of the last time, newest first, alike ones no more than a minute apart counted as one. Holds
+ * names and keys, never a password.
+ */
+import { ACL_LOG_ENTRIES_MAX_DEFAULT, ACL_LOG_GROUPING_MS, ECHOED_BYTES_MAX } from '../base/limits.ts';
+
+export type DenialReason = 'auth' | 'command' | 'key' | 'channel';
+
+export interface Denial {
+  readonly reason: DenialReason;
+  readonly context: 'toplevel' | 'multi' | 'lua';
+  /** The command, key or channel; for `auth` the command that carried the password. One character per byte. */
+  readonly object: string;
+  readonly userName: string;
+  readonly tenantName: string;
+  /** The CLIENT LIST line of who asked. */
+  readonly clientInfo: string;
+}
+
+export interface LogEntry extends Denial {
+  readonly id: number;
+  readonly count: number;
+  readonly createdAt_ms: number;
+  readonly updatedAt_ms: number;
+}
+
+export class AclLog {
+  private entries: LogEntry[];
+  private nextId: number;
+  private max: number;
+
+  constructor(max: number = ACL_LOG_ENTRIES_MAX_DEFAULT) {
+    this.entries = [];
+    this.nextId = 0;
+    this.max = max;
+  }
+
+  /** acllog-max-len. */
+  setMax(max: number): void {
+    this.max = max;
+    this.entries.length = Math.min(this.entries.length, max);
+  }
+
+  add(denial: Denial, now_ms: number): void {
+    const object = denial.object.slice(0, ECHOED_BYTES_MAX);
+    const at = this.entries.findIndex(
+      (known) =>
+        known.reason === denial.reason &&
+        known.context === denial.context &&
+        known.object === object &&
+        known.userName === denial.userName &&
+        now_ms - known.updatedAt_ms <= ACL_LOG_GROUPING_MS,
+    );
+    const known = this.entries[at];
+    if (known !== undefined) {
+      this.entries.splice(at, 1);
+      this.entries.unshift({ ...known, count: known.count + 1, clientInfo: denial.clientInfo, updatedAt_ms: now_ms });
+      return;
+    }
+    this.entries.unshift({
+      ...denial,
+      object,
+      id: this.nextId++,
+      count: 1,
+      createdAt_ms: now_ms,
+      updatedAt_ms: now_ms,
+    });
+    if (this.entries.length > this.max) this.entries.length = this.max;
+  }
+
+  newest(count: number): readonly LogEntry[] {
+    return this.entries.slice(0, count);
+  }
+
+  reset(): void {
+    this.entries = [];
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Puts the parts of a serving process together, in the order in which they need each other, and opens nothing yet.
+ *
+ *   passwords ─▶ table ─▶ policy ─▶ plan ─▶ storage ─▶ options ─▶ gateway ─▶ governance (users) ─▶ server port
+ */
+import { randomBytes } from 'node:crypto';
+import { AclLog } from '../acl/log.ts';
+import { AclRegistry } from '../acl/registry.ts';
+import { systemClock } from '../base/clock.ts';
+import { DATABASE_COUNT } from '../base/limits.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import type { CommandTable } from '../command/table.ts';
+import { DiskPolicyFiles } from '../disk/policy-files.ts';
+import { createGateway, type Gateway } from '../gateway/gateway.ts';
+import { checkMaterial, type TlsMaterial } from '../gateway/tls.ts';
+import { createLog, type Log } from '../observe/log.ts';
+import { loadPolicy } from '../policy/load.ts';
+import type { Policy } from '../policy/policy.ts';
+import { PolicyKeeper } from '../policy/reload.ts';
+import { type Tenant, TenantRegistry } from '../tenancy/tenant.ts';
+import { readServerPem } from './certificates.ts';
+import { Config } from './config/config.ts';
+import type { NumberedTenant } from './figures.ts';
+import { ensureFirstStart, type FirstStart } from './first-start.ts';
+import { CoreFigures } from './gateway-figures.ts';
+import { GatewayLines } from './gateway-log.ts';
+import { describeProblems, Governance } from './governance.ts';
+import type { Ending } from './lifecycle.ts';
+import type { Options } from './options.ts';
+import { type Plan, planOf } from './plan.ts';
+import { Server } from './server-port.ts';
+import { makeStorage, type Storage } from './storage.ts';
+import { buildTable } from './table.ts';
+import { aclFaultOf, builtInUsers } from './users.ts';
+import { viewOf } from './view.ts';
+
+/** Everything that serves. */
+export interface Parts {
+  readonly plan: Plan;
+  readonly firstStart: FirstStart;
+  readonly files: DiskPolicyFiles;
+  readonly log: Log;
+  readonly lines: GatewayLines;
+  readonly storage: Storage;
+  readonly gateway: Gateway;
+  readonly governance: Governance;
+  readonly server: Server;
+  /** What is on the disk now; refused when it does not work. */
+  readonly readTls: () => Result<TlsMaterial>;
+}
+
+/** The fault is one line for a person. Nothing needs to be closed after it. */
+export async function assemble(options: Options, ending: Ending, cwd: string): Promise<Result<Parts>> {
+  const firstStart = await ensureFirstStart(options.certificatesFolder);
+  if (!firstStart.ok) return firstStart;
+  const files = new DiskPolicyFiles(options.policiesFolder, options.certificatesFolder);
+  const registry = new AclRegistry();
+  const aclLog = new AclLog();
+  let governance: Governance | undefined;
+  const table = buildTable({
+    registry,
+    log: aclLog,
+    nowMs: systemClock.nowMs,
+    randomHex: (bits) => randomBytes(Math.ceil(bits / 8)).toString('hex'),
+    load: () => governance?.reload('ACL LOAD') ?? failure('the policies are being read'),
+    save: () => failure('users live in the policy files, which only a person writes'),
+  });
+  const load = () =>
+    loadPolicy(files, {
+      aclFault: (rules) => aclFaultOf(table, rules),
+      builtIns: builtInUsers(firstStart.value.passwords),
+    });
+  const loaded = load();
+  if (!loaded.ok) return failure(`${options.policiesFolder}/${describeProblems(loaded.fault)}`);
+  const plan = planOf(options, loaded.value.gateway, cwd);
+  if (!plan.ok) return plan;
+  const readTls = () => tlsOf(firstStart.value, loaded.value);
+  if (plan.value.tls !== undefined) {
+    const material = readTls();
+    if (!material.ok) return material;
+  }
+  const log = createLog({ level: loaded.value.gateway.logLevel });
+  const built = build({
+    plan: plan.value,
+    table,
+    registry,
+    aclLog,
+    log,
+    ending,
+    keeper: new PolicyKeeper(loaded.value, load),
+  });
+  governance = built.governance;
+  const begun = governance.begin();
+  if (!begun.ok) {
+    await dismantle(built);
+    return begun;
+  }
+  return success({ plan: plan.value, firstStart: firstStart.value, files, log, readTls, ...built });
+}
+
+/** Stops timers and threads, and closes what is open. */
+export async function dismantle({ gateway, storage }: Pick<Parts, 'gateway' | 'storage'>): Promise<void> {
+  gateway.cut();
+  await storage.backend.close();
+}
+
+interface Foundation {
+  readonly plan: Plan;
+  readonly table: CommandTable;
+  readonly registry: AclRegistry;
+  readonly aclLog: AclLog;
+  readonly log: Log;
+  readonly ending: Ending;
+  readonly keeper: PolicyKeeper;
+}
+
+type Built = Pick<Parts, 'lines' | 'storage' | 'gateway' | 'governance' | 'server'>;
+
+function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundation): Built {
+  const clock = systemClock;
+  const tenants = new TenantRegistry();
+  const lines = new GatewayLines(log, clock);
+  const storage: Storage = makeStorage(plan.shards, plan.settings, log, () => gateway.answered());
+  const { backend } = storage;
+  const gateway: Gateway = createGateway(
+    { table, backend, acl: registry, aclLog, tenants, clock, log: lines, databases: DATABASE_COUNT },
+    viewOf(keeper.current, plan.settings, plan.trustLoopback),
+  );
+  const renewView = () => {
+    const { tls, plain } = keeper.current.gateway;
+    const view = viewOf(keeper.current, config.settings, plan.trustLoopback);
+    gateway.reconfigure(view, { tls: tls.addresses, plain: plain.addresses });
+  };
+  const config: Config = new Config(plan.settings, plan.facts, (settings) => {
+    backend.configureEngine(settings);
+    aclLog.setMax(settings.acllogMaxLength);
+    gateway.adoptView(viewOf(keeper.current, settings, plan.trustLoopback));
+  });
+  const governance = new Governance({
+    keeper,
+    table,
+    tenants,
+    acl: registry,
+    backend,
+    config,
+    clock,
+    log,
+    trustLoopback: plan.trustLoopback,
+    changed: renewView,
+  });
+  const server = new Server({
+    table,
+    backend,
+    config,
+    clock,
+    facts: plan.facts,
+    gateway: new CoreFigures(gateway.core, table, tenants),
+    tenants: () => tenants.all().map((tenant) => numbered(tenant, registry, storage)),
+    tenantNames: () => tenants.all().map(({ name }) => name),
+    isLoading: () => gateway.isLoading,
+    end: {
+      begin({ save, force }) {
+        // Nothing is persisted here yet, so a save that was asked for cannot be kept, and data must not be lost silently.
+        if (save === true && !force) {
+          log.write('error', 'shutdown.refused', 'SHUTDOWN SAVE was asked for, and there is nothing that saves');
+          return false;
+        }
+        ending.begin('SHUTDOWN');
+        return true;
+      },
+      abort: () => false,
+    },
+  });
+  return { lines, storage, gateway, governance, server };
+}
+
+function numbered(tenant: Tenant, registry: AclRegistry, { backend }: Storage): NumberedTenant {
+  const { budget } = tenant;
+  let users = 0;
+  const { roster } = registry;
+  for (const user of roster.users()) if (user.tenant === tenant.name) users++;
+  return {
+    number: tenant.number,
+    name: tenant.name,
+    users,
+    connections: tenant.connections,
+    connectionsMax: budget.connections,
+    usedBytes: backend.realmCounts(tenant.number).usedBytes,
+    limitBytes: budget.memoryBytes,
+    policy: budget.policy,
+    commandsPerSecondMax: budget.commandsPerSecond,
+    bytesInPerSecondMax: budget.bytesInPerSecond,
+    bytesOutPerSecondMax: budget.bytesOutPerSecond,
+  };
+}
+
+function tlsOf({ certificates }: FirstStart, policy: Policy): Result<TlsMaterial> {
+  const pem = readServerPem(certificates);
+  if (!pem.ok) return pem;
+  const material: TlsMaterial = { ...pem.value, profile: policy.gateway.tls.profile };
+  const checked = checkMaterial(material);
+  if (!checked.ok) return failure(`${certificates.certPath} and ${certificates.keyPath} do not work: ${checked.fault}`);
+  return success(material);
+}

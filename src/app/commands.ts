@@ -1,0 +1,70 @@
+/** The subcommands of the process, each with what --help says of it. A command prints its result and gives an exit code. */
+import { runCheck } from './check.ts';
+import { runExplain } from './explain.ts';
+import { ensureFirstStart } from './first-start.ts';
+import { parseOptions } from './options.ts';
+import type { ToolResult } from './policy-tool.ts';
+import { runtimeFault } from './runtime.ts';
+import { serveUntilEnded } from './serve.ts';
+import { tableAlone } from './table.ts';
+
+/** The world as far as a command may see it. */
+export interface Edge {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly versions: { readonly node: string; readonly bun?: string | undefined };
+  readonly print: (text: string) => void;
+  /** Says why in one line; gives the exit code that goes with it. */
+  readonly fail: (why: string) => number;
+  readonly onSignal: (signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP', handler: () => void) => () => void;
+}
+
+export interface Command {
+  readonly usage: string;
+  readonly summary: string;
+  readonly run: (args: readonly string[], edge: Edge) => Promise<number>;
+}
+
+export const serve: Command = {
+  usage: '',
+  summary: 'serves; what happens without a command',
+  async run(args, edge) {
+    const fault = runtimeFault(edge.versions);
+    if (fault !== undefined) return edge.fail(fault);
+    const options = parseOptions(args, edge.environment, edge.cwd);
+    if (!options.ok) return edge.fail(options.fault);
+    const ended = await serveUntilEnded(options.value, edge);
+    return ended.ok ? ended.value : edge.fail(ended.fault);
+  },
+};
+
+export const certs: Command = {
+  usage: '',
+  summary: 'makes certificates and passwords where they are missing',
+  async run(args, edge) {
+    const options = parseOptions(args, edge.environment, edge.cwd);
+    if (!options.ok) return edge.fail(options.fault);
+    const { certificatesFolder } = options.value;
+    const made = await ensureFirstStart(certificatesFolder);
+    if (!made.ok) return edge.fail(made.fault);
+    edge.print(`${certificatesFolder}: ${made.value.certificates.created ? 'made' : 'complete'}\n`);
+    return 0;
+  },
+};
+
+export const check: Command = {
+  usage: '',
+  summary: 'says what is wrong with the policies, as file:line:column',
+  run: async (args, edge) => tell(runCheck(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const explain: Command = {
+  usage: '--user U -- COMMAND …',
+  summary: 'says whether a user may run a command, and why',
+  run: async (args, edge) => tell(runExplain(args, { ...edge, table: tableAlone() }), edge),
+};
+
+function tell({ exitCode, output }: ToolResult, edge: Edge): number {
+  edge.print(output);
+  return exitCode;
+}

@@ -1,0 +1,122 @@
+/**
+ * Every option that CONFIG GET shows, one row each. An option is either real, its value being what the process lives by,
+ * or it is not here.
+ */
+import { type Result, success } from '../../base/result.ts';
+import type { Facts, Settings } from './settings.ts';
+import {
+  type Bounds,
+  INT_MAX,
+  LONG_MAX,
+  outputLimitsText,
+  parseChoice,
+  parseMemory,
+  parseNumber,
+  parseOutputLimits,
+  UINT_MAX,
+} from './values.ts';
+
+export interface Option {
+  readonly name: string;
+  /** `everyone`: also users of tenants, with their own budget in place of the process' limits. */
+  readonly seenBy: 'everyone' | 'operators';
+  readonly get: (settings: Settings, facts: Facts) => string;
+  /** `protected`: names a place on the disk, which a client must never choose. */
+  readonly set: ((text: string, settings: Settings) => Result<Settings>) | 'immutable' | 'protected';
+}
+
+type NumberField = { [Name in keyof Settings]: Settings[Name] extends number ? Name : never }[keyof Settings];
+
+function quantity(
+  parse: (text: string, bounds: Bounds) => Result<number>,
+  name: string,
+  field: NumberField,
+  min: bigint,
+  max: bigint,
+): Option {
+  return {
+    name,
+    seenBy: 'everyone',
+    get: (settings) => String(settings[field]),
+    set(text, settings) {
+      const value = parse(text, { min, max });
+      return value.ok ? success({ ...settings, [field]: value.value }) : value;
+    },
+  };
+}
+
+function memory(name: string, field: NumberField, min: bigint): Option {
+  return quantity(parseMemory, name, field, min, LONG_MAX);
+}
+
+function number(name: string, field: NumberField, min: bigint, max: bigint): Option {
+  return quantity(parseNumber, name, field, min, max);
+}
+
+function fact(name: string, get: (facts: Facts) => string, seenBy: Option['seenBy'] = 'everyone'): Option {
+  return { name, seenBy, get: (_settings, facts) => get(facts), set: 'immutable' };
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no';
+}
+
+/** In the order in which redis-server names them when a wrong one is given. */
+const POLICIES_IN_ERRORS = [
+  'volatile-lru',
+  'volatile-lfu',
+  'volatile-random',
+  'volatile-ttl',
+  'allkeys-lru',
+  'allkeys-lfu',
+  'allkeys-random',
+  'noeviction',
+] as const;
+
+const MEGABYTE = 1024n * 1024n;
+
+export const OPTIONS: readonly Option[] = [
+  memory('maxmemory', 'maxmemoryBytes', 0n),
+  {
+    name: 'maxmemory-policy',
+    seenBy: 'everyone',
+    get: (settings) => settings.maxmemoryPolicy,
+    set(text, settings) {
+      const policy = parseChoice(text, POLICIES_IN_ERRORS);
+      return policy.ok ? success({ ...settings, maxmemoryPolicy: policy.value }) : policy;
+    },
+  },
+  number('maxmemory-samples', 'maxmemorySamples', 1n, INT_MAX),
+  number('lfu-log-factor', 'lfuLogFactor', 0n, INT_MAX),
+  number('lfu-decay-time', 'lfuDecayMinutes', 0n, INT_MAX),
+  number('active-expire-effort', 'activeExpireEffort', 1n, 10n),
+  number('maxclients', 'maxclients', 1n, UINT_MAX),
+  number('timeout', 'timeoutSeconds', 0n, INT_MAX),
+  number('tcp-keepalive', 'tcpKeepaliveSeconds', 0n, INT_MAX),
+  memory('proto-max-bulk-len', 'protoMaxBulkBytes', MEGABYTE),
+  memory('client-query-buffer-limit', 'clientQueryBufferBytes', MEGABYTE),
+  {
+    name: 'client-output-buffer-limit',
+    seenBy: 'everyone',
+    get: (settings) => outputLimitsText(settings.outputLimits),
+    set(text, settings) {
+      const limits = parseOutputLimits(text, settings.outputLimits);
+      return limits.ok ? success({ ...settings, outputLimits: limits.value }) : limits;
+    },
+  },
+  { ...number('acllog-max-len', 'acllogMaxLength', 0n, LONG_MAX), seenBy: 'operators' },
+  fact('databases', (facts) => String(facts.databases)),
+  fact('hz', () => '10'),
+  fact('appendonly', () => 'no'),
+  fact('save', () => ''),
+  fact('cluster-enabled', () => 'no'),
+  fact('notify-keyspace-events', () => ''),
+  fact('port', (facts) => String(facts.plainPort), 'operators'),
+  fact('tls-port', (facts) => String(facts.tlsPort), 'operators'),
+  fact('bind', (facts) => facts.bind, 'operators'),
+  fact('protected-mode', (facts) => yesNo(facts.protectedMode), 'operators'),
+  fact('enable-debug-command', (facts) => (facts.debugAllowed ? 'local' : 'no'), 'operators'),
+  // A password is set by ACL SETUSER or by policy, and shown to nobody.
+  fact('requirepass', () => '', 'operators'),
+  { name: 'dir', seenBy: 'operators', get: (_settings, facts) => facts.dataFolder, set: 'protected' },
+];

@@ -1,0 +1,81 @@
+/**
+ * The options of the process that CONFIG may change, as one immutable record: a change makes a new record, which is handed
+ * to whoever lives by it.
+ */
+import type { EngineSettings } from '../../command/ports/backend.ts';
+
+/** One class of `client-output-buffer-limit`; 0 is no limit. */
+export interface OutputLimit {
+  readonly hardBytes: number;
+  readonly softBytes: number;
+  readonly softSeconds: number;
+}
+
+export interface OutputLimits {
+  readonly normal: OutputLimit;
+  readonly replica: OutputLimit;
+  readonly pubsub: OutputLimit;
+}
+
+export interface Settings extends EngineSettings {
+  readonly maxclients: number;
+  /** Idle seconds after which a client is closed; 0 never. */
+  readonly timeoutSeconds: number;
+  readonly tcpKeepaliveSeconds: number;
+  readonly clientQueryBufferBytes: number;
+  readonly outputLimits: OutputLimits;
+  readonly acllogMaxLength: number;
+}
+
+/** What cannot change while the process runs. */
+export interface Facts {
+  readonly bind: string;
+  /** 0 when there is no such listener. */
+  readonly plainPort: number;
+  readonly tlsPort: number;
+  readonly dataFolder: string;
+  readonly databases: number;
+  /** Whether plain connections from other machines are refused unless policy allows them. */
+  readonly protectedMode: boolean;
+  readonly debugAllowed: boolean;
+}
+
+const MEGABYTE = 1024 * 1024;
+
+const ENGINE_DEFAULTS: EngineSettings = {
+  maxmemoryBytes: 0,
+  maxmemoryPolicy: 'noeviction',
+  maxmemorySamples: 5,
+  lfuLogFactor: 10,
+  lfuDecayMinutes: 1,
+  activeExpireEffort: 1,
+  protoMaxBulkBytes: 512 * MEGABYTE,
+};
+
+/** What a bare redis-server has; the trusted loopback lives by these. */
+export const REDIS_DEFAULTS: Settings = {
+  ...ENGINE_DEFAULTS,
+  maxclients: 10_000,
+  timeoutSeconds: 0,
+  tcpKeepaliveSeconds: 300,
+  clientQueryBufferBytes: 1024 * MEGABYTE,
+  outputLimits: {
+    normal: { hardBytes: 0, softBytes: 0, softSeconds: 0 },
+    replica: { hardBytes: 256 * MEGABYTE, softBytes: 64 * MEGABYTE, softSeconds: 60 },
+    pubsub: { hardBytes: 32 * MEGABYTE, softBytes: 8 * MEGABYTE, softSeconds: 60 },
+  },
+  acllogMaxLength: 128,
+};
+
+/** What a server among strangers should have: nobody idles for ever, and no reader lets replies pile up without bound. */
+export const GATEWAY_DEFAULTS: Settings = {
+  ...REDIS_DEFAULTS,
+  timeoutSeconds: 300,
+  tcpKeepaliveSeconds: 60,
+  protoMaxBulkBytes: 64 * MEGABYTE,
+  clientQueryBufferBytes: 64 * MEGABYTE,
+  outputLimits: {
+    ...REDIS_DEFAULTS.outputLimits,
+    normal: { hardBytes: 256 * MEGABYTE, softBytes: 64 * MEGABYTE, softSeconds: 60 },
+  },
+};

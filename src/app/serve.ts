@@ -1,0 +1,153 @@
+/** What serves, with what it holds from outside: the lock of the data folder, ports, threads, timers, and a watch on files. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  POLICY_POLL_MS,
+  POLICY_SETTLE_MS,
+  POLICY_SETTLE_MS_MAX,
+  SAMPLE_MS,
+  STORAGE_START_MS_MAX,
+} from '../base/limits.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import { FolderLock } from '../disk/lock.ts';
+import { stampOf } from '../disk/stamp.ts';
+import { FolderWatch } from '../disk/watch.ts';
+import type { TlsMaterial } from '../gateway/tls.ts';
+import { assemble, dismantle, type Parts } from './assemble.ts';
+import type { Edge } from './commands.ts';
+import { type Assembly, Ending, live, oneAtATime } from './lifecycle.ts';
+import type { Options } from './options.ts';
+import { pasteLine } from './paste-line.ts';
+import type { Endpoint } from './plan.ts';
+
+/** The result is the exit code, or why it could not start in one line. */
+export async function serveUntilEnded(options: Options, { cwd, print, onSignal }: Edge): Promise<Result<number>> {
+  const ending = new Ending();
+  const parts = await assemble(options, ending, cwd);
+  if (!parts.ok) return parts;
+  const { log, plan } = parts.value;
+  const lock = FolderLock.take(plan.dataFolder);
+  if (!lock.ok) {
+    await dismantle(parts.value);
+    return lock;
+  }
+  return live(new Serving(parts.value, lock.value, options), ending, { log, print, onSignal });
+}
+
+class Serving implements Assembly {
+  readonly pasteLine: string;
+  readonly facts: Assembly['facts'];
+  private readonly parts: Parts;
+  private readonly lock: FolderLock;
+  private readonly options: Options;
+  private readonly timer: ReturnType<typeof setInterval>;
+  private watch: FolderWatch | undefined;
+  private material: TlsMaterial | undefined;
+
+  constructor(parts: Parts, lock: FolderLock, options: Options) {
+    this.parts = parts;
+    this.lock = lock;
+    this.options = options;
+    this.pasteLine = lineFor(parts);
+    const { plan } = parts;
+    this.facts = { tls: shown(plan.tls), plain: shown(plan.plain), shards: plan.shards };
+    this.watch = undefined;
+    this.material = undefined;
+    this.timer = setInterval(() => {
+      parts.server.sample();
+      parts.lines.sweep();
+    }, SAMPLE_MS);
+    this.timer.unref();
+  }
+
+  async open(): Promise<Result<void>> {
+    const { plan, gateway, governance, server, log, readTls } = this.parts;
+    const { policy } = governance;
+    if (plan.trustLoopback) {
+      log.write(
+        'warn',
+        'trust.loopback',
+        'loopback needs no password and has no limits: for tests and benchmarks only',
+      );
+    }
+    gateway.attach(server);
+    if (plan.tls !== undefined) {
+      const material = readTls();
+      if (!material.ok) return material;
+      this.material = material.value;
+      const { addresses } = policy.gateway.tls;
+      const opened = await gateway.listen({ ...plan.tls, addresses, tls: material.value });
+      if (!opened.ok) return opened;
+    }
+    if (plan.plain !== undefined) {
+      const opened = await gateway.listen({ ...plan.plain, addresses: policy.gateway.plain.addresses, tls: undefined });
+      if (!opened.ok) return opened;
+    }
+    return success(undefined);
+  }
+
+  async load(): Promise<Result<void>> {
+    const { storage, gateway, server, files } = this.parts;
+    const deadline_ms = performance.now() + STORAGE_START_MS_MAX;
+    while (!storage.isReady()) {
+      if (performance.now() > deadline_ms) return failure('the threads of the storage do not start');
+      await sleep(1);
+    }
+    gateway.serve(server);
+    const { certificates } = this.parts.firstStart;
+    const reload = oneAtATime(() => this.reload('file change'));
+    this.watch = new FolderWatch({
+      folders: [...files.watchedFolders(), this.options.certificatesFolder],
+      fingerprint: () => `${files.fingerprint()}\n${stampOf(certificates.certPath)}\n${stampOf(certificates.keyPath)}`,
+      changed: reload,
+      settle_ms: POLICY_SETTLE_MS,
+      settleMax_ms: POLICY_SETTLE_MS_MAX,
+      poll_ms: POLICY_POLL_MS,
+    });
+    return success(undefined);
+  }
+
+  async reload(cause: string): Promise<void> {
+    this.parts.governance.reload(cause);
+    if (this.parts.plan.tls !== undefined) this.reloadTls(cause);
+  }
+
+  private reloadTls(cause: string): void {
+    const { log, gateway, readTls } = this.parts;
+    const material = readTls();
+    if (!material.ok) {
+      log.write('error', 'tls.refused', 'the certificate in use stays', { cause, problem: material.fault });
+      return;
+    }
+    const { certificate, key } = material.value;
+    if (certificate === this.material?.certificate && key === this.material.key) return;
+    const replaced = gateway.replaceTls(material.value);
+    if (replaced.ok) this.material = material.value;
+    log.write('info', 'tls.replaced', 'new handshakes get the new certificate', { cause });
+  }
+
+  async drain(): Promise<void> {
+    this.watch?.close();
+    await this.parts.gateway.drain();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.timer);
+    this.watch?.close();
+    await dismantle(this.parts);
+    this.lock.release();
+  }
+}
+
+function shown(endpoint: Endpoint | undefined): string {
+  return endpoint === undefined ? 'none' : `${endpoint.bind}:${endpoint.port}`;
+}
+
+function lineFor({ plan, firstStart }: Parts): string {
+  const endpoint = plan.tls ?? plan.plain;
+  return pasteLine({
+    host: endpoint?.bind ?? '',
+    port: endpoint?.port ?? 0,
+    caPath: plan.tls === undefined ? undefined : firstStart.certificates.caPath,
+    login: plan.trustLoopback ? undefined : { user: 'app', passwordPath: firstStart.appPasswordPath },
+  });
+}

@@ -1,0 +1,241 @@
+/** What session commands may ask of the process: INFO's figures, CONFIG, the end, and the tenants. */
+import { randomBytes } from 'node:crypto';
+import { machine, release, totalmem, type } from 'node:os';
+import type { Clock } from '../base/clock.ts';
+import { DEBUG_SLEEP_MS_MAX } from '../base/limits.ts';
+import type { Backend, RealmCounts } from '../command/ports/backend.ts';
+import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
+import type { SessionPort } from '../command/ports/session.ts';
+import type { CommandTable } from '../command/table.ts';
+import type { Refusal } from '../resp/refusals.ts';
+import type { Config, Viewer } from './config/config.ts';
+import type { Facts } from './config/settings.ts';
+import type { Counters, GatewayFigures, NumberedTenant } from './figures.ts';
+import { infoText } from './info/info.ts';
+import type { MemoryFigures, Picture, ProcessFigures, TrafficFigures } from './info/picture.ts';
+import { TrafficRates } from './info/rates.ts';
+import { VERSION } from './version.ts';
+
+export interface ServerParts {
+  readonly table: CommandTable;
+  readonly backend: Backend;
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly facts: Facts;
+  readonly gateway: GatewayFigures;
+  readonly tenants: () => readonly NumberedTenant[];
+  /** The names alone: cheap. */
+  readonly tenantNames: () => readonly string[];
+  readonly isLoading: () => boolean;
+  readonly end: { begin(how: ShutdownOrder): boolean; abort(): boolean };
+}
+
+const RUN_ID_BYTES = 20;
+
+export class Server implements ServerPort {
+  readonly table: CommandTable;
+  readonly backend: Backend;
+  readonly startedAt_ms: number;
+  readonly runId: string;
+  private readonly parts: ServerParts;
+  private readonly rates: TrafficRates;
+  private readonly tenantRates: Map<string, TrafficRates>;
+  private peakBytes: number;
+
+  constructor(parts: ServerParts) {
+    this.parts = parts;
+    this.table = parts.table;
+    this.backend = parts.backend;
+    this.startedAt_ms = parts.clock.nowMs();
+    this.runId = randomBytes(RUN_ID_BYTES).toString('hex');
+    const now_ms = parts.clock.monotonicMs();
+    this.rates = new TrafficRates(now_ms);
+    this.tenantRates = new Map();
+    this.peakBytes = 0;
+  }
+
+  /** Ten times a second: what only shows over time. */
+  sample(): void {
+    const now_ms = this.parts.clock.monotonicMs();
+    const { gateway, tenantNames } = this.parts;
+    this.rates.sample(gateway.quick(undefined), now_ms);
+    for (const name of tenantNames()) this.ratesOf(name).sample(gateway.quick(name), now_ms);
+    this.peakBytes = Math.max(this.peakBytes, this.backend.memory().allocatedBytes);
+  }
+
+  private ratesOf(tenantName: string): TrafficRates {
+    const known = this.tenantRates.get(tenantName);
+    if (known !== undefined) return known;
+    const made = new TrafficRates(this.parts.clock.monotonicMs());
+    this.tenantRates.set(tenantName, made);
+    return made;
+  }
+
+  nowMs(): number {
+    return this.parts.clock.nowMs();
+  }
+
+  info(sections: readonly string[], session: SessionPort): string {
+    return infoText(sections, session.isOperator ? this.operatorPicture(session) : this.tenantPicture(session));
+  }
+
+  configGet(
+    patterns: readonly Uint8Array[],
+    session: SessionPort,
+  ): readonly (readonly [name: string, value: string])[] {
+    return this.parts.config.get(patterns, this.viewer(session));
+  }
+
+  configSet(pairs: readonly (readonly [name: string, value: string])[], session: SessionPort): Refusal | undefined {
+    // The gates hold the ceiling; this is the second lock of the same door.
+    if (!session.isOperator) throw new Error('CONFIG SET passed the ceiling');
+    return this.parts.config.set(pairs);
+  }
+
+  resetStatistics(session: SessionPort): void {
+    if (!session.isOperator) {
+      this.backend.resetRealmStatistics(session.tenantNumber);
+      this.parts.gateway.reset(session.tenantName);
+      return;
+    }
+    this.parts.gateway.reset(undefined);
+    for (const tenant of this.parts.tenants()) this.backend.resetRealmStatistics(tenant.number);
+    this.peakBytes = this.backend.memory().allocatedBytes;
+  }
+
+  tenants(): readonly TenantView[] {
+    return this.parts.tenants();
+  }
+
+  shutdown(how: ShutdownOrder): boolean {
+    return this.parts.end.begin(how);
+  }
+
+  abortShutdown(): boolean {
+    return this.parts.end.abort();
+  }
+
+  debugAllowed(session: SessionPort): boolean {
+    return this.parts.facts.debugAllowed && session.isOperator;
+  }
+
+  sleep(duration_ms: number): void {
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(cell, 0, 0, Math.min(duration_ms, DEBUG_SLEEP_MS_MAX));
+  }
+
+  // -- Views -----------------------------------------------------------------------------------------------------------
+
+  private viewer(session: SessionPort): Viewer {
+    if (session.isOperator) return { isOperator: true, own: new Map() };
+    const tenant = this.tenantOf(session);
+    const own = new Map<string, string>();
+    if (tenant !== undefined) {
+      const { maxmemoryBytes, maxclients } = this.parts.config.settings;
+      own.set('maxmemory', String(tenant.limitBytes === 0 ? maxmemoryBytes : tenant.limitBytes));
+      if (tenant.limitBytes !== 0) own.set('maxmemory-policy', tenant.policy);
+      own.set('maxclients', String(tenant.connectionsMax === 0 ? maxclients : tenant.connectionsMax));
+    }
+    return { isOperator: false, own };
+  }
+
+  private tenantOf(session: SessionPort): NumberedTenant | undefined {
+    return this.parts.tenants().find((tenant) => tenant.name === session.tenantName);
+  }
+
+  private operatorPicture(session: SessionPort): Picture {
+    const { gateway, config } = this.parts;
+    const memory = this.backend.memory();
+    const residentBytes = process.memoryUsage.rss();
+    return {
+      tenant: session.namespaceName,
+      isOperator: true,
+      process: this.processFigures(),
+      clients: gateway.clients(undefined),
+      memory: {
+        usedBytes: memory.allocatedBytes,
+        peakBytes: Math.max(this.peakBytes, memory.allocatedBytes),
+        limitBytes: config.settings.maxmemoryBytes,
+        policy: config.settings.maxmemoryPolicy,
+        process: { residentBytes, heldBytes: memory.heldBytes, systemBytes: totalmem(), pendingFrees: 0 },
+      },
+      traffic: trafficOf(gateway.counters(undefined), this.rates),
+      data: this.sumOfRealms(),
+      keyspace: this.backend.realmCounts(session.tenantNumber),
+      commands: gateway.commands(undefined),
+      errors: gateway.errors(undefined),
+      gateway: gateway.own(),
+    };
+  }
+
+  /** Everything of a tenant and nothing of anybody else. */
+  private tenantPicture(session: SessionPort): Picture {
+    const { gateway } = this.parts;
+    const counts = this.backend.realmCounts(session.tenantNumber);
+    return {
+      tenant: session.tenantName,
+      isOperator: false,
+      process: this.processFigures(),
+      clients: gateway.clients(session.tenantName),
+      memory: this.tenantMemory(session, counts),
+      traffic: trafficOf(gateway.counters(session.tenantName), this.ratesOf(session.tenantName)),
+      data: counts,
+      keyspace: counts,
+      commands: gateway.commands(session.tenantName),
+      errors: gateway.errors(session.tenantName),
+      gateway: [],
+    };
+  }
+
+  private tenantMemory(session: SessionPort, counts: RealmCounts): MemoryFigures {
+    const shown = this.viewer(session).own;
+    return {
+      usedBytes: counts.usedBytes,
+      peakBytes: counts.usedBytes,
+      limitBytes: Number(shown.get('maxmemory') ?? counts.limitBytes),
+      policy: shown.get('maxmemory-policy') ?? this.parts.config.settings.maxmemoryPolicy,
+      process: undefined,
+    };
+  }
+
+  private processFigures(): ProcessFigures {
+    const { facts, clock, isLoading } = this.parts;
+    const { user, system } = process.cpuUsage();
+    return {
+      runId: this.runId,
+      version: VERSION,
+      os: `${type()} ${release()} ${machine()}`,
+      runtime: process.versions['bun'] === undefined ? `node ${process.version}` : `bun ${process.versions['bun']}`,
+      pid: process.pid,
+      tcpPort: facts.tlsPort === 0 ? facts.plainPort : facts.tlsPort,
+      executable: process.execPath,
+      startedAt_ms: this.startedAt_ms,
+      now_ms: clock.nowMs(),
+      shards: this.backend.memory().shards,
+      loading: isLoading(),
+      cpu: { systemMicroseconds: system, userMicroseconds: user },
+    };
+  }
+
+  private sumOfRealms(): RealmCounts {
+    const sum = { usedBytes: 0, limitBytes: 0, hits: 0, misses: 0, expired: 0, evicted: 0 };
+    for (const tenant of this.parts.tenants()) {
+      const counts = this.backend.realmCounts(tenant.number);
+      sum.usedBytes += counts.usedBytes;
+      sum.hits += counts.hits;
+      sum.misses += counts.misses;
+      sum.expired += counts.expired;
+      sum.evicted += counts.evicted;
+    }
+    return { ...sum, databases: [] };
+  }
+}
+
+function trafficOf(counters: Counters, { commands, bytesIn, bytesOut }: TrafficRates): TrafficFigures {
+  return {
+    ...counters,
+    commandsPerSecond: commands.perSecond,
+    bytesInPerSecond: bytesIn.perSecond,
+    bytesOutPerSecond: bytesOut.perSecond,
+  };
+}

@@ -1,0 +1,2 @@
+/** INFO's portcullis_version and --version; a test holds it equal to package.json. */
+export const VERSION = '0.1.0';

@@ -1,0 +1,28 @@
+/** What the gateway lives by, from the policy, the options that CONFIG may change, and the command line. */
+import type { Allowlist } from '../base/cidr.ts';
+import type { GatewayView } from '../gateway/view.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { Settings } from './config/settings.ts';
+
+export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
+  const { limits } = gateway;
+  const userAddresses = new Map<string, Allowlist>();
+  for (const { name, addresses } of users) if (addresses !== undefined) userAddresses.set(name, addresses);
+  return {
+    maxclients: settings.maxclients,
+    connectionsPerIp: trustLoopback ? 0 : limits.connectionsPerIp,
+    perIpExempt: limits.perIpExempt,
+    timeoutSeconds: settings.timeoutSeconds,
+    tcpKeepaliveSeconds: settings.tcpKeepaliveSeconds,
+    handshakeTimeoutSeconds: limits.handshakeTimeoutSeconds,
+    authenticationTimeoutSeconds: limits.authenticationTimeoutSeconds,
+    bulkBytesMax: settings.protoMaxBulkBytes,
+    queryBufferBytesMax: settings.clientQueryBufferBytes,
+    outputLimits: settings.outputLimits,
+    adminAddresses: gateway.adminAddresses,
+    userAddresses,
+    trustLoopback,
+    protectedMode: !gateway.plain.allowRemote,
+    drainTimeoutSeconds: gateway.shutdownTimeoutSeconds,
+  };
+}

@@ -1,0 +1,12 @@
+/** Time as a parameter: tests and the simulator move it by hand. */
+export interface Clock {
+  /** Wall clock, whole milliseconds since the epoch. Expiry and what people see use it. */
+  nowMs(): number;
+  /** Never runs backwards, fractions allowed. Limiters, timeouts and durations use only this one. */
+  monotonicMs(): number;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+};

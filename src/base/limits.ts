@@ -1,0 +1,174 @@
+/**
+ * Every bound of the process, each with its reason. A queue, buffer, loop or wait that is not bounded by one of these
+ * is a bug. Where Redis has a default, it is the default here too.
+ */
+
+// -- Wire --------------------------------------------------------------------------------------------------------------
+
+/** Arguments of one request before authentication, and bytes of one argument: Redis' own guard against strangers. */
+export const UNAUTHENTICATED_MULTIBULK_MAX = 10;
+export const UNAUTHENTICATED_BULK_BYTES_MAX = 16384;
+/** Arguments of one request: Redis' limit of a multibulk header. */
+export const MULTIBULK_MAX = 0x7fffffff;
+/** `proto-max-bulk-len` as in Redis. */
+export const BULK_BYTES_MAX_DEFAULT = 512 * 1024 * 1024;
+/** An inline request, or a header line, without a newline in this many bytes is refused: PROTO_INLINE_MAX_SIZE. */
+export const INLINE_BYTES_MAX = 64 * 1024;
+/** Unanswered bytes that one connection may have waiting: `client-query-buffer-limit`. */
+export const QUERY_BUFFER_BYTES_MAX = 1024 * 1024 * 1024;
+/** Unanswered bytes of a stranger: enough for ten arguments of 16 KiB, too little to matter ten thousand times. */
+export const UNAUTHENTICATED_QUERY_BUFFER_BYTES_MAX = 192 * 1024;
+/** Bytes of a client's own words that may stand in an error text: a reply must not carry a megabyte back. */
+export const ECHOED_BYTES_MAX = 128;
+/** Argument offsets that a connection keeps between turns; what a larger request needed is given back. */
+export const REQUEST_ARGUMENTS_KEPT = 256;
+/** Bytes of the buffer for cut requests that a connection keeps between turns: small, as ten thousand sit idle. */
+export const CUT_REQUEST_BYTES_KEPT = 4 * 1024;
+/** Output buffer of a writer at its start, and what it shrinks back to after a reply that needed more than it may keep. */
+export const REPLY_BUFFER_BYTES = 64 * 1024;
+export const REPLY_BUFFER_BYTES_KEPT = 1024 * 1024;
+/** One reply: what a writer holds at most, so that no command can make us build gigabytes. Redis' own array limit is higher. */
+export const REPLY_BYTES_MAX_DEFAULT = 1024 * 1024 * 1024;
+/** An error line on the wire, marker and CRLF included. */
+export const ERROR_LINE_BYTES_MAX = 1024;
+/** The `unknown command` line, which repeats a stranger's words. */
+export const UNKNOWN_COMMAND_LINE_BYTES_MAX = 256;
+/** Replies that we read: nesting and elements. Our own replies and those of any Redis stay far below. */
+export const REPLY_DEPTH_MAX = 128;
+export const REPLY_ELEMENTS_MAX = 64 * 1024 * 1024;
+
+// -- Engine ------------------------------------------------------------------------------------------------------------
+
+/** Logical databases of one tenant. */
+export const DATABASE_COUNT = 16;
+/** Largest string value: Redis' 512 MB. */
+export const STRING_BYTES_MAX = 512 * 1024 * 1024;
+
+// -- Shard pool --------------------------------------------------------------------------------------------------------
+
+/** Room a batch between threads starts with: a turn of 50 pipelined clients fits without growing. */
+export const MAILBOX_INITIAL_BYTES = 64 * 1024;
+/** A worker sends replies in pieces of about this size, and so many bytes of them before the gateway has taken the first. */
+export const REPLY_BATCH_BYTES = 1024 * 1024;
+export const REPLY_BYTES_AHEAD_MAX = 4 * 1024 * 1024;
+/** Worker shards at the most; more than cores is waste, and the SCAN cursor carries the number. */
+export const SHARDS_MAX = 64;
+/** A worker that dies is started again after this pause, doubled each time up to the maximum, reset by a minute of life. */
+export const SHARD_RESTART_PAUSE_MS = 100;
+export const SHARD_RESTART_PAUSE_MS_MAX = 10_000;
+
+// -- Tenants -----------------------------------------------------------------------------------------------------------
+
+/** Tenants of one process: sizes the shared statistics of a shard (426 KB) and the budget counters. */
+export const TENANTS_MAX = 1024;
+
+// -- Engine: bounded slices (src/engine) -------------------------------------------------------------------------------
+
+/** Entries freed per slice of lazy freeing: about 2 ms. */
+export const LAZY_FREE_ENTRIES_PER_SLICE = 8192;
+/** Entries looked at per slice of the expiry cycle: about 2 ms when every one of them has expired. */
+export const EXPIRE_CHECKS_PER_SLICE = 2048;
+/** Keys evicted for one small write, or in one slice, before the write is refused and the background goes on: about 4 ms. */
+export const EVICTIONS_PER_CALL = 2048;
+/** The same for the largest writes, which may displace more: about 60 ms, for a value of two megabytes or more. */
+export const EVICTIONS_MOST = 32_768;
+/** 16 MiB segments of one shard's arena: 32-bit refs in units of 8 bytes reach 32 GiB. */
+export const ARENA_SEGMENTS_MAX = 2048;
+/** Rounds of a shard's background work: ten a second, as Redis' hz. */
+export const SHARD_CRON_MS = 100;
+
+// -- Log ---------------------------------------------------------------------------------------------------------------
+
+/** Bytes waiting for a slow reader of stderr; lines beyond that are dropped. */
+export const LOG_BUFFER_BYTES_MAX = 8 * 1024 * 1024;
+/** Characters of one text in a line: names and reasons are short, and a stranger's words must not fill a disk. */
+export const LOG_TEXT_LENGTH_MAX = 256;
+/** Lines per second of each kind of event that strangers can cause: 64 kinds of 300 bytes are 190 KB/s. */
+export const SAMPLED_LINES_PER_SECOND = 10;
+export const SAMPLED_KINDS_MAX = 64;
+
+// -- Process -----------------------------------------------------------------------------------------------------------
+
+/** DEBUG SLEEP at the most: it stops everybody. */
+export const DEBUG_SLEEP_MS_MAX = 60_000;
+/** Threads of the storage that are not up by then will never be. */
+export const STORAGE_START_MS_MAX = 30_000;
+/** Time a process that has ended may take to go, whatever still holds it. */
+export const EXIT_MS_MAX = 500;
+/** Rates and peaks of INFO are sampled this often, as by Redis. */
+export const SAMPLE_MS = 100;
+
+// -- Commands ----------------------------------------------------------------------------------------------------------
+
+/** COUNT of one SCAN call: it is a hint, and a walk over more keys than this would hold up everybody else. */
+export const SCAN_COUNT_MAX = 100_000;
+/** Longest WAIT: what a timer can hold, 24 days. And how many may wait with a timer at a time. */
+export const WAIT_MS_MAX = 0x7fffffff;
+export const WAITS_MAX = 10_000;
+
+// -- Addresses, policies, rates ----------------------------------------------------------------------------------------
+
+/** Characters of an address or rule: the longest spelling of an IPv6 network has 49. */
+export const ALLOWLIST_RULE_LENGTH_MAX = 64;
+/** Rules of one allowlist: ten times what the largest clouds publish. */
+export const ALLOWLIST_RULES_MAX = 100_000;
+/** One policy file, and all of them: read whole, and parsed at some 10 MB per second. */
+export const POLICY_FILE_BYTES_MAX = 4 * 1024 * 1024;
+export const POLICY_FILES_MAX = TENANTS_MAX;
+/** Problems of one load that are told; the first few are what anybody reads. */
+export const POLICY_PROBLEMS_MAX = 100;
+/** YAML aliases resolved in one file: enough to share a list among users, too few for a billion laughs. */
+export const POLICY_ALIASES_MAX = 100;
+/** Users of one process over all tenants. */
+export const POLICY_USERS_MAX = 100_000;
+/** A changed policy folder is read again this long after its last event, but at the latest after the maximum. */
+export const POLICY_SETTLE_MS = 100;
+export const POLICY_SETTLE_MS_MAX = 1000;
+/** Events may be missed (network folders): the folder is compared this often in any case. */
+export const POLICY_POLL_MS = 10_000;
+/** A connection held back for its bandwidth asks again after this at the latest, as the budget may have changed. */
+export const RATE_WAIT_MS_MAX = 1000;
+
+// -- Users -------------------------------------------------------------------------------------------------------------
+
+/** Patterns, rules or passwords of one user, selectors of one user, and bytes of one rule: far above what anyone reads. */
+export const ACL_PATTERNS_MAX = 1024;
+export const ACL_SELECTORS_MAX = 128;
+export const ACL_RULE_BYTES_MAX = 64 * 1024;
+/** `acllog-max-len`, and how long alike denials are counted as one, as in Redis. */
+export const ACL_LOG_ENTRIES_MAX_DEFAULT = 128;
+export const ACL_LOG_GROUPING_MS = 60_000;
+/** Entries that ACL LOG shows unasked, and the longest password of ACL GENPASS, as in Redis. */
+export const ACL_LOG_SHOWN_DEFAULT = 10;
+export const ACL_GENPASS_BITS_MAX = 4096;
+
+// -- Gateway -----------------------------------------------------------------------------------------------------------
+
+/** Failed authentications of one address that cost nothing, for one user and for all, in which time, and the pauses. */
+export const AUTH_FAILURES_FREE = 10;
+export const AUTH_FAILURES_FREE_ADDRESS = 100;
+export const AUTH_FAILURES_WINDOW_MS = 10_000;
+export const AUTH_BACKOFF_MS = 500;
+export const AUTH_BACKOFF_MS_MAX = 10_000;
+/** Addresses, and pairs of address and user, remembered for it, so that a botnet cannot fill memory. */
+export const BACKOFF_RECORDS_MAX = 20_000;
+/** Replies of one connection that may be on their way from other threads; past it the connection is not read. */
+export const PENDING_PLACES_MAX = 4096;
+/** Replies of one turn leave in pieces of about this size when there are more. */
+export const FLUSH_BYTES = 256 * 1024;
+/** One connection's share of a turn, as far as its commands let themselves be parted. */
+export const TURN_MS_MAX = 5;
+/** Bytes read from a client whose command waits; past this its socket is left alone until the wait ends. */
+export const BACKLOG_BYTES_MAX = 64 * 1024;
+/** Bytes a client may leave unread before we stop reading from it: past this it only gets what is already on its way. */
+export const WRITE_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
+/** Kinds of error replies that INFO errorstats tells apart: ERRORSTATS_LIMIT of Redis. */
+export const ERROR_CODES_MAX = 128;
+/** Handshakes under way on one listener: each costs memory before anybody has said who they are. */
+export const HANDSHAKES_MAX = 4096;
+/** The coarse timer behind every timeout of the gateway. */
+export const GATEWAY_TICK_MS = 100;
+/** Ticks between two looks at every connection. */
+export const GATEWAY_SWEEP_TICKS = 5;
+/** A peer that does not take its last bytes keeps its socket no longer. */
+export const LINGER_MS_MAX = 5_000;

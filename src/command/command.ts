@@ -1,0 +1,127 @@
+/**
+ * A compiled command: what the gates, the ACL, the router and COMMAND read. Built once by `compile.ts`; one shape for all.
+ *
+ * Hot path: its fields are read several times per request. Guarded by the P16 rows of `npm run bench`.
+ */
+
+import type { Refusal } from '../resp/refusals.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import type { Request } from '../resp/request.ts';
+import type { ArgDoc, KeySpec } from './args.ts';
+import type { Effect } from './effect.ts';
+import type { Category, Ceiling, CommandFlag, Declaration, Fanout, Group, SessionCall, ShardCall } from './spec.ts';
+
+/** The keys of one request as positions of arguments, with READS/WRITES bits. Reused from request to request. */
+export class KeyList {
+  count = 0;
+  at: Int32Array = new Int32Array(16);
+  access: Uint8Array = new Uint8Array(16);
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  add(at: number, access: number): void {
+    if (this.count === this.at.length) this.grow();
+    this.at[this.count] = at;
+    this.access[this.count] = access;
+    this.count++;
+  }
+
+  private grow(): void {
+    const at = new Int32Array(this.at.length * 4);
+    const access = new Uint8Array(this.at.length * 4);
+    at.set(this.at);
+    access.set(this.access);
+    this.at = at;
+    this.access = access;
+  }
+}
+
+/** What `compile.ts` derives from a declaration. */
+export interface CommandParts {
+  readonly id: number;
+  readonly fullName: string;
+  readonly declaration: Declaration;
+  readonly parent: Command | undefined;
+  readonly arity: number;
+  readonly flags: readonly CommandFlag[];
+  readonly categories: readonly Category[];
+  readonly keySpecs: readonly KeySpec[];
+  readonly docs: readonly ArgDoc[];
+  readonly fixedKey: number;
+  readonly parse: (request: Request) => Refusal | undefined;
+  readonly keys: (request: Request, into: KeyList) => void;
+  readonly runShard: ((call: ShardCall, out: ReplyWriter) => Effect) | undefined;
+  readonly runSession: ((call: SessionCall, out: ReplyWriter) => void) | undefined;
+}
+
+export class Command {
+  /** Dense, in table order: the bit of the ACL and the row of the statistics. */
+  readonly id: number;
+  /** Lower case; `config|get` for a subcommand. */
+  readonly fullName: string;
+  readonly kind: 'shard' | 'session' | 'container';
+  readonly declaration: Declaration;
+  readonly parent: Command | undefined;
+  readonly subcommands: Map<string, Command>;
+  /** As in Redis: exact when positive, a minimum when negative, the name included. */
+  readonly arity: number;
+  readonly group: Group;
+  readonly flags: readonly CommandFlag[];
+  readonly categories: readonly Category[];
+  readonly ceiling: Ceiling;
+  readonly fanout: Fanout | undefined;
+  readonly keySpecs: readonly KeySpec[];
+  readonly docs: readonly ArgDoc[];
+  /** The position of the only key when it is always the same one, 0 when the command has no keys, else -1. */
+  readonly fixedKey: number;
+  /** READS/WRITES bits of the fixed key when no option changes them, else 0. */
+  readonly isWrite: boolean;
+  readonly isDenyOom: boolean;
+  readonly isNoAuth: boolean;
+  readonly isFast: boolean;
+  /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
+  readonly mayTakeLong: boolean;
+  /** Parses the request into the command's own record; the record is valid until its next parse. */
+  readonly parse: (request: Request) => Refusal | undefined;
+  /**
+   * Adds the keys of the request just parsed. After a refused parse it adds those found before the refusal, so that
+   * a missing permission is answered before a syntax error, as in Redis.
+   */
+  readonly keys: (request: Request, into: KeyList) => void;
+  readonly runShard: ((call: ShardCall, out: ReplyWriter) => Effect) | undefined;
+  readonly runSession: ((call: SessionCall, out: ReplyWriter) => void) | undefined;
+
+  constructor(parts: CommandParts) {
+    this.id = parts.id;
+    this.fullName = parts.fullName;
+    this.kind = parts.declaration.kind;
+    this.declaration = parts.declaration;
+    this.parent = parts.parent;
+    this.subcommands = new Map();
+    this.arity = parts.arity;
+    this.group = parts.declaration.group;
+    this.flags = parts.flags;
+    this.categories = parts.categories;
+    this.ceiling = parts.declaration.kind === 'container' ? 'tenant' : (parts.declaration.ceiling ?? 'tenant');
+    this.fanout = parts.declaration.kind === 'shard' ? parts.declaration.fanout : undefined;
+    this.keySpecs = parts.keySpecs;
+    this.docs = parts.docs;
+    this.fixedKey = parts.fixedKey;
+    this.isWrite = parts.flags.includes('write');
+    this.isDenyOom = parts.flags.includes('denyoom');
+    this.isNoAuth = parts.flags.includes('no_auth');
+    this.isFast = parts.flags.includes('fast');
+    this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
+    this.parse = parts.parse;
+    this.keys = parts.keys;
+    this.runShard = parts.runShard;
+    this.runSession = parts.runSession;
+  }
+
+  /** Whether a request of this many words, the name included, may be parsed at all. */
+  arityHolds(argc: number): boolean {
+    return this.arity >= 0 ? argc === this.arity : argc >= -this.arity;
+  }
+}

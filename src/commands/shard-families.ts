@@ -1,0 +1,79 @@
+/**
+ * Every command that runs inside a shard, and the containers they live in. Gateway and workers build their tables from
+ * this one list, so that command ids agree everywhere: the gateway adds its own commands behind it.
+ */
+import type { Declaration } from '../command/spec.ts';
+import { debug } from './generic/debug.ts';
+import { del, exists, touch, unlink } from './generic/delete.ts';
+import { expire, expireat, persist, pexpire, pexpireat } from './generic/expire.ts';
+import { flushall, flushdb, swapdb } from './generic/flush.ts';
+import { dbsize, keys, randomkey, scan } from './generic/keyspace.ts';
+import { memory, object } from './generic/object.ts';
+import { copy, move, rename, renamenx } from './generic/rename.ts';
+import { expiretime, pexpiretime, pttl, ttl } from './generic/ttl.ts';
+import { type } from './generic/types.ts';
+import { append, setrange } from './string/change.ts';
+import { decr, decrby, incr, incrby, incrbyfloat } from './string/count.ts';
+import { getdel, getex, getset } from './string/exchange.ts';
+import { get, getrange, mget, strlen, substr } from './string/get.ts';
+import { lcs } from './string/lcs.ts';
+import { mset, msetnx } from './string/mset.ts';
+import { psetex, set, setex, setnx } from './string/set.ts';
+
+const string: readonly Declaration[] = [
+  append,
+  decr,
+  decrby,
+  get,
+  getdel,
+  getex,
+  getrange,
+  getset,
+  incr,
+  incrby,
+  incrbyfloat,
+  lcs,
+  mget,
+  mset,
+  msetnx,
+  psetex,
+  set,
+  setex,
+  setnx,
+  setrange,
+  strlen,
+  substr,
+];
+
+const generic: readonly Declaration[] = [
+  copy,
+  dbsize,
+  debug,
+  del,
+  exists,
+  expire,
+  expireat,
+  expiretime,
+  flushall,
+  flushdb,
+  keys,
+  memory,
+  move,
+  object,
+  persist,
+  pexpire,
+  pexpireat,
+  pexpiretime,
+  pttl,
+  randomkey,
+  rename,
+  renamenx,
+  scan,
+  swapdb,
+  touch,
+  ttl,
+  type,
+  unlink,
+];
+
+export const shardDeclarations: readonly Declaration[] = [...string, ...generic];

@@ -1,0 +1,107 @@
+/** The folder of policy files and that of passwords, on a disk. Everything is read whole and with a bound. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX } from '../base/limits.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import { stampOf } from './stamp.ts';
+
+const GATEWAY_FILE = 'gateway.yaml';
+const TENANTS_FOLDER = 'tenants';
+const PASSWORD_BYTES_MAX = 4096;
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export class DiskPolicyFiles {
+  private readonly folder: string;
+  private readonly passwordsFolder: string;
+
+  /** Absolute paths: where the policies are, and where password files are looked for. */
+  constructor(folder: string, passwordsFolder: string) {
+    this.folder = folder;
+    this.passwordsFolder = passwordsFolder;
+  }
+
+  /** `gateway.yaml` if there is one, then every `tenants/*.yaml`, sorted. Names that begin with a dot are left out. */
+  list(): Result<readonly string[]> {
+    const top = namesIn(this.folder);
+    if (!top.ok) return top;
+    const found = top.value.includes(GATEWAY_FILE) ? [GATEWAY_FILE] : [];
+    const hasTenants = top.value.includes(TENANTS_FOLDER);
+    const names = hasTenants ? namesIn(join(this.folder, TENANTS_FOLDER)) : success([]);
+    if (!names.ok) return names;
+    const misnamed = [...top.value, ...names.value].find((name) => name.endsWith('.yml'));
+    if (misnamed !== undefined) return failure(`${misnamed}: policy files end in .yaml, this one would be overlooked`);
+    for (const name of names.value) if (name.endsWith('.yaml')) found.push(`${TENANTS_FOLDER}/${name}`);
+    if (found.length > POLICY_FILES_MAX) return failure(`more than ${POLICY_FILES_MAX} policy files`);
+    return success(found);
+  }
+
+  /** `path` as `list` gave it. */
+  read(path: string): Result<string> {
+    const bytes = readBounded(join(this.folder, path), POLICY_FILE_BYTES_MAX);
+    return bytes.ok ? textOf(bytes.value) : bytes;
+  }
+
+  /** Blanks and newlines around the password do not count. */
+  readPassword(name: string): Result<string> {
+    const bytes = readBounded(join(this.passwordsFolder, name), PASSWORD_BYTES_MAX);
+    if (!bytes.ok) return failure(`password file ${name}: ${bytes.fault}`);
+    const text = textOf(bytes.value);
+    if (!text.ok) return failure(`password file ${name}: ${text.fault}`);
+    const password = text.value.trim();
+    return password === '' ? failure(`password file ${name}: is empty`) : success(password);
+  }
+
+  hasPassword(name: string): boolean {
+    return existsSync(join(this.passwordsFolder, name));
+  }
+
+  /** Changes whenever a file is added, replaced or written; costs no reading. For polling. */
+  fingerprint(): string {
+    const paths = this.list();
+    if (!paths.ok) return paths.fault;
+    return paths.value.map((path) => `${path} ${stampOf(join(this.folder, path))}`).join('\n');
+  }
+
+  /** Folders whose events tell of a change. */
+  watchedFolders(): readonly string[] {
+    return [this.folder, join(this.folder, TENANTS_FOLDER)];
+  }
+}
+
+function namesIn(folder: string): Result<readonly string[]> {
+  try {
+    return success(
+      readdirSync(folder)
+        .filter((name) => !name.startsWith('.'))
+        .toSorted(),
+    );
+  } catch (error) {
+    return failure(`${folder} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function textOf(bytes: Uint8Array): Result<string> {
+  try {
+    return success(decoder.decode(bytes));
+  } catch {
+    return failure('is not UTF-8');
+  }
+}
+
+/** A pipe or a device in place of a file would hold the process up. */
+function readBounded(path: string, bytesMax: number): Result<Uint8Array> {
+  try {
+    const stats = statSync(path);
+    if (!stats.isFile()) return failure('is not a file');
+    if (stats.size > bytesMax) return failure(`has more than ${bytesMax} bytes`);
+    return success(readFileSync(path));
+  } catch (error) {
+    return failure(`cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** `ENOENT`, without the path that Node repeats. */
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

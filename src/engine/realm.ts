@@ -1,0 +1,119 @@
+/**
+ * One tenant's namespace in this shard: up to 16 databases, made when first used, its memory account and its statistics.
+ *
+ * Invariant: database i of the array has number i.
+ */
+
+import type { EvictionPolicy } from '../base/eviction-policies.ts';
+import { DATABASE_COUNT, STRING_BYTES_MAX } from '../base/limits.ts';
+import type { Account } from './account.ts';
+import { Database } from './database.ts';
+import { Evictor } from './eviction.ts';
+import type { LazyFree } from './lazy-free.ts';
+import { RealmContext, type Statistics } from './statistics.ts';
+import type { World } from './world.ts';
+
+export class Realm {
+  readonly number: number;
+  readonly account: Account;
+  readonly statistics: Statistics;
+  /** How long a value of this tenant may become. */
+  valueBytesMax: number;
+  private readonly context: RealmContext;
+  private readonly world: World;
+  private readonly lazyFree: LazyFree;
+  private readonly evictor: Evictor;
+  private readonly databases: (Database | undefined)[];
+
+  constructor(number: number, world: World, account: Account, lazyFree: LazyFree) {
+    this.number = number;
+    this.account = account;
+    this.context = new RealmContext(number);
+    this.statistics = this.context.statistics;
+    this.valueBytesMax = STRING_BYTES_MAX;
+    this.world = world;
+    this.lazyFree = lazyFree;
+    this.databases = [];
+    for (let i = 0; i < DATABASE_COUNT; i++) this.databases.push(undefined);
+    this.evictor = new Evictor(world, account, this.databases);
+  }
+
+  /** The database of that number, 0 to 15. */
+  database(number: number): Database {
+    const existing = this.databases[number];
+    if (existing !== undefined) return existing;
+    const made = new Database(number, this.world, this.context, this.account);
+    this.databases[number] = made;
+    return made;
+  }
+
+  /** The same, but undefined when it was never used. */
+  databaseIfAny(number: number): Database | undefined {
+    return this.databases[number];
+  }
+
+  /** Visits the databases that were ever used. */
+  eachDatabase(visit: (database: Database) => void): void {
+    for (const database of this.databases) if (database !== undefined) visit(database);
+  }
+
+  /**
+   * Whether so many bytes may be written, after evicting what the policy allows. False: answer OOM; no key was changed
+   * except by eviction. May evict any key of the realm, so call it before looking anything up.
+   */
+  ensureRoom(bytes: number): boolean {
+    return this.account.room(bytes) || this.makeRoom(bytes);
+  }
+
+  private makeRoom(bytes: number): boolean {
+    // What was flushed is the tenant's to use again at once; freeing it costs less than evicting.
+    while (this.lazyFree.reclaimFor(this.account)) if (this.account.room(bytes)) return true;
+    return this.evictor.makeRoom(bytes);
+  }
+
+  /** Whether the account is over its limit and the policy allows to do something about it. */
+  canEvict(): boolean {
+    return !this.account.room(0) && this.effectivePolicy() !== 'noeviction';
+  }
+
+  /** Evicts in the background while the account is over its limit; false when there is nothing more to do. */
+  evictSlice(): boolean {
+    return !this.account.room(0) && !this.evictor.makeRoom(0) && this.evictor.progressed;
+  }
+
+  /** To be called when the policy or limit of the account, or of an account above it, has changed. */
+  policyChanged(): void {
+    this.context.usesLfu = this.effectivePolicy().endsWith('-lfu');
+  }
+
+  /** The policy by which this realm's keys would be evicted now: its own, or that of the process when it has no limit. */
+  effectivePolicy(): EvictionPolicy {
+    return this.account.governing().policy;
+  }
+
+  usesLfu(): boolean {
+    return this.context.usesLfu;
+  }
+
+  /** SWAPDB. */
+  swap(a: number, b: number): void {
+    if (a === b) return;
+    const first = this.database(a);
+    const second = this.database(b);
+    first.number = b;
+    second.number = a;
+    this.databases[a] = second;
+    this.databases[b] = first;
+  }
+
+  flushDatabase(number: number, lazily: boolean): void {
+    const database = this.databases[number];
+    if (database === undefined) return;
+    if (lazily) this.lazyFree.add(database.detachForLazyFree());
+    else database.clear();
+  }
+
+  flushAll(lazily: boolean): void {
+    for (let i = 0; i < DATABASE_COUNT; i++) this.flushDatabase(i, lazily);
+  }
+}

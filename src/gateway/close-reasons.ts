@@ -1,0 +1,25 @@
+/** Every way a connection can end. Each ending is counted and logged under exactly one of these names. */
+export const CLOSE_REASONS = [
+  'client_closed',
+  'client_quit',
+  'killed',
+  'idle_timeout',
+  'handshake_timeout',
+  'handshake_failed',
+  'too_many_handshakes',
+  'authentication_timeout',
+  'protocol_error',
+  'cross_protocol',
+  'tls_on_plain_port',
+  'query_buffer_limit',
+  'output_buffer_limit',
+  'address_denied',
+  'too_many_clients',
+  'too_many_from_address',
+  'protected_mode',
+  'user_removed',
+  'shutdown',
+  'internal_error',
+  'socket_error',
+] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];

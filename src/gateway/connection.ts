@@ -1,0 +1,490 @@
+/**
+ * One connection: bytes from the socket through the decoder into commands, replies back in one write per turn.
+ *
+ * ```
+ *   open ──finish──▶ finishing ──last reply out──▶ closed
+ *     └───────────────────close──────────────────────▲        at once: what was not sent is lost
+ * ```
+ *
+ * A connection is held, its chunk kept and its socket not read, while it has to wait: for replies from other threads, for
+ * a reader that does not keep up, for a pause, or for its tenant's bandwidth.
+ *
+ * Hot path. Budget 150 ns per command beside the engine at depth 16; guarded by the P16 rows of `npm run bench`.
+ */
+import type { Socket } from 'node:net';
+import type { ParsedAddress } from '../base/cidr.ts';
+import {
+  BACKLOG_BYTES_MAX,
+  FLUSH_BYTES,
+  LINGER_MS_MAX,
+  REPLY_BYTES_MAX_DEFAULT,
+  WRITE_BACKLOG_BYTES_MAX,
+} from '../base/limits.ts';
+import type { LaterReplies, LaterReply } from '../command/ports/backend.ts';
+import type { WaitCut } from '../command/ports/session.ts';
+import {
+  CROSS_PROTOCOL,
+  type Decoded,
+  Decoder,
+  PROTOCOL_ERROR,
+  QUERY_BUFFER_FULL,
+  REQUEST,
+  TLS_ON_PLAIN,
+} from '../resp/decoder.ts';
+import { INTERNAL_ERROR, REPLY_TOO_LARGE } from '../resp/refusals.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
+import type { CloseReason } from './close-reasons.ts';
+import type { Core } from './core.ts';
+import type { TenantCounters } from './counters.ts';
+import { OutputWatch, takeCopy } from './outbox.ts';
+import { Pending } from './pending.ts';
+import { Session } from './session.ts';
+
+/** Why a connection is held; bits, as it may be for several reasons. */
+const HELD_BY_PLACES = 1;
+const HELD_BY_READER = 2;
+export const HELD_BY_PAUSE = 4;
+export const HELD_BY_RATE = 8;
+const HELD_BY_WAIT = 16;
+/** Its turn was long enough: the others come first. */
+const HELD_BY_TURN = 32;
+/** Commands that take little, between two looks at the clock. */
+const QUICK_COMMANDS = 16;
+const KEPT_WAITING = HELD_BY_PAUSE | HELD_BY_RATE | HELD_BY_WAIT;
+
+/** Where a connection comes from and arrives. */
+export interface Peer {
+  readonly address: ParsedAddress;
+  readonly addressText: string;
+  readonly port: number;
+  readonly localText: string;
+  readonly isTls: boolean;
+}
+
+export class Connection implements LaterReplies {
+  readonly id: number;
+  readonly address: ParsedAddress;
+  readonly addressText: string;
+  readonly peer: Peer;
+  readonly openedAt_ms: number;
+  readonly session: Session;
+  readonly decoder: Decoder;
+  /** Where what it does is counted: under its tenant, once it has one. */
+  counters: TenantCounters;
+  state: 'open' | 'finishing' | 'closed';
+  closeReason: CloseReason | undefined;
+  lastActive_ms: number;
+  /** The id of the last command in the table; -1 before the first. */
+  lastCommand: number;
+  /** Time until which the tenant's bandwidth holds the connection. */
+  rateUntil_ms: number;
+  private readonly core: Core;
+  private readonly socket: Socket;
+  private readonly pending: Pending;
+  private replyBytesMax: number;
+  private readonly outputWatch: OutputWatch;
+  private held: number;
+  /** The request in the decoder was put off by a pause and has yet to run. */
+  private postponed: boolean;
+  private inputEnded: boolean;
+  private flushScheduled: boolean;
+  /** A chunk that came although the socket is paused: some runtimes deliver one more. */
+  private readonly backlog: Uint8Array[];
+  private backlogBytes: number;
+  /** Set while a command waits. */
+  private cut: ((how: WaitCut) => void) | undefined;
+
+  constructor(core: Core, socket: Socket, id: number, peer: Peer) {
+    this.core = core;
+    this.socket = socket;
+    this.id = id;
+    this.peer = peer;
+    this.address = peer.address;
+    this.addressText = peer.addressText;
+    this.state = 'open';
+    this.closeReason = undefined;
+    this.openedAt_ms = core.clock.monotonicMs();
+    this.lastActive_ms = this.openedAt_ms;
+    this.lastCommand = -1;
+    this.rateUntil_ms = 0;
+    this.held = 0;
+    this.postponed = false;
+    this.inputEnded = false;
+    this.flushScheduled = false;
+    this.backlog = [];
+    this.backlogBytes = 0;
+    this.cut = undefined;
+    this.decoder = new Decoder(STRANGER_LIMITS);
+    this.counters = core.counters.strangers;
+    this.pending = new Pending(() => this.scheduleFlush());
+    this.replyBytesMax = REPLY_BYTES_MAX_DEFAULT;
+    this.outputWatch = new OutputWatch();
+    this.session = new Session(core, this);
+    this.listen();
+  }
+
+  private listen(): void {
+    const { socket } = this;
+    socket.on('data', (chunk: Uint8Array) => this.received(chunk));
+    socket.on('end', () => this.ended());
+    socket.on('drain', () => this.drained());
+    socket.on('error', () => this.close('socket_error'));
+    socket.on('close', () => this.close('client_closed'));
+  }
+
+  private received(chunk: Uint8Array): void {
+    if (this.state !== 'open') return;
+    if (this.held !== 0) {
+      this.backlog.push(chunk);
+      this.backlogBytes += chunk.length;
+      if (this.backlogBytes > BACKLOG_BYTES_MAX) this.socket.pause();
+      return;
+    }
+    const { core } = this;
+    core.beginTurn();
+    this.counters.reads++;
+    this.counters.bytesIn += chunk.length;
+    this.lastActive_ms = core.turn_ms;
+    this.decoder.feed(chunk);
+    this.work();
+    if (core.limitsBandwidth(this)) core.chargeInput(this, chunk.length);
+  }
+
+  /** Runs what the decoder has, until it needs more or the connection has to wait. */
+  private work(): void {
+    const { decoder, core } = this;
+    const { out } = core;
+    out.reset();
+    out.protocol = this.session.protocol;
+    if (this.postponed) {
+      this.postponed = false;
+      this.runOne(out);
+    }
+    let ran = 0;
+    while (this.held === 0 && this.state === 'open') {
+      const decoded = decoder.next();
+      if (decoded !== REQUEST) {
+        this.decodingEnded(decoded, out);
+        break;
+      }
+      this.runOne(out);
+      if (out.length > FLUSH_BYTES) this.flushEarly(out);
+      if (this.mayHaveTakenLong(++ran) && core.isTurnLong()) this.yieldTurn();
+    }
+    if (this.held === 0) decoder.settle();
+    core.endChunk(this.counters);
+    this.flush(out);
+    if (this.inputEnded) this.goOnWithoutInput();
+  }
+
+  /** Looking at the clock after every command would cost as much as a small one. */
+  private mayHaveTakenLong(ran: number): boolean {
+    return ran % QUICK_COMMANDS === 0 || this.core.table.all[this.lastCommand]?.mayTakeLong === true;
+  }
+
+  /** A pipeline of expensive commands is no reason for others to wait: it goes on after whoever is there by now. */
+  private yieldTurn(): void {
+    this.hold(HELD_BY_TURN);
+    this.scheduleFlush();
+  }
+
+  /** Nobody will end a wait any more; and when all that was received has run, it is over. */
+  private goOnWithoutInput(): void {
+    this.cutWait('timeout');
+    if (this.held === 0 && this.backlog.length === 0) this.finish(this.closeReason ?? 'client_closed');
+  }
+
+  private runOne(out: ReplyWriter): void {
+    // Set anew each time: the request before may have been AUTH, and between two of them replies of others have left.
+    out.replyBytesMax = this.replyBytesMax;
+    const mark = out.mark();
+    const before = this.pending.length;
+    try {
+      this.core.dispatcher.run(this, this.decoder.request, out);
+    } catch (bug) {
+      this.core.bug(bug, this);
+      out.truncate(mark);
+      if (this.pending.length > before) this.pending.giveUp(INTERNAL_ERROR.bytes);
+      else out.error(INTERNAL_ERROR);
+      this.finish('internal_error');
+    }
+    // It has not run, so there is no reply that CLIENT REPLY SKIP could have skipped.
+    if (this.postponed) return;
+    if (out.overflowed) this.overflowed(out, mark);
+    if (!this.session.showsReplies && this.pending.length === before && this.session.dropsReply()) out.truncate(mark);
+    if (before > 0 && out.length > mark) {
+      // Something before this reply is still open: it has to wait its turn.
+      this.pending.behind(out.buffer, mark, out.length, out.protocol);
+      out.truncate(mark);
+      if (this.pending.settledBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
+    }
+    if (before > 0 && this.pending.length >= this.pending.placesMax) this.hold(HELD_BY_PLACES);
+  }
+
+  /** Past the tenant's largest reply there is an error instead; past what the process would hold, the connection ends. */
+  private overflowed(out: ReplyWriter, mark: number): void {
+    if (this.pending.replyBytesMax === Number.POSITIVE_INFINITY) return this.close('output_buffer_limit');
+    out.truncate(mark);
+    out.error(REPLY_TOO_LARGE);
+  }
+
+  /** @param tenantBytesMax largest reply by the tenant's budget, 0 for none */
+  limitReplies(tenantBytesMax: number): void {
+    const { hardBytes } = this.core.view.outputLimits.normal;
+    this.replyBytesMax = hardBytes === 0 ? REPLY_BYTES_MAX_DEFAULT : hardBytes;
+    this.pending.replyBytesMax = Number.POSITIVE_INFINITY;
+    if (tenantBytesMax === 0) return;
+    this.replyBytesMax = Math.min(this.replyBytesMax, tenantBytesMax);
+    this.pending.replyBytesMax = tenantBytesMax;
+  }
+
+  private decodingEnded(decoded: Decoded, out: ReplyWriter): void {
+    switch (decoded) {
+      case PROTOCOL_ERROR:
+        if (this.decoder.error !== undefined) {
+          const { error } = this.decoder;
+          if (this.pending.length > 0) this.pending.behind(error.bytes, 0, error.bytes.length, 2);
+          else out.error(error);
+        }
+        return this.finish('protocol_error');
+      case CROSS_PROTOCOL:
+        return this.close('cross_protocol');
+      case TLS_ON_PLAIN:
+        return this.close('tls_on_plain_port');
+      case QUERY_BUFFER_FULL:
+        return this.close('query_buffer_limit');
+      default:
+        return;
+    }
+  }
+
+  /** A place in the order of replies for one that comes later. */
+  later(): LaterReply {
+    const isSilent = !this.session.showsReplies && this.session.dropsReply();
+    return this.pending.open(this.session.protocol, isSilent, this.lastCommand, this.counters);
+  }
+
+  /** As `later`, but nothing behind this request runs until its reply has come. */
+  block(cut: (how: WaitCut) => void): LaterReply {
+    const place = this.later();
+    this.cut = cut;
+    this.hold(HELD_BY_WAIT);
+    const settled = () => {
+      this.cut = undefined;
+    };
+    return {
+      protocol: place.protocol,
+      settleBytes(bytes, start, end) {
+        settled();
+        place.settleBytes(bytes, start, end);
+      },
+      settle(write) {
+        settled();
+        place.settle(write);
+      },
+    };
+  }
+
+  get isWaiting(): boolean {
+    return this.cut !== undefined;
+  }
+
+  /** Ends the wait of a command; false when none waits. */
+  cutWait(how: WaitCut): boolean {
+    const { cut } = this;
+    this.cut = undefined;
+    cut?.(how);
+    return cut !== undefined;
+  }
+
+  /** The request just dispatched waits until the pause is over; nothing behind it runs before. */
+  postpone(): void {
+    this.postponed = true;
+    this.hold(HELD_BY_PAUSE);
+  }
+
+  /** A pause is over. Not at once: whoever ends it may be in the middle of a turn, and the writer is theirs. */
+  resumeSoon(): void {
+    if ((this.held & HELD_BY_PAUSE) !== 0) this.scheduleFlush();
+  }
+
+  private scheduleFlush(): void {
+    if (this.flushScheduled || this.state === 'closed') return;
+    this.flushScheduled = true;
+    this.core.flushSoon(this);
+  }
+
+  /** Once per turn, for a connection whose places were filled, whose pause is over, or that has finished. */
+  flushPlaces(): void {
+    this.flushScheduled = false;
+    if (this.state === 'closed') return;
+    const { out } = this.core;
+    out.reset();
+    this.flush(out);
+    if (this.pending.settledBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
+    else if (this.socket.writableLength <= WRITE_BACKLOG_BYTES_MAX) this.release(HELD_BY_READER);
+    this.release(HELD_BY_TURN);
+    if (this.cut === undefined) this.release(HELD_BY_WAIT);
+    if (!this.core.clients.isPaused) this.release(HELD_BY_PAUSE);
+    if (this.pending.length <= this.pending.placesMax / 2) this.release(HELD_BY_PLACES);
+  }
+
+  /** A chunk whose replies are large: what is there leaves before more is made, and a reader who is slow is waited for. */
+  private flushEarly(out: ReplyWriter): void {
+    this.flush(out);
+    out.reset();
+    out.protocol = this.session.protocol;
+  }
+
+  private flush(out: ReplyWriter): void {
+    if (this.pending.length > 0) this.flushPending(out);
+    else if (out.length > 0) this.write(out);
+    if (this.state === 'finishing' && this.pending.length === 0) this.end();
+  }
+
+  /** Replies in order, a piece at a time; for a reader who is behind they wait in their places. */
+  private flushPending(out: ReplyWriter): void {
+    // Each was held to its bound when it came. Together they may be longer, and the bound may be that of somebody else.
+    out.replyBytesMax = Number.POSITIVE_INFINITY;
+    while (this.state !== 'closed') {
+      const isBehind = this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX;
+      if (!isBehind) this.pending.drainInto(out);
+      if (out.length > 0) {
+        this.write(out);
+        out.reset();
+        continue;
+      }
+      const large = isBehind ? undefined : this.pending.takeLarge();
+      if (large === undefined) return;
+      this.send(large);
+    }
+  }
+
+  private write(out: ReplyWriter): void {
+    this.send(out.length >= FLUSH_BYTES ? out.handOver() : takeCopy(out));
+  }
+
+  /** The socket may keep these bytes for as long as it likes. */
+  private send(bytes: Uint8Array): void {
+    if (this.state === 'closed') return;
+    this.lastActive_ms = this.core.turn_ms;
+    this.counters.writes++;
+    this.counters.bytesOut += bytes.length;
+    if (this.core.limitsBandwidth(this)) this.core.chargeOutput(this, bytes.length);
+    if (!this.socket.write(bytes)) this.checkOutput();
+  }
+
+  /** After a write that the socket did not take at once, and at every sweep. */
+  checkOutput(): void {
+    const waiting = this.outputBytes;
+    if (this.outputWatch.exceeded(waiting, this.core.view.outputLimits.normal, this.core.clock.monotonicMs())) {
+      this.close('output_buffer_limit');
+    } else if (waiting > WRITE_BACKLOG_BYTES_MAX) {
+      this.hold(HELD_BY_READER);
+    }
+  }
+
+  /** The reader has caught up. */
+  private drained(): void {
+    this.lastActive_ms = this.core.clock.monotonicMs();
+    if (this.pending.isReady) this.scheduleFlush();
+    else this.release(HELD_BY_READER);
+  }
+
+  hold(why: number): void {
+    // A connection that waits is read on, as nothing else tells that its client is gone.
+    if (why !== HELD_BY_WAIT && this.state === 'open') this.socket.pause();
+    this.held |= why;
+  }
+
+  release(why: number): void {
+    if ((this.held & why) === 0) return;
+    this.held &= ~why;
+    if (this.held !== 0 || this.state !== 'open') return;
+    this.core.beginTurn();
+    this.work();
+    while (this.held === 0 && this.backlog.length > 0) {
+      const chunk = this.backlog.shift();
+      if (chunk === undefined) break;
+      this.backlogBytes -= chunk.length;
+      this.received(chunk);
+    }
+    if (this.held === 0 && this.state === 'open') this.socket.resume();
+  }
+
+  get isHeldByRate(): boolean {
+    return (this.held & HELD_BY_RATE) !== 0;
+  }
+
+  /** It is we who keep the client waiting, so it is not idle. */
+  get isKeptWaiting(): boolean {
+    return (this.held & KEPT_WAITING) !== 0 || (this.pending.length > 0 && !this.pending.isReady);
+  }
+
+  private ended(): void {
+    if (this.cut !== undefined) this.close('client_closed');
+    else this.endInput('client_closed');
+  }
+
+  /** Nothing more will be read. What was received is run and answered, then the connection ends. */
+  endInput(reason: CloseReason): void {
+    if (this.state !== 'open') return;
+    this.closeReason = reason;
+    this.inputEnded = true;
+    this.socket.pause();
+    this.cutWait('timeout');
+    if (this.held === 0) this.finish(reason);
+  }
+
+  /** No more is read; what was received is answered, then the connection ends. */
+  finish(reason: CloseReason): void {
+    if (this.state !== 'open') return;
+    this.state = 'finishing';
+    this.closeReason = reason;
+    this.scheduleFlush();
+  }
+
+  private end(): void {
+    const { socket } = this;
+    this.forget();
+    socket.end();
+    // Read on, into nothing: only so the client's own end is seen, and unread bytes do not make the system reset it all.
+    socket.resume();
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS_MAX).unref();
+    socket.once('close', () => clearTimeout(linger));
+  }
+
+  /** Ends at once. */
+  close(reason: CloseReason): void {
+    if (this.state === 'closed') return;
+    this.closeReason ??= reason;
+    this.forget();
+    this.socket.destroy();
+  }
+
+  private forget(): void {
+    this.state = 'closed';
+    this.backlog.length = 0;
+    this.backlogBytes = 0;
+    this.cutWait('closed');
+    this.pending.close();
+    this.core.closed(this);
+    this.session.forgetIdentity();
+    this.decoder.request.release();
+  }
+
+  /** Bytes received and not yet run. */
+  get queryBytes(): number {
+    return this.decoder.bufferedBytes + this.backlogBytes;
+  }
+
+  /** Bytes of replies not yet taken by the client. */
+  get outputBytes(): number {
+    return this.socket.writableLength + this.pending.settledBytes;
+  }
+
+  get waitingReplies(): number {
+    return this.pending.length;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * What all connections of the gateway share: the table, the backend, the roster, the tenants, the one writer, the clock of
+ * the turn. Connections know this and not each other.
+ *
+ * A turn is one round of the event loop. Whatever waits for its end is gathered here: connections whose later replies
+ * have come, and the backend's batches for its shards.
+ *
+ * Hot path: `beginTurn` and `endChunk` run once per chunk. Guarded by the P1 rows of `npm run bench`.
+ */
+import type { AclLog } from '../acl/log.ts';
+import type { AclRegistry } from '../acl/registry.ts';
+import type { Clock } from '../base/clock.ts';
+import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
+import type { Backend } from '../command/ports/backend.ts';
+import type { ServerPort } from '../command/ports/server.ts';
+import type { CommandTable } from '../command/table.ts';
+import { ReplyWriter } from '../resp/reply-writer.ts';
+import { type DecoderLimits, REDIS_LIMITS } from '../resp/wire-limits.ts';
+import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
+import { Clients } from './clients.ts';
+import { type Connection, HELD_BY_RATE } from './connection.ts';
+import { Counters, type TenantCounters } from './counters.ts';
+import { Denials } from './denials.ts';
+import { Dispatcher } from './dispatch.ts';
+import { Identity } from './identity.ts';
+import type { GatewayLog, GatewayView } from './view.ts';
+
+export interface CoreParts {
+  readonly table: CommandTable;
+  readonly backend: Backend;
+  readonly acl: AclRegistry;
+  readonly aclLog: AclLog;
+  readonly tenants: TenantRegistry;
+  readonly clock: Clock;
+  readonly log: GatewayLog;
+  readonly databases: number;
+}
+
+export class Core {
+  readonly table: CommandTable;
+  readonly backend: Backend;
+  readonly acl: AclRegistry;
+  readonly tenants: TenantRegistry;
+  readonly clock: Clock;
+  readonly log: GatewayLog;
+  readonly databases: number;
+  readonly counters: Counters;
+  readonly clients: Clients;
+  readonly identity: Identity;
+  readonly dispatcher: Dispatcher;
+  readonly denials: Denials;
+  /** The writer of whichever connection runs now. */
+  readonly out: ReplyWriter;
+  view: GatewayView;
+  /** Set once the process has one; session commands need it. */
+  server: ServerPort | undefined;
+  /** Until the data is loaded commands get -LOADING. */
+  loading: boolean;
+  /** Monotonic time of this turn's beginning. */
+  turn_ms: number;
+  private limits: DecoderLimits;
+  private readonly dirty: Connection[];
+  private turnEnd: ReturnType<typeof setImmediate> | undefined;
+
+  constructor(parts: CoreParts, view: GatewayView) {
+    this.table = parts.table;
+    this.backend = parts.backend;
+    this.acl = parts.acl;
+    this.tenants = parts.tenants;
+    this.clock = parts.clock;
+    this.log = parts.log;
+    this.databases = parts.databases;
+    this.view = view;
+    this.server = undefined;
+    this.loading = false;
+    this.turn_ms = parts.clock.monotonicMs();
+    this.limits = REDIS_LIMITS;
+    this.dirty = [];
+    this.turnEnd = undefined;
+    this.out = new ReplyWriter();
+    this.counters = new Counters(parts.table);
+    this.clients = new Clients(this);
+    this.identity = new Identity(this);
+    this.denials = new Denials(this, parts.aclLog);
+    this.dispatcher = new Dispatcher(this);
+    this.adopt(view);
+  }
+
+  /** A new view: felt by every connection at its next command. */
+  adopt(view: GatewayView): void {
+    this.view = view;
+    this.limits = {
+      multibulkMax: MULTIBULK_MAX,
+      bulkBytesMax: view.bulkBytesMax,
+      queryBufferBytesMax: view.queryBufferBytesMax,
+      authenticated: true,
+    };
+    for (const connection of this.clients.all()) {
+      const { tenant } = connection.session;
+      if (tenant !== undefined) this.limit(connection, tenant);
+    }
+  }
+
+  /** What a connection of this tenant may send in one piece, and be sent. */
+  limit(connection: Connection, tenant: Tenant): void {
+    connection.decoder.setLimits(this.userLimits(tenant));
+    connection.limitReplies(this.isTrusted(connection) ? 0 : tenant.budget.largestReplyBytes);
+  }
+
+  private userLimits(tenant: Tenant): DecoderLimits {
+    const largest = tenant.budget.largestValueBytes;
+    if (largest === 0 || largest >= this.limits.bulkBytesMax) return this.limits;
+    return { ...this.limits, bulkBytesMax: largest }; // cold: once per authentication
+  }
+
+  /** `--trust-loopback` and a loopback address. */
+  isTrusted(connection: Connection): boolean {
+    return this.view.trustLoopback && connection.address.isLoopback;
+  }
+
+  // -- Turns -----------------------------------------------------------------------------------------------------------
+
+  beginTurn(): void {
+    this.turn_ms = this.clock.monotonicMs();
+  }
+
+  isTurnLong(): boolean {
+    return this.clock.monotonicMs() - this.turn_ms > TURN_MS_MAX;
+  }
+
+  /** A chunk has run: its share of time is booked, and what it gave the backend will leave at the end of the turn. */
+  endChunk(counters: TenantCounters): void {
+    this.dispatcher.book(counters, this.clock.monotonicMs() - this.turn_ms);
+    if (this.backend.isInline) this.backend.flush();
+    else this.scheduleTurnEnd();
+  }
+
+  flushSoon(connection: Connection): void {
+    this.dirty.push(connection);
+    this.scheduleTurnEnd();
+  }
+
+  private scheduleTurnEnd(): void {
+    if (this.turnEnd !== undefined) return;
+    this.turnEnd = setImmediate(() => {
+      this.turnEnd = undefined;
+      this.endTurn();
+    });
+  }
+
+  endTurn(): void {
+    this.backend.flush();
+    const count = this.dirty.length;
+    if (count > 0) this.beginTurn();
+    for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
+    this.dirty.splice(0, count);
+    if (this.dirty.length > 0) this.scheduleTurnEnd();
+  }
+
+  // -- Bandwidth -------------------------------------------------------------------------------------------------------
+
+  limitsBandwidth(connection: Connection): boolean {
+    const { tenant } = connection.session;
+    return tenant !== undefined && (tenant.bytesIn.rate > 0 || tenant.bytesOut.rate > 0) && !this.isTrusted(connection);
+  }
+
+  chargeInput(connection: Connection, bytes: number): void {
+    const { tenant } = connection.session;
+    if (tenant === undefined) return;
+    tenant.bytesIn.spend(bytes, this.turn_ms);
+    this.holdFor(connection, tenant.bytesIn.delay_ms(this.turn_ms));
+  }
+
+  chargeOutput(connection: Connection, bytes: number): void {
+    const { tenant } = connection.session;
+    if (tenant === undefined) return;
+    tenant.bytesOut.spend(bytes, this.turn_ms);
+    this.holdFor(connection, tenant.bytesOut.delay_ms(this.turn_ms));
+  }
+
+  /** The time is over: it goes on, unless its tenant owes for more than was waited for. */
+  checkRate(connection: Connection, now_ms: number): void {
+    if (!connection.isHeldByRate || now_ms < connection.rateUntil_ms) return;
+    const { tenant } = connection.session;
+    const delay_ms =
+      tenant === undefined || this.isTrusted(connection)
+        ? 0
+        : Math.max(tenant.bytesIn.delay_ms(now_ms), tenant.bytesOut.delay_ms(now_ms));
+    if (delay_ms > 0) connection.rateUntil_ms = now_ms + delay_ms;
+    else connection.release(HELD_BY_RATE);
+  }
+
+  private holdFor(connection: Connection, delay_ms: number): void {
+    if (delay_ms <= 0) return;
+    connection.rateUntil_ms = Math.max(connection.rateUntil_ms, this.turn_ms + delay_ms);
+    connection.hold(HELD_BY_RATE);
+  }
+
+  // -- Endings ---------------------------------------------------------------------------------------------------------
+
+  closed(connection: Connection): void {
+    this.clients.remove(connection);
+    const reason = connection.closeReason ?? 'client_closed';
+    this.counters.ended(reason);
+    this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {
+      id: connection.id,
+      address: connection.addressText,
+      user: connection.session.userName,
+    });
+  }
+
+  bug(thrown: unknown, connection: Connection): void {
+    this.counters.bugs++;
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    // A broken invariant of the arena or the log must not be served from.
+    if (error.message.startsWith('invariant broken')) throw error;
+    this.log.event('error', 'gateway.bug', error.message, { id: connection.id, stack: error.stack });
+  }
+}
+
+const ORDINARY: ReadonlySet<string> = new Set(['client_closed', 'client_quit', 'socket_error']);

@@ -1,0 +1,182 @@
+/**
+ * What the gateway counts: plain numbers and typed arrays, read by INFO when asked. Everything that belongs to somebody is
+ * counted under their tenant, and the process is the sum, so nothing is counted twice and each tenant can be told its own.
+ *
+ * Hot path: two additions per command. Time is read once per chunk and shared out among its commands, so `usec` of one
+ * command is a mean over what ran beside it.
+ */
+import { ERROR_CODES_MAX } from '../base/limits.ts';
+import type { CommandTable } from '../command/table.ts';
+import { CLOSE_REASONS, type CloseReason } from './close-reasons.ts';
+
+const MINUS = 0x2d;
+const BLANK = 0x20;
+/** Letters of an error's first word that are looked at. */
+const ERROR_CODE_BYTES_MAX = 24;
+
+const ARRAYS = ['calls', 'microseconds', 'rejected', 'failed'] as const;
+const SCALARS = [
+  'errorReplies',
+  'commands',
+  'bytesIn',
+  'bytesOut',
+  'reads',
+  'writes',
+  'connectionsReceived',
+  'deniedAuth',
+  'deniedCommand',
+  'deniedKey',
+  'deniedChannel',
+  'rateLimited',
+] as const;
+
+/** Of one tenant, or of those who have not said who they are. */
+export class TenantCounters {
+  /** By command id. */
+  readonly calls: Float64Array;
+  readonly microseconds: Float64Array;
+  /** Refused before they were called. */
+  readonly rejected: Float64Array;
+  /** Called, and answered with an error. */
+  readonly failed: Float64Array;
+  /** Replies that were errors, by their first word. */
+  readonly errors: Map<string, number>;
+  errorReplies: number;
+  commands: number;
+  bytesIn: number;
+  bytesOut: number;
+  reads: number;
+  writes: number;
+  /** Connections that became one of this tenant; of strangers, those accepted. */
+  connectionsReceived: number;
+  deniedAuth: number;
+  deniedCommand: number;
+  deniedKey: number;
+  deniedChannel: number;
+  rateLimited: number;
+
+  constructor(commands: number) {
+    this.calls = new Float64Array(commands);
+    this.microseconds = new Float64Array(commands);
+    this.rejected = new Float64Array(commands);
+    this.failed = new Float64Array(commands);
+    this.errors = new Map();
+    this.errorReplies = 0;
+    this.commands = 0;
+    this.bytesIn = 0;
+    this.bytesOut = 0;
+    this.reads = 0;
+    this.writes = 0;
+    this.connectionsReceived = 0;
+    this.deniedAuth = 0;
+    this.deniedCommand = 0;
+    this.deniedKey = 0;
+    this.deniedChannel = 0;
+    this.rateLimited = 0;
+  }
+
+  called(command: number): void {
+    this.commands++;
+    this.calls[command] = (this.calls[command] as number) + 1;
+  }
+
+  /** @param command -1 when there is no such command */
+  refused(command: number, code: string): void {
+    if (command >= 0) this.rejected[command] = (this.rejected[command] as number) + 1;
+    this.error(code);
+  }
+
+  /** Looks at the reply that begins at `start`; counts it if it is an error. */
+  answered(command: number, reply: Uint8Array, start: number, end: number): void {
+    if (start >= end || reply[start] !== MINUS) return;
+    if (command >= 0) this.failed[command] = (this.failed[command] as number) + 1;
+    let code = '';
+    for (let i = start + 1; i < end && code.length < ERROR_CODE_BYTES_MAX; i++) {
+      const byte = reply[i] as number;
+      if (byte <= BLANK) break;
+      code += String.fromCharCode(byte);
+    }
+    this.error(code);
+  }
+
+  private error(code: string): void {
+    this.errorReplies++;
+    const known = this.errors.get(code);
+    if (known !== undefined || this.errors.size < ERROR_CODES_MAX) this.errors.set(code, (known ?? 0) + 1);
+  }
+
+  /** CONFIG RESETSTAT. In place, as connections hold on to it. */
+  reset(): void {
+    for (const name of ARRAYS) this[name].fill(0);
+    for (const name of SCALARS) this[name] = 0;
+    this.errors.clear();
+  }
+
+  /** Takes over what another counted. */
+  add(other: TenantCounters): void {
+    for (const name of ARRAYS) {
+      const mine = this[name];
+      const theirs = other[name];
+      for (let i = 0; i < mine.length; i++) mine[i] = (mine[i] as number) + (theirs[i] as number);
+    }
+    for (const name of SCALARS) this[name] += other[name];
+    for (const [code, count] of other.errors) this.errors.set(code, (this.errors.get(code) ?? 0) + count);
+  }
+}
+
+export class Counters {
+  readonly closed: Map<CloseReason, number>;
+  connectionsRejected: number;
+  bugs: number;
+  /** Those who have not said who they are. A connection that logs in goes on under its tenant. */
+  readonly strangers: TenantCounters;
+  private readonly commands: number;
+  /** By tenant number. */
+  private readonly tenants: (TenantCounters | undefined)[];
+
+  constructor(table: CommandTable) {
+    this.commands = table.all.length;
+    this.closed = new Map(CLOSE_REASONS.map((reason) => [reason, 0]));
+    this.connectionsRejected = 0;
+    this.bugs = 0;
+    this.strangers = new TenantCounters(this.commands);
+    this.tenants = [];
+  }
+
+  ended(reason: CloseReason): void {
+    this.closed.set(reason, (this.closed.get(reason) ?? 0) + 1);
+  }
+
+  of(tenantNumber: number): TenantCounters {
+    const known = this.tenants[tenantNumber];
+    if (known !== undefined) return known;
+    const made = new TenantCounters(this.commands);
+    while (this.tenants.length <= tenantNumber) this.tenants.push(undefined);
+    this.tenants[tenantNumber] = made;
+    return made;
+  }
+
+  /** Of the whole process. Every connection begins as a stranger, so of those received theirs is the number. */
+  sum(): TenantCounters {
+    const sum = new TenantCounters(this.commands);
+    sum.add(this.strangers);
+    for (const tenant of this.tenants) if (tenant !== undefined) sum.add(tenant);
+    sum.connectionsReceived = this.strangers.connectionsReceived;
+    return sum;
+  }
+
+  /** One figure of the process: cheaper than all of them, for who asks ten times a second. */
+  total(name: (typeof SCALARS)[number]): number {
+    let total = this.strangers[name];
+    for (const tenant of this.tenants) total += tenant?.[name] ?? 0;
+    return total;
+  }
+
+  reset(): void {
+    for (const reason of CLOSE_REASONS) this.closed.set(reason, 0);
+    this.connectionsRejected = 0;
+    this.bugs = 0;
+    this.strangers.reset();
+    for (const tenant of this.tenants) tenant?.reset();
+  }
+}

@@ -1,0 +1,51 @@
+/** What happens beside the reply when somebody is refused: a count, a line in ACL LOG, a line in the log of the process. */
+import type { AclLog, DenialReason } from '../acl/log.ts';
+import type { Command } from '../command/command.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+
+export class Denials {
+  private readonly core: Core;
+  private readonly aclLog: AclLog;
+
+  constructor(core: Core, aclLog: AclLog) {
+    this.core = core;
+    this.aclLog = aclLog;
+  }
+
+  authentication(connection: Connection, userName: string): void {
+    connection.counters.deniedAuth++;
+    this.write(connection, 'auth', 'auth', userName);
+  }
+
+  command(connection: Connection, command: Command): void {
+    connection.counters.deniedCommand++;
+    this.write(connection, 'command', command.fullName, connection.session.userName);
+  }
+
+  key(connection: Connection, object: string): void {
+    connection.counters.deniedKey++;
+    this.write(connection, 'key', object, connection.session.userName);
+  }
+
+  private write(connection: Connection, reason: DenialReason, object: string, userName: string): void {
+    const { core } = this;
+    this.aclLog.add(
+      {
+        reason,
+        context: 'toplevel',
+        object,
+        userName,
+        tenantName: connection.session.tenantName,
+        clientInfo: core.clients.describe(connection),
+      },
+      core.clock.nowMs(),
+    );
+    core.log.event('warn', 'access.denied', reason, {
+      id: connection.id,
+      address: connection.addressText,
+      user: userName,
+      object: reason === 'key' ? undefined : object,
+    });
+  }
+}

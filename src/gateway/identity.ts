@@ -1,0 +1,108 @@
+/**
+ * Who is it, and may they come in: passwords, back-off, and the addresses and caps of user and tenant. A refusal never
+ * tells which part was wrong.
+ */
+import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
+import { latin1 } from '../base/bytes.ts';
+import { AUTH_WITHOUT_PASSWORD, MAX_CLIENTS_TENANT, RATE_AUTH, type Refusal, WRONGPASS } from '../resp/refusals.ts';
+import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
+import { Backoff } from './backoff.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+
+const DEFAULT_USER = 'default';
+
+interface Proven {
+  readonly user: User;
+  readonly tenant: Tenant;
+}
+
+export class Identity {
+  private readonly core: Core;
+  private readonly backoff: Backoff;
+
+  constructor(core: Core) {
+    this.core = core;
+    this.backoff = new Backoff();
+  }
+
+  authenticate(connection: Connection, userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined {
+    const { core } = this;
+    if (userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true) return AUTH_WITHOUT_PASSWORD;
+    const now_ms = core.clock.monotonicMs();
+    const address = connection.addressText;
+    const trusted = core.isTrusted(connection);
+    const name = userName === undefined ? DEFAULT_USER : latin1(userName);
+    if (!trusted && this.backoff.holds(address, name, now_ms)) return RATE_AUTH;
+    const proven = this.prove(connection, name, password);
+    if (proven === undefined) {
+      if (!trusted) this.backoff.failed(address, name, now_ms);
+      core.denials.authentication(connection, name);
+      return WRONGPASS;
+    }
+    const { user, tenant } = proven;
+    if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
+    this.take(connection, user, tenant);
+    return undefined;
+  }
+
+  private prove(connection: Connection, name: string, password: Uint8Array): Proven | undefined {
+    const { core } = this;
+    const user = core.acl.roster.get(name);
+    if (user === undefined) {
+      // An unknown user costs as much as a known one.
+      hashOfPassword(password);
+      return undefined;
+    }
+    if (!passwordMatches(user, password) && !user.nopass) return undefined;
+    const tenant = core.tenants.get(user.tenant);
+    if (!user.enabled || tenant === undefined || !this.mayCome(connection, user, tenant)) return undefined;
+    return { user, tenant };
+  }
+
+  /** The allowlists of the tenant, the user and, for operators, of administration. */
+  private mayCome(connection: Connection, user: User, tenant: Tenant): boolean {
+    const { view } = this.core;
+    const { address } = connection;
+    if (!tenant.isOpen) return false;
+    if (tenant.addresses?.allows(address) === false) return false;
+    if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
+    return !(tenant.isSystem && view.adminAddresses?.allows(address) === false);
+  }
+
+  private take(connection: Connection, user: User, tenant: Tenant): void {
+    const fallback = this.core.tenants.get(DEFAULT_TENANT);
+    const namespace = tenant.isSystem ? (fallback ?? tenant) : tenant;
+    connection.session.become(user, tenant, namespace);
+  }
+
+  /** As in Redis: while the user `default` is on and needs no password, a connection is that user from the start. */
+  byDefault(connection: Connection): void {
+    const user = this.core.acl.roster.get(DEFAULT_USER);
+    if (user === undefined || !user.enabled || !user.nopass) return;
+    const tenant = this.core.tenants.get(user.tenant);
+    if (tenant === undefined || !this.mayCome(connection, user, tenant)) return;
+    if (!this.core.isTrusted(connection) && !tenant.hasRoomForConnection) return;
+    this.take(connection, user, tenant);
+  }
+
+  /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
+  renew(connection: Connection): boolean {
+    const { session } = connection;
+    const before = session.user;
+    session.rosterVersion = this.core.acl.roster.version;
+    if (before === undefined) return true;
+    const user = this.core.acl.roster.get(before.name);
+    const tenant = user === undefined ? undefined : this.core.tenants.get(user.tenant);
+    if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
+    if (!this.mayCome(connection, user, tenant)) return false;
+    session.user = user;
+    return user.origin === 'runtime' || user === before || stillWelcome(before, user);
+  }
+}
+
+/** A policy that switched a user off or took away every password it had ends that user's connections. */
+function stillWelcome(before: User, user: User): boolean {
+  if (before.origin === 'runtime' || !user.enabled) return user.enabled;
+  return user.nopass || before.nopass || before.passwordHashes.some((hash) => user.passwordHashes.includes(hash));
+}

@@ -1,0 +1,165 @@
+/**
+ * The order of replies. A reply that cannot come at once gets a place; whatever is answered behind it waits in places of
+ * its own until all before it are settled. Without open places the ring is empty and costs nothing.
+ *
+ * ```
+ *   head ▶ [settled] [open] [settled] [settled] ◀ tail      only the first may leave
+ * ```
+ */
+
+import { FLUSH_BYTES, PENDING_PLACES_MAX, WRITE_BACKLOG_BYTES_MAX } from '../base/limits.ts';
+import { Queue } from '../base/queue.ts';
+import type { LaterReply } from '../command/ports/backend.ts';
+import { REPLY_TOO_LARGE } from '../resp/refusals.ts';
+import { ReplyWriter } from '../resp/reply-writer.ts';
+import type { TenantCounters } from './counters.ts';
+
+class Place implements LaterReply {
+  readonly protocol: 2 | 3;
+  content: Uint8Array | undefined;
+  private readonly owner: Pending;
+  /** CLIENT REPLY OFF or SKIP: counted, but not shown. */
+  readonly silent: boolean;
+
+  /** Which command is answered, and where an error is counted. */
+  private readonly command: number;
+  private readonly counters: TenantCounters | undefined;
+
+  constructor(owner: Pending, protocol: 2 | 3, silent: boolean, command: number, counters: TenantCounters | undefined) {
+    this.owner = owner;
+    this.protocol = protocol;
+    this.silent = silent;
+    this.command = command;
+    this.counters = counters;
+    this.content = undefined;
+  }
+
+  settleBytes(bytes: Uint8Array, start: number, end: number): void {
+    if (this.content !== undefined || this.owner.isClosed) return;
+    this.counters?.answered(this.command, bytes, start, end);
+    if (this.silent) this.content = NOTHING;
+    else if (end - start > this.owner.replyBytesMax) this.content = REPLY_TOO_LARGE.bytes;
+    else this.content = keep(bytes, start, end);
+    this.owner.filled(this.content.length);
+  }
+
+  settle(write: (out: ReplyWriter) => void): void {
+    if (this.content !== undefined || this.owner.isClosed) return;
+    const out = new ReplyWriter(this.protocol, 256);
+    write(out);
+    this.settleBytes(out.buffer, 0, out.length);
+  }
+}
+
+/** Of a reply that has been counted already. */
+const NO_COMMAND = -1;
+/** Replies on their way before the first has come. */
+const PLACES_AT_FIRST = 4;
+/** Sixteen small replies after a large one, eight times as many may be on their way. */
+const ESTIMATE_DECAY = 7 / 8;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Memory of its own for a reply, as what it came in is a whole batch. A reply that is most of its batch keeps the batch
+ * instead: a view costs no copy of what may be megabytes.
+ */
+function keep(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const isMostOfIt = 2 * (end - start) > bytes.buffer.byteLength;
+  return isMostOfIt ? bytes.subarray(start, end) : Uint8Array.prototype.slice.call(bytes, start, end);
+}
+
+export class Pending {
+  /** Longer replies than this are not given, and an error says so in their place. */
+  replyBytesMax: number;
+  /** Bytes of settled replies that have not left. */
+  settledBytes: number;
+  /** The connection is gone: whatever comes is dropped. */
+  isClosed: boolean;
+  /** How large the next reply may well be: the largest of the last ones. */
+  private expectedBytes: number;
+  private readonly places: Queue<Place> = new Queue(8);
+  /** The place given last. */
+  private latest: Place | undefined;
+  private readonly settled: () => void;
+
+  /** @param settled is told whenever a place was filled; the owner then calls `drainInto` when it likes */
+  constructor(settled: () => void) {
+    this.settled = settled;
+    this.replyBytesMax = Number.POSITIVE_INFINITY;
+    this.settledBytes = 0;
+    this.expectedBytes = WRITE_BACKLOG_BYTES_MAX / PLACES_AT_FIRST;
+    this.isClosed = false;
+    this.latest = undefined;
+  }
+
+  get length(): number {
+    return this.places.length;
+  }
+
+  /** Called by a place that has its reply. */
+  filled(bytes: number): void {
+    this.settledBytes += bytes;
+    this.expectedBytes = Math.max(bytes, this.expectedBytes * ESTIMATE_DECAY);
+    this.settled();
+  }
+
+  /**
+   * Replies that may be on their way: as many as will not be too much when they come, judged by the replies before. So a
+   * client that asks for megabytes again and again has few of them made before it reads the first.
+   */
+  get placesMax(): number {
+    return Math.min(PENDING_PLACES_MAX, Math.max(1, WRITE_BACKLOG_BYTES_MAX / this.expectedBytes));
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.settledBytes = 0;
+    this.latest = undefined;
+    while (this.places.shift() !== undefined);
+  }
+
+  open(protocol: 2 | 3, silent: boolean, command: number, counters: TenantCounters): LaterReply {
+    const place = new Place(this, protocol, silent, command, counters);
+    this.places.push(place);
+    this.latest = place;
+    return place;
+  }
+
+  /** Whoever took the last place will not fill it. */
+  giveUp(bytes: Uint8Array): void {
+    this.latest?.settleBytes(bytes, 0, bytes.length);
+  }
+
+  /** A reply that came at once but must wait for those before it. */
+  behind(bytes: Uint8Array, start: number, end: number, protocol: 2 | 3): void {
+    const place = new Place(this, protocol, false, NO_COMMAND, undefined);
+    place.content = Uint8Array.prototype.slice.call(bytes, start, end);
+    this.settledBytes += place.content.length;
+    this.places.push(place);
+  }
+
+  /** Moves replies that may leave into the writer, until it holds as much as one write should or a large one is next. */
+  drainInto(out: ReplyWriter): void {
+    while (out.length < FLUSH_BYTES) {
+      const content = this.places.peek()?.content;
+      if (content === undefined || content.length >= FLUSH_BYTES) return;
+      this.places.shift();
+      this.settledBytes -= content.length;
+      out.raw(content, 0, content.length);
+    }
+  }
+
+  /** The next reply if it is large: it leaves as it is, without a copy. */
+  takeLarge(): Uint8Array | undefined {
+    const content = this.places.peek()?.content;
+    if (content === undefined || content.length < FLUSH_BYTES) return undefined;
+    this.places.shift();
+    this.settledBytes -= content.length;
+    return content;
+  }
+
+  /** Whether the next reply could leave now. */
+  get isReady(): boolean {
+    return this.places.peek()?.content !== undefined;
+  }
+}

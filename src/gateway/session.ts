@@ -1,0 +1,212 @@
+/**
+ * Who a connection is and what it has chosen: identity, namespace, database, protocol, name. Implements what session
+ * commands see.
+ *
+ * Invariant: `user` is the user of the roster with version `rosterVersion`; it is looked up again before a command when
+ * the roster has changed, so permissions act at the next command.
+ */
+import type { User } from '../acl/user.ts';
+import type { LaterReply } from '../command/ports/backend.ts';
+import type { ClientsPort, SessionPort, WaitCut } from '../command/ports/session.ts';
+import type { Refusal } from '../resp/refusals.ts';
+import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
+import type { Tenant } from '../tenancy/tenant.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+
+const SHOWN = 0;
+const OFF = 1;
+/** CLIENT REPLY SKIP has just run: its own reply is dropped. */
+const SKIPPING = 2;
+/** … and then that of the next command. */
+const SKIP_NEXT = 3;
+
+export class Session implements SessionPort {
+  readonly id: number;
+  user: User | undefined;
+  tenant: Tenant | undefined;
+  /** The tenant whose data is acted on. */
+  namespace: Tenant | undefined;
+  rosterVersion: number;
+  /** Since when nobody knows who it is: its beginning, or RESET. */
+  strangerSince_ms: number;
+  tenantNumber: number;
+  databaseNumber: number;
+  noTouch: boolean;
+  noEvict: boolean;
+  protocol: 2 | 3;
+  isOperator: boolean;
+  name: string;
+  libraryName: string;
+  libraryVersion: string;
+  private replies: number;
+  private readonly core: Core;
+  private readonly connection: Connection;
+
+  constructor(core: Core, connection: Connection) {
+    this.core = core;
+    this.connection = connection;
+    this.id = connection.id;
+    this.user = undefined;
+    this.tenant = undefined;
+    this.namespace = undefined;
+    this.rosterVersion = core.acl.roster.version;
+    this.strangerSince_ms = connection.openedAt_ms;
+    this.tenantNumber = 0;
+    this.databaseNumber = 0;
+    this.noTouch = false;
+    this.noEvict = false;
+    this.protocol = 2;
+    this.isOperator = false;
+    this.name = '';
+    this.libraryName = '';
+    this.libraryVersion = '';
+    this.replies = SHOWN;
+  }
+
+  get userName(): string {
+    return this.user?.name ?? 'default';
+  }
+
+  get tenantName(): string {
+    return this.tenant?.name ?? 'default';
+  }
+
+  get namespaceName(): string {
+    return this.namespace?.name ?? 'default';
+  }
+
+  get isAuthenticated(): boolean {
+    return this.user !== undefined;
+  }
+
+  get clients(): ClientsPort {
+    return this.core.clients.seenBy(this.connection);
+  }
+
+  authenticate(userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined {
+    return this.core.identity.authenticate(this.connection, userName, password);
+  }
+
+  /** Takes an identity that has been proven. */
+  become(user: User, tenant: Tenant, namespace: Tenant): void {
+    if (this.tenant !== tenant) {
+      if (this.tenant !== undefined) this.tenant.connections--;
+      tenant.connections++;
+      if (this.tenant !== undefined) this.databaseNumber = 0;
+      this.connection.counters = this.core.counters.of(tenant.number);
+      this.connection.counters.connectionsReceived++;
+    }
+    this.user = user;
+    this.tenant = tenant;
+    this.namespace = namespace;
+    this.tenantNumber = namespace.number;
+    this.isOperator = tenant.isSystem || this.core.isTrusted(this.connection);
+    this.rosterVersion = this.core.acl.roster.version;
+    this.core.limit(this.connection, tenant);
+  }
+
+  /** Nobody again. */
+  forgetIdentity(): void {
+    if (this.tenant !== undefined) {
+      this.tenant.connections--;
+      this.strangerSince_ms = this.core.clock.monotonicMs();
+    }
+    this.user = undefined;
+    this.tenant = undefined;
+    this.namespace = undefined;
+    this.isOperator = false;
+    this.connection.counters = this.core.counters.strangers;
+    this.connection.decoder.setLimits(STRANGER_LIMITS);
+  }
+
+  selectDatabase(number: number): boolean {
+    if (!(Number.isInteger(number) && number >= 0 && number < this.core.databases)) return false;
+    this.databaseNumber = number;
+    return true;
+  }
+
+  useTenant(name: string): boolean {
+    const tenant = this.core.tenants.get(name);
+    if (tenant === undefined || tenant.isSystem || !tenant.isOpen) return false;
+    this.namespace = tenant;
+    this.tenantNumber = tenant.number;
+    return true;
+  }
+
+  setProtocol(protocol: 2 | 3): void {
+    this.protocol = protocol;
+    this.core.out.protocol = protocol;
+  }
+
+  setName(name: string): void {
+    this.name = name;
+  }
+
+  setLibrary(part: 'name' | 'version', value: string): void {
+    if (part === 'name') this.libraryName = value;
+    else this.libraryVersion = value;
+  }
+
+  setReplyMode(mode: 'on' | 'off' | 'skip'): void {
+    if (mode === 'on') this.replies = SHOWN;
+    else if (mode === 'off') this.replies = OFF;
+    else if (this.replies !== OFF) this.replies = SKIPPING;
+  }
+
+  /** Whether every reply is shown: the usual case, asked once per command. */
+  get showsReplies(): boolean {
+    return this.replies === SHOWN;
+  }
+
+  /** Whether the reply of the command that has just run is dropped; moves SKIP on. */
+  dropsReply(): boolean {
+    switch (this.replies) {
+      case SKIPPING:
+        this.replies = SKIP_NEXT;
+        return true;
+      case SKIP_NEXT:
+        this.replies = SHOWN;
+        return true;
+      case OFF:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  setNoTouch(on: boolean): void {
+    this.noTouch = on;
+  }
+
+  setNoEvict(on: boolean): void {
+    this.noEvict = on;
+  }
+
+  reset(): void {
+    this.forgetIdentity();
+    this.databaseNumber = 0;
+    this.setProtocol(2);
+    this.name = '';
+    this.replies = SHOWN;
+    this.noTouch = false;
+    this.noEvict = false;
+    this.core.identity.byDefault(this.connection);
+  }
+
+  closeAfterReply(): void {
+    this.connection.finish('client_quit');
+  }
+
+  describe(): string {
+    return this.core.clients.describe(this.connection);
+  }
+
+  later(): LaterReply {
+    return this.connection.later();
+  }
+
+  block(cut: (how: WaitCut) => void): LaterReply {
+    return this.connection.block(cut);
+  }
+}

@@ -1,0 +1,43 @@
+/** What the gateway is told and may be told anew while it runs. The composition root makes it of policy and flags. */
+import type { Allowlist } from '../base/cidr.ts';
+
+/** One class of `client-output-buffer-limit`; 0 is no limit. */
+export interface OutputLimit {
+  readonly hardBytes: number;
+  readonly softBytes: number;
+  readonly softSeconds: number;
+}
+
+export interface GatewayView {
+  readonly maxclients: number;
+  /** Open connections of one address; 0 is no limit. */
+  readonly connectionsPerIp: number;
+  readonly perIpExempt: Allowlist | undefined;
+  /** Idle seconds after which a client is closed; 0 never. */
+  readonly timeoutSeconds: number;
+  readonly tcpKeepaliveSeconds: number;
+  readonly handshakeTimeoutSeconds: number;
+  readonly authenticationTimeoutSeconds: number;
+  readonly bulkBytesMax: number;
+  readonly queryBufferBytesMax: number;
+  readonly outputLimits: { readonly normal: OutputLimit; readonly pubsub: OutputLimit; readonly replica: OutputLimit };
+  /** From where users of the tenant `system` may come; undefined: from anywhere. */
+  readonly adminAddresses: Allowlist | undefined;
+  /** From where a user may come, by name; absent: from anywhere. */
+  readonly userAddresses: ReadonlyMap<string, Allowlist>;
+  /** `--trust-loopback`: on loopback addresses there is no ceiling, no back-off, and no rate. */
+  readonly trustLoopback: boolean;
+  /** Refuse plain connections from elsewhere while nobody needs a password, as Redis does. */
+  readonly protectedMode: boolean;
+  readonly drainTimeoutSeconds: number;
+}
+
+/** What the gateway reports: stable event names, fields that hold no secret. */
+export interface GatewayLog {
+  event(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    reason: string,
+    fields: Readonly<Record<string, string | number | boolean | undefined>>,
+  ): void;
+}

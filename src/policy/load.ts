@@ -1,0 +1,234 @@
+/**
+ * Reads a folder of policy files into one {@link Policy}, or into everything that is wrong with it. All or nothing: one bad
+ * line refuses the whole load, and the caller keeps what it had.
+ */
+import { createHash } from 'node:crypto';
+import { bytesOf, latin1 } from '../base/bytes.ts';
+import type { Allowlist } from '../base/cidr.ts';
+import { POLICY_PROBLEMS_MAX, POLICY_USERS_MAX, TENANTS_MAX } from '../base/limits.ts';
+import { oneLine } from '../base/one-line.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import { NO_BUDGET } from '../tenancy/budget.ts';
+import { DEFAULT_TENANT, SYSTEM_TENANT, type TenantTerms } from '../tenancy/tenant.ts';
+import { gatewayPolicyOf } from './gateway.ts';
+import type { BuiltInUser, Policy, PolicyFiles, PolicyProblem, PolicyUser, Position } from './policy.ts';
+import { gatewaySchema, type TenantFile, tenantSchema, type UserEntry, wordsOf } from './schema.ts';
+import { PolicySource } from './source.ts';
+
+/** What is wrong with a user's ACL rules: the rule at `index`, from 0. */
+export interface AclFault {
+  readonly index: number;
+  readonly message: string;
+}
+
+export interface LoadOptions {
+  /** Judges ACL rules against the command table, for a user that does not exist yet; undefined when they are right. */
+  readonly aclFault: (rules: readonly Uint8Array[]) => AclFault | undefined;
+  /** Users that no file needs to mention: `app` and `admin` of a first start, and `default`. */
+  readonly builtIns: readonly BuiltInUser[];
+}
+
+const GATEWAY_FILE = 'gateway.yaml';
+const DEFAULT_USER = 'default';
+
+/** Reads, validates and puts together; problems come in order of file, line and column. */
+export function loadPolicy(files: PolicyFiles, options: LoadOptions): Result<Policy, readonly PolicyProblem[]> {
+  const load = new Load(files, options);
+  const policy = load.run();
+  const problems = load.problems;
+  if (problems.length === 0 && policy !== undefined) return success(policy);
+  const told = problems.toSorted(inOrder).slice(0, POLICY_PROBLEMS_MAX);
+  // Keys and values of the files stand in these texts, whatever they hold.
+  return failure(told.map((problem) => ({ ...problem, message: oneLine(problem.message) })));
+}
+
+function inOrder(a: PolicyProblem, b: PolicyProblem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1;
+  return a.line - b.line || a.column - b.column;
+}
+
+type Path = readonly (string | number)[];
+
+class Load {
+  readonly problems: PolicyProblem[];
+  private readonly files: PolicyFiles;
+  private readonly options: LoadOptions;
+  private readonly notes: PolicyProblem[];
+  private readonly hash: ReturnType<typeof createHash>;
+  private readonly tenants: Map<string, { readonly terms: TenantTerms; readonly position: Position }>;
+  private readonly users: Map<string, PolicyUser>;
+
+  constructor(files: PolicyFiles, options: LoadOptions) {
+    this.problems = [];
+    this.files = files;
+    this.options = options;
+    this.notes = [];
+    this.hash = createHash('sha256');
+    this.tenants = new Map();
+    this.users = new Map();
+  }
+
+  run(): Policy | undefined {
+    const paths = this.files.list();
+    if (!paths.ok) {
+      this.complain({ file: '.', line: 1, column: 1 }, paths.fault);
+      return undefined;
+    }
+    let gateway = PolicySource.empty(GATEWAY_FILE);
+    for (const path of paths.value) {
+      const source = this.read(path);
+      if (source === undefined) continue;
+      if (path === GATEWAY_FILE) gateway = source;
+      else this.takeTenant(source);
+    }
+    const gatewayFile = gateway.validate(gatewaySchema, this.problems);
+    this.takeBuiltIns();
+    if (this.tenants.size > TENANTS_MAX - 2)
+      this.complain(fileStart('tenants'), `more than ${TENANTS_MAX - 2} tenants`);
+    if (this.users.size > POLICY_USERS_MAX) this.complain(fileStart('tenants'), `more than ${POLICY_USERS_MAX} users`);
+    if (gatewayFile === undefined) return undefined;
+    const policy = gatewayPolicyOf(gatewayFile, (path, list) => this.noteRules(gateway, path, list));
+    for (const fault of policy.faults) this.complain(gateway.positionOf(fault.path), fault.message);
+    return {
+      gateway: policy.gateway,
+      tenants: this.orderedTenants(),
+      users: Array.from(this.users.values()),
+      notes: this.notes,
+      contentHash: this.hash.digest('hex'),
+    };
+  }
+
+  private complain(position: Position, message: string): void {
+    const { file, line, column } = position;
+    this.problems.push({ file, line, column, message });
+  }
+
+  private note(position: Position, message: string): void {
+    const { file, line, column } = position;
+    this.notes.push({ file, line, column, message: oneLine(message) });
+  }
+
+  private read(path: string): PolicySource | undefined {
+    const text = this.files.read(path);
+    if (!text.ok) {
+      this.complain(fileStart(path), text.fault);
+      return undefined;
+    }
+    this.remember(path, text.value);
+    return PolicySource.parse(path, text.value, this.problems);
+  }
+
+  /** Lengths first, so that no two folders hash alike by moving bytes between name and content. */
+  private remember(name: string, content: string): void {
+    this.hash.update(`${name.length} ${content.length} ${name}${content}`);
+  }
+
+  private takeTenant(source: PolicySource): void {
+    const file = source.validate(tenantSchema, this.problems);
+    if (file === undefined) return;
+    const position = source.positionOf(['tenant']);
+    const other = this.tenants.get(file.tenant);
+    if (other !== undefined) {
+      const first = `${other.position.file}:${other.position.line}:${other.position.column}`;
+      return this.complain(position, `tenant "${file.tenant}" is also defined at ${first}`);
+    }
+    const isSystem = file.tenant === SYSTEM_TENANT;
+    if (isSystem && file.budget.memoryBytes > 0) {
+      this.complain(
+        source.positionOf(['budget', 'memory']),
+        'the tenant system holds no data and has no memory budget',
+      );
+    }
+    if (isSystem && file.suspended) {
+      this.complain(source.positionOf(['suspended']), 'the tenant system cannot be suspended: nobody could undo it');
+    }
+    this.noteRules(source, ['addresses'], file.addresses);
+    const { tenant: name, budget, addresses, suspended } = file;
+    this.tenants.set(name, { terms: { name, budget, addresses, suspended }, position });
+    for (const [index, entry] of file.users.entries()) this.takeUser(source, file, entry, index);
+  }
+
+  private takeUser(source: PolicySource, file: TenantFile, entry: UserEntry, index: number): void {
+    const path = ['users', index];
+    const position = source.positionOf([...path, 'name']);
+    const name = latin1(bytesOf(entry.name));
+    const other = this.users.get(name);
+    if (other?.position !== undefined) {
+      const first = `${other.position.file}:${other.position.line}:${other.position.column}`;
+      return this.complain(position, `user "${entry.name}" is also defined at ${first}`);
+    }
+    this.noteRules(source, [...path, 'addresses'], entry.addresses);
+    const rules = entry.acl.map((rule) => bytesOf(rule));
+    const fault = this.options.aclFault(rules);
+    if (fault !== undefined) {
+      const rule = entry.acl[fault.index] ?? '';
+      // A password, or what was meant to be its hash, must not be read back from a log.
+      const shown = rule.replace(/(^|[(\s])([><#!])\S*/g, '$1$2…');
+      const at = source.positionOfWord([...path, 'acl'], fault.index);
+      return this.complain(at, `ACL rule "${shown}": ${fault.message}`);
+    }
+    if (entry.passwordFile !== undefined) {
+      const hash = this.passwordHash(source.positionOf([...path, 'password_file']), entry.passwordFile);
+      if (hash !== undefined) rules.push(bytesOf(`#${hash}`));
+    }
+    if (name === DEFAULT_USER && entry.acl.some((rule) => rule.toLowerCase() === 'nopass')) {
+      this.complain(source.positionOf([...path, 'acl']), 'the user default needs a password: connections begin as it');
+    }
+    this.noteDoors(position, entry);
+    this.users.set(name, { name, tenantName: file.tenant, rules, addresses: entry.addresses, position });
+  }
+
+  private passwordHash(position: Position, fileName: string): string | undefined {
+    const password = this.files.readPassword(fileName);
+    if (!password.ok) {
+      this.complain(position, password.fault);
+      return undefined;
+    }
+    const hash = createHash('sha256').update(password.value).digest('hex');
+    this.remember(fileName, hash);
+    return hash;
+  }
+
+  private noteDoors(position: Position, { name, acl, passwordFile }: UserEntry): void {
+    const words = acl.map((rule) => rule.toLowerCase());
+    const hasPassword = passwordFile !== undefined || words.some((rule) => /^[#>]/.test(rule));
+    if (words.includes('nopass')) this.note(position, `user "${name}" needs no password`);
+    else if (!hasPassword) this.note(position, `user "${name}" has no password and cannot log in`);
+    if (!words.includes('on')) this.note(position, `user "${name}" is off: its rules do not say on`);
+    if (words.some((rule) => rule.startsWith('>'))) {
+      this.note(position, `user "${name}" has its password in clear in the file: better # and its SHA-256`);
+    }
+  }
+
+  private noteRules(source: PolicySource, path: Path, list: Allowlist | undefined): void {
+    for (const { index, written, normalised } of list?.notes ?? []) {
+      this.note(source.positionOf([...path, index]), `${written} is read as ${normalised}`);
+    }
+  }
+
+  private takeBuiltIns(): void {
+    for (const one of this.options.builtIns) {
+      const name = latin1(bytesOf(one.name));
+      const isHidden = name !== DEFAULT_USER && this.tenants.has(one.tenantName);
+      if (isHidden || this.users.has(name)) continue;
+      this.remember(name, one.acl);
+      const rules = wordsOf(one.acl).map((rule) => bytesOf(rule));
+      this.users.set(name, { name, tenantName: one.tenantName, rules, addresses: undefined, position: undefined });
+    }
+  }
+
+  /** Numbers follow this order at the first start: `default` gets 0 whatever the files are called. */
+  private orderedTenants(): readonly TenantTerms[] {
+    const implied = [DEFAULT_TENANT, SYSTEM_TENANT].map(
+      (name) => this.tenants.get(name)?.terms ?? { name, budget: NO_BUDGET, addresses: undefined, suspended: false },
+    );
+    const named = Array.from(this.tenants.values(), ({ terms }) => terms)
+      .filter(({ name }) => name !== DEFAULT_TENANT && name !== SYSTEM_TENANT)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+    return [...implied, ...named];
+  }
+}
+
+function fileStart(file: string): Position {
+  return { file, line: 1, column: 1 };
+}

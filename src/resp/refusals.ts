@@ -1,0 +1,300 @@
+/**
+ * Every error text that a client can read. A refusal is a value: gates and handlers return it, the writer copies its
+ * bytes, errorstats counts its code. Texts are those of redis-server 7.0.15, asked of the server itself
+ * (`test/resp/refusals.test.ts` asks again); the gateway's own stand at the end.
+ *
+ * Text is one character per byte (latin1), so that a client's own words come back as the bytes they were.
+ */
+import { latin1 } from '../base/bytes.ts';
+import { ECHOED_BYTES_MAX, ERROR_LINE_BYTES_MAX, UNKNOWN_COMMAND_LINE_BYTES_MAX } from '../base/limits.ts';
+import type { Request } from './request.ts';
+
+export interface Refusal {
+  /** First word: ERR, WRONGTYPE, NOPERM. What errorstats counts by. */
+  readonly code: string;
+  /** The whole line, `-` and CRLF included. */
+  readonly bytes: Uint8Array;
+  /** The line without `-` and CRLF. */
+  readonly text: string;
+}
+
+/**
+ * A refusal of this text, which begins with its code. Redis turns CR and LF into blanks, so that no text can end the
+ * line early; all other control characters become blanks too (redis passes them on), as they may steer a terminal.
+ */
+export function refusal(text: string): Refusal {
+  const length = Math.min(text.length, ERROR_LINE_BYTES_MAX - 3);
+  const bytes = new Uint8Array(length + 3);
+  let clean = '';
+  bytes[0] = 0x2d;
+  for (let i = 0; i < length; i++) {
+    const byte = safeCharacter(text.charCodeAt(i));
+    bytes[i + 1] = byte;
+    clean += String.fromCharCode(byte);
+  }
+  bytes[length + 1] = 0x0d;
+  bytes[length + 2] = 0x0a;
+  const blank = clean.indexOf(' ');
+  return { code: blank < 0 ? clean : clean.slice(0, blank), bytes, text: clean };
+}
+
+function safeCharacter(code: number): number {
+  if (code < 0x20 || code === 0x7f) return 0x20;
+  return code > 0xff ? 0x3f : code;
+}
+
+// -- Wire --------------------------------------------------------------------------------------------------------------
+
+export const INVALID_MULTIBULK_LENGTH = refusal('ERR Protocol error: invalid multibulk length');
+export const INVALID_BULK_LENGTH = refusal('ERR Protocol error: invalid bulk length');
+export const UNAUTHENTICATED_MULTIBULK_LENGTH = refusal('ERR Protocol error: unauthenticated multibulk length');
+export const UNAUTHENTICATED_BULK_LENGTH = refusal('ERR Protocol error: unauthenticated bulk length');
+export const TOO_BIG_MULTIBULK_COUNT = refusal('ERR Protocol error: too big mbulk count string');
+export const TOO_BIG_BULK_COUNT = refusal('ERR Protocol error: too big bulk count string');
+export const TOO_BIG_INLINE = refusal('ERR Protocol error: too big inline request');
+export const UNBALANCED_QUOTES = refusal('ERR Protocol error: unbalanced quotes in request');
+/** Ours: redis does not look at the two bytes behind a bulk, which lets a smuggled command through. */
+export const BULK_NOT_TERMINATED = refusal('ERR Protocol error: expected CRLF after bulk');
+
+export function expectedDollar(got: number): Refusal {
+  return refusal(`ERR Protocol error: expected '$', got '${String.fromCharCode(got)}'`);
+}
+
+/** Ours: redis reads a RESP3 value as the line of an inline command. */
+export function expectedRequest(got: number): Refusal {
+  return refusal(`ERR Protocol error: expected '*', got '${String.fromCharCode(got)}'`);
+}
+
+// -- Arguments ---------------------------------------------------------------------------------------------------------
+
+export const WRONG_TYPE = refusal('WRONGTYPE Operation against a key holding the wrong kind of value');
+export const SYNTAX_ERROR = refusal('ERR syntax error');
+export const NOT_AN_INTEGER = refusal('ERR value is not an integer or out of range');
+export const NOT_A_FLOAT = refusal('ERR value is not a valid float');
+export const MUST_BE_POSITIVE = refusal('ERR value is out of range, must be positive');
+export const NO_SUCH_KEY = refusal('ERR no such key');
+export const INDEX_OUT_OF_RANGE = refusal('ERR index out of range');
+export const OFFSET_OUT_OF_RANGE = refusal('ERR offset is out of range');
+export const BIT_OFFSET_OUT_OF_RANGE = refusal('ERR bit offset is not an integer or out of range');
+export const BIT_OUT_OF_RANGE = refusal('ERR bit is not an integer or out of range');
+export const STRING_TOO_LONG = refusal('ERR string exceeds maximum allowed size (proto-max-bulk-len)');
+export const SAME_OBJECT = refusal('ERR source and destination objects are the same');
+export const INCREMENT_OVERFLOW = refusal('ERR increment or decrement would overflow');
+export const DECREMENT_OVERFLOW = refusal('ERR decrement would overflow');
+export const INCREMENT_NOT_FINITE = refusal('ERR increment would produce NaN or Infinity');
+export const NUMKEYS_NOT_POSITIVE = refusal('ERR numkeys should be greater than 0');
+export const LCS_LEN_WITH_IDX = refusal('ERR If you want both the length and indexes, please just use IDX.');
+export const LCS_NOT_STRINGS = refusal('ERR The specified keys must contain string values');
+export const LCS_TOO_LARGE = refusal('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len');
+export const NOT_AN_INT32 = refusal('ERR value is out of range, value must between -2147483648 and 2147483647');
+export const BIT_TYPE_INVALID = refusal(
+  'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
+);
+export const TIMEOUT_NOT_AN_INTEGER = refusal('ERR timeout is not an integer or out of range');
+export const TIMEOUT_NOT_A_FLOAT = refusal('ERR timeout is not a float or out of range');
+export const TIMEOUT_NEGATIVE = refusal('ERR timeout is negative');
+export const INVALID_TTL = refusal('ERR Invalid TTL value, must be >= 0');
+export const DUMP_PAYLOAD_WRONG = refusal('ERR DUMP payload version or checksum are wrong');
+export const LFU_NOT_SELECTED = refusal(
+  'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+);
+export const LFU_SELECTED = refusal(
+  'ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
+);
+export const INVALID_CURSOR = refusal('ERR invalid cursor');
+export const DB_OUT_OF_RANGE = refusal('ERR DB index is out of range');
+export const INVALID_FIRST_DB = refusal('ERR invalid first DB index');
+export const INVALID_SECOND_DB = refusal('ERR invalid second DB index');
+export const EXPIRE_NX_CONFLICT = refusal('ERR NX and XX, GT or LT options at the same time are not compatible');
+export const EXPIRE_GT_LT_CONFLICT = refusal('ERR GT and LT options at the same time are not compatible');
+
+/** `option` as the client wrote it, but for line ends behind it. */
+export function unsupportedOption(option: string): Refusal {
+  return refusal(
+    `ERR Unsupported option ${upToNul(option)
+      .replace(/[\r\n]+$/, '')
+      .slice(0, ECHOED_BYTES_MAX)}`,
+  );
+}
+
+export function invalidExpireTime(command: string): Refusal {
+  return refusal(`ERR invalid expire time in '${command}' command`);
+}
+
+/** `command` in lower case; a subcommand is spelled with its container: `config|get`. */
+export function wrongArity(command: string): Refusal {
+  return refusal(`ERR wrong number of arguments for '${command}' command`);
+}
+
+/**
+ * As redis words it: the name and the arguments each cut to 128 bytes and at a NUL. Ours is bounded as a whole, too: a
+ * long name leaves less room for the arguments.
+ */
+export function unknownCommand(request: Request): Refusal {
+  let text = `ERR unknown command '${echoed(request, 0, ECHOED_BYTES_MAX)}', with args beginning with: `;
+  let repeated = 0;
+  for (let i = 1; i < request.argc && repeated < ECHOED_BYTES_MAX; i++) {
+    // Two quotes and the blank behind; marker and CRLF of the line.
+    const room = UNKNOWN_COMMAND_LINE_BYTES_MAX - 3 - text.length - 3;
+    if (room <= 0) break;
+    const word = `'${echoed(request, i, Math.min(ECHOED_BYTES_MAX - repeated, room))}' `;
+    text += word;
+    repeated += word.length;
+  }
+  return refusal(text);
+}
+
+/** `container` in lower case. */
+export function unknownSubcommand(container: string, subcommand: string): Refusal {
+  const shown = upToNul(subcommand).slice(0, ECHOED_BYTES_MAX);
+  return refusal(`ERR unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.`);
+}
+
+/** What DEBUG, and containers whose subcommand has a wrong number of arguments, answer. */
+export function unknownSubcommandOrArguments(container: string, subcommand: string): Refusal {
+  const shown = upToNul(subcommand).slice(0, ECHOED_BYTES_MAX);
+  return refusal(
+    `ERR unknown subcommand or wrong number of arguments for '${shown}'. Try ${container.toUpperCase()} HELP.`,
+  );
+}
+
+function echoed(request: Request, index: number, bytesMax: number): string {
+  const start = request.start(index);
+  return upToNul(latin1(request.bytes, start, Math.min(request.end(index), start + bytesMax)));
+}
+
+/** Redis prints with `%s`, which ends at a NUL. */
+function upToNul(text: string): string {
+  const nul = text.indexOf('\0');
+  return nul < 0 ? text : text.slice(0, nul);
+}
+
+// -- Who and what state ------------------------------------------------------------------------------------------------
+
+export const NOAUTH = refusal('NOAUTH Authentication required.');
+export const HELLO_NOAUTH = refusal(
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time',
+);
+export const WRONGPASS = refusal('WRONGPASS invalid username-password pair or user is disabled.');
+export const AUTH_WITHOUT_PASSWORD = refusal(
+  'ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?',
+);
+export const NOPERM_KEY = refusal('NOPERM this user has no permissions to access one of the keys used as arguments');
+export const NOPERM_CHANNEL = refusal(
+  'NOPERM this user has no permissions to access one of the channels used as arguments',
+);
+export const NOPROTO = refusal('NOPROTO unsupported protocol version');
+export const PROTOCOL_VERSION_NOT_AN_INTEGER = refusal('ERR Protocol version is not an integer or out of range');
+export const OOM = refusal("OOM command not allowed when used memory > 'maxmemory'.");
+export const CROSSSLOT = refusal("CROSSSLOT Keys in request don't hash to the same slot");
+export const LOADING = refusal('LOADING Redis is loading the dataset in memory');
+export const BUSY_KEY = refusal('BUSYKEY Target key name already exists.');
+export const READONLY = refusal("READONLY You can't write against a read only replica.");
+export const NOSCRIPT = refusal('NOSCRIPT No matching script. Please use EVAL.');
+export const EXECABORT = refusal('EXECABORT Transaction discarded because of previous errors.');
+export const EXEC_WITHOUT_MULTI = refusal('ERR EXEC without MULTI');
+export const DISCARD_WITHOUT_MULTI = refusal('ERR DISCARD without MULTI');
+export const MULTI_NESTED = refusal('ERR MULTI calls can not be nested');
+export const WATCH_IN_MULTI = refusal('ERR WATCH inside MULTI is not allowed');
+export const MAX_CLIENTS = refusal('ERR max number of clients reached');
+export const BAD_CLIENT_NAME = refusal('ERR Client names cannot contain spaces, newlines or special characters.');
+export const NO_SUCH_CLIENT = refusal('ERR No such client');
+export const BAD_CLIENT_ID = refusal('ERR client-id should be greater than 0');
+
+export const INVALID_CLIENT_ID = refusal('ERR Invalid client ID');
+export const PAUSE_MODE = refusal('ERR CLIENT PAUSE mode must be WRITE or ALL');
+export const UNBLOCK_REASON = refusal('ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR');
+/** What a client that is taken out of its wait by CLIENT UNBLOCK … ERROR is told. */
+export const UNBLOCKED = refusal('UNBLOCKED client unblocked via CLIENT UNBLOCK');
+export const MAXAGE_NOT_AN_INTEGER = refusal('ERR maxage is not an integer or out of range');
+export const MAXAGE_NOT_POSITIVE = refusal('ERR maxage should be greater than 0');
+/** Told to whoever comes from elsewhere while nobody needs a password: redis-server's words, with advice that holds here. */
+export const PROTECTED_MODE = refusal(
+  'DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: give the default user a password, or use the TLS port.',
+);
+
+export function unknownClientType(type: string): Refusal {
+  return refusal(`ERR Unknown client type '${upToNul(type).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
+export function noSuchUser(name: string): Refusal {
+  return refusal(`ERR No such user '${upToNul(name).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
+export function unrecognizedClientOption(option: string): Refusal {
+  return refusal(`ERR Unrecognized option '${upToNul(option).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
+export function badClientAttribute(option: string): Refusal {
+  const shown = upToNul(option).slice(0, ECHOED_BYTES_MAX);
+  return refusal(`ERR ${shown} cannot contain spaces, newlines or special characters.`);
+}
+
+/** `command` as in {@link wrongArity}. */
+export function nopermCommand(command: string): Refusal {
+  return refusal(`NOPERM this user has no permissions to run the '${command}' command`);
+}
+
+export function helloSyntax(option: string): Refusal {
+  return refusal(`ERR Syntax error in HELLO option '${upToNul(option).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
+/** RESP2 subscribers may only talk about subscriptions. */
+export function onlyInSubscriberMode(command: string): Refusal {
+  return refusal(
+    `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`,
+  );
+}
+
+// -- The gateway's own -------------------------------------------------------------------------------------------------
+
+export const MAX_CLIENTS_ADDRESS = refusal('ERR max number of clients reached for your address');
+export const MAX_CLIENTS_TENANT = refusal('ERR max number of clients reached for your tenant');
+export const RATE_COMMANDS = refusal('BUSY command rate limit of your tenant exceeded, try again later');
+export const RATE_AUTH = refusal('BUSY too many failed authentications from your address, try again later');
+export const SHARD_UNAVAILABLE = refusal(
+  'TRYAGAIN the shard that holds this key is restarting, the command may or may not have run',
+);
+export const REPLY_TOO_LARGE = refusal('ERR reply exceeds the largest reply allowed');
+export const VALUE_TOO_LARGE = refusal('ERR value exceeds the largest value allowed for your tenant');
+export const INTERNAL_ERROR = refusal('ERR internal error, the connection is closed');
+
+/** What no user of a tenant may do, whatever the ACL says. */
+export function ceiling(command: string): Refusal {
+  return refusal(`NOPERM the '${command}' command is reserved for operators of this gateway`);
+}
+
+// -- Server commands ---------------------------------------------------------------------------------------------------
+
+export const DEBUG_NOT_ALLOWED = refusal(
+  'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+);
+export const NO_CONFIG_FILE = refusal('ERR The server is running without a config file');
+export const NO_SHUTDOWN_IN_PROGRESS = refusal('ERR No shutdown in progress.');
+export const SHUTDOWN_FAILED = refusal('ERR Errors trying to SHUTDOWN. Check logs.');
+export const GETKEYS_INVALID_COMMAND = refusal('ERR Invalid command specified');
+export const GETKEYS_NO_KEYS = refusal('ERR The command has no key arguments');
+export const GETKEYS_INVALID_COUNT = refusal('ERR Invalid number of arguments specified for command');
+export const GETKEYS_INVALID_ARGUMENTS = refusal('ERR Invalid arguments specified for command');
+
+export function unknownConfigOption(name: string): Refusal {
+  return refusal(
+    `ERR Unknown option or number of arguments for CONFIG SET - '${upToNul(name).slice(0, ECHOED_BYTES_MAX)}'`,
+  );
+}
+
+export function configSetFailed(name: string, problem: string): Refusal {
+  return refusal(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${problem}`);
+}
+
+export function noSuchTenant(name: string): Refusal {
+  return refusal(`ERR No such tenant '${upToNul(name).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
+// -- ACL ---------------------------------------------------------------------------------------------------------------
+
+export const BAD_USER_NAME = refusal("ERR Usernames can't contain spaces or null characters");
+export const DEFAULT_USER_STAYS = refusal("ERR The 'default' user cannot be removed");
+export const GENPASS_BITS = refusal(
+  'ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096',
+);

@@ -1,0 +1,182 @@
+/**
+ * The pool's end of one worker: what is gathered for it in this turn, and who waits for its replies. A worker answers in
+ * the order it was asked, so the queue needs no numbers.
+ *
+ * States: `starting` and `down` refuse at once; `up` takes requests; `closing` takes none and waits for the last replies.
+ */
+import { REPLY_BATCH_BYTES, SHARD_RESTART_PAUSE_MS, SHARD_RESTART_PAUSE_MS_MAX } from '../base/limits.ts';
+import { Queue } from '../base/queue.ts';
+import { SHARD_UNAVAILABLE } from '../resp/refusals.ts';
+import type { Request } from '../resp/request.ts';
+import type { Expected } from './gather.ts';
+import { type Envelope, ReplyBatchReader, RequestBatchWriter } from './mailbox.ts';
+import type { FromWorker, ToWorker } from './protocol.ts';
+
+/** A running worker, or in tests something that behaves like one. */
+export interface WorkerHandle {
+  post(message: ToWorker | ArrayBuffer): void;
+  terminate(): Promise<unknown>;
+}
+
+export interface WorkerEvents {
+  message(message: FromWorker | ArrayBuffer): void;
+  /** The thread ended, whatever the reason. */
+  exited(reason: string): void;
+}
+
+export type Spawn = (shard: number, events: WorkerEvents) => WorkerHandle;
+
+/** A life of this length is proof of health: the next restart is quick again. */
+const HEALTHY_LIFE_MS = 60_000;
+
+export interface LinkEvents {
+  died(shard: number, reason: string, lostRequests: number): void;
+  up(shard: number): void;
+  /** After the replies of one batch have gone to their places. */
+  answered(): void;
+}
+
+export class ShardLink {
+  readonly shard: number;
+  state: 'starting' | 'up' | 'down' | 'closing' | 'closed';
+  private readonly spawn: Spawn;
+  private readonly events: LinkEvents;
+  private readonly now_ms: () => number;
+  private readonly outgoing: RequestBatchWriter = new RequestBatchWriter();
+  private readonly replies: ReplyBatchReader = new ReplyBatchReader();
+  private readonly expected: Queue<Expected> = new Queue();
+  private handle: WorkerHandle;
+  private bornAt_ms: number;
+  private restartPause_ms: number;
+  private restart: ReturnType<typeof setTimeout> | undefined;
+  private onClosed: (() => void) | undefined;
+
+  constructor(shard: number, spawn: Spawn, events: LinkEvents, now_ms: () => number) {
+    this.shard = shard;
+    this.state = 'starting';
+    this.spawn = spawn;
+    this.events = events;
+    this.now_ms = now_ms;
+    this.restartPause_ms = SHARD_RESTART_PAUSE_MS;
+    this.restart = undefined;
+    this.onClosed = undefined;
+    this.bornAt_ms = now_ms();
+    this.handle = this.start();
+  }
+
+  private start(): WorkerHandle {
+    this.bornAt_ms = this.now_ms();
+    let alive = true;
+    return this.spawn(this.shard, {
+      message: (message) => {
+        if (alive) this.received(message);
+      },
+      exited: (reason) => {
+        if (!alive) return;
+        alive = false;
+        this.exited(reason);
+      },
+    });
+  }
+
+  /** Appends a request, or answers it at once when nobody is there to take it. */
+  ask(envelope: Envelope, request: Request, reply: Expected): void {
+    if (this.state !== 'up') return reply.lost(SHARD_UNAVAILABLE);
+    this.outgoing.add(envelope, request);
+    this.expected.push(reply);
+  }
+
+  askPart(envelope: Envelope, request: Request, positions: readonly number[], reply: Expected): void {
+    if (this.state !== 'up') return reply.lost(SHARD_UNAVAILABLE);
+    this.outgoing.addPart(envelope, request, positions);
+    this.expected.push(reply);
+  }
+
+  /** Sends what the turn gathered, as one message. */
+  flush(): void {
+    if (this.outgoing.count > 0) this.handle.post(this.outgoing.take());
+  }
+
+  /** Control messages keep their place among requests. */
+  control(message: ToWorker): void {
+    if (this.state === 'down' || this.state === 'closed') return;
+    this.flush();
+    this.handle.post(message);
+  }
+
+  private received(message: FromWorker | ArrayBuffer): void {
+    if (message instanceof ArrayBuffer) {
+      this.replies.open(message);
+      while (this.replies.next()) {
+        const reply = this.expected.shift();
+        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end);
+      }
+      this.events.answered();
+      this.taken(message.byteLength);
+    } else if (message.kind === 'reply') {
+      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length);
+      this.events.answered();
+      this.taken(message.bytes.length);
+    } else if (message.kind === 'ready') {
+      if (this.state === 'starting') this.state = 'up';
+      this.events.up(this.shard);
+    } else {
+      this.finish();
+    }
+  }
+
+  /** The worker waits for this after large replies. */
+  private taken(bytes: number): void {
+    if (bytes >= REPLY_BATCH_BYTES) this.handle.post({ kind: 'taken', bytes });
+  }
+
+  private exited(reason: string): void {
+    this.outgoing.take();
+    if (this.state === 'closing' || this.state === 'closed') {
+      this.failAll();
+      this.finish();
+      return;
+    }
+    this.state = 'down';
+    this.events.died(this.shard, reason, this.failAll());
+    if (this.now_ms() - this.bornAt_ms > HEALTHY_LIFE_MS) this.restartPause_ms = SHARD_RESTART_PAUSE_MS;
+    this.restart = setTimeout(() => {
+      this.restart = undefined;
+      this.state = 'starting';
+      this.handle = this.start();
+    }, this.restartPause_ms);
+    this.restartPause_ms = Math.min(2 * this.restartPause_ms, SHARD_RESTART_PAUSE_MS_MAX);
+  }
+
+  private failAll(): number {
+    let lost = 0;
+    for (let reply = this.expected.shift(); reply !== undefined; reply = this.expected.shift()) {
+      reply.lost(SHARD_UNAVAILABLE);
+      lost++;
+    }
+    if (lost > 0) this.events.answered();
+    return lost;
+  }
+
+  private finish(): void {
+    this.state = 'closed';
+    this.onClosed?.();
+  }
+
+  /** Lets the worker answer what it has, then end. */
+  close(): Promise<void> {
+    if (this.restart !== undefined) clearTimeout(this.restart);
+    if (this.state === 'down' || this.state === 'closed') {
+      this.state = 'closed';
+      return Promise.resolve();
+    }
+    this.flush();
+    this.state = 'closing';
+    return new Promise<void>((resolve) => {
+      this.onClosed = resolve;
+      this.handle.post({ kind: 'close' });
+    }).then(async () => {
+      await this.handle.terminate();
+    });
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The backend of `--shards N`: worker threads, each with one range of slots. Requests of a turn leave as one message per
+ * shard, replies come back as one message and find their places by order.
+ *
+ * A command over several shards is decided as a whole before any part is sent: its keys by the gates, its budget here.
+ * Other clients may see its parts land one after the other.
+ */
+import type { Command, KeyList } from '../command/command.ts';
+import type {
+  Backend,
+  Caller,
+  EngineMemory,
+  EngineSettings,
+  LaterReplies,
+  LaterReply,
+  RealmCounts,
+  RealmSettings,
+} from '../command/ports/backend.ts';
+import { CROSSSLOT, OOM } from '../resp/refusals.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
+import { Request } from '../resp/request.ts';
+import type { SharedBudgets } from './budgets.ts';
+import { Gather, type Merge, ScanReply, WholeReply } from './gather.ts';
+import { type LinkEvents, ShardLink, type Spawn } from './link.ts';
+import type { Envelope } from './mailbox.ts';
+import { type Plan, planOf } from './plan.ts';
+import type { WorkerBirth } from './protocol.ts';
+import { shardOfKey } from './slots.ts';
+import { ShardStatistics } from './statistics.ts';
+
+export interface PoolOptions {
+  readonly shards: number;
+  readonly budgets: SharedBudgets;
+  readonly hashKey: readonly [number, number];
+  readonly engine: EngineSettings;
+  readonly spawn: (birth: WorkerBirth, ...rest: Parameters<Spawn>) => ReturnType<Spawn>;
+  readonly now_ms: () => number;
+  /** A uniform number in [0, bound). */
+  readonly random: (bound: number) => number;
+  readonly events: LinkEvents;
+}
+
+/** Reused for every request: the batch writer copies from it at once. */
+class MutableEnvelope implements Envelope {
+  commandId = 0;
+  tenantNumber = 0;
+  databaseNumber = 0;
+  protocol: 2 | 3 = 2;
+  noTouch = false;
+}
+
+export class PoolBackend implements Backend {
+  readonly isInline = false;
+  private readonly options: PoolOptions;
+  private readonly links: readonly ShardLink[];
+  private readonly statistics: readonly ShardStatistics[];
+  private readonly realms: Map<number, RealmSettings> = new Map();
+  private readonly envelope: MutableEnvelope = new MutableEnvelope();
+  private engine: EngineSettings;
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    this.engine = options.engine;
+    this.statistics = Array.from({ length: options.shards }, () => new ShardStatistics());
+    const events: LinkEvents = {
+      ...options.events,
+      died: (shard, reason, lost) => {
+        options.budgets.forget(shard);
+        this.statistics[shard]?.clear();
+        options.events.died(shard, reason, lost);
+      },
+    };
+    this.links = this.statistics.map(
+      (_block, shard) =>
+        new ShardLink(shard, (number, life) => options.spawn(this.birth(number), number, life), events, options.now_ms),
+    );
+  }
+
+  private birth(shard: number): WorkerBirth {
+    return {
+      shard,
+      shards: this.options.shards,
+      hashKey: this.options.hashKey,
+      seed: this.options.random(0x7fffffff),
+      statistics: (this.statistics[shard] as ShardStatistics).shared,
+      usedUnits: this.options.budgets.shared,
+      engine: this.engine,
+      realms: Array.from(this.realms),
+    };
+  }
+
+  /** True once every worker takes requests. */
+  get ready(): boolean {
+    return this.links.every((link) => link.state === 'up');
+  }
+
+  run(
+    command: Command,
+    request: Request,
+    keys: KeyList,
+    caller: Caller,
+    out: ReplyWriter,
+    replies: LaterReplies,
+  ): boolean {
+    const envelope = this.envelope;
+    envelope.commandId = command.id;
+    envelope.tenantNumber = caller.tenantNumber;
+    envelope.databaseNumber = caller.databaseNumber;
+    envelope.protocol = out.protocol;
+    envelope.noTouch = caller.noTouch;
+    const fixed = command.fixedKey;
+    if (fixed > 0) {
+      const shard = shardOfKey(request.bytes, request.start(fixed), request.end(fixed), this.options.shards);
+      this.link(shard).ask(envelope, request, new WholeReply(replies.later()));
+      return false;
+    }
+    const plan = planOf(command, request, keys, this.options.shards);
+    if (plan.kind === 'crossSlot') {
+      out.error(CROSSSLOT);
+      return true;
+    }
+    if (plan.kind === 'parts' && command.isDenyOom && !this.roomFor(caller.tenantNumber, request.wireBytes)) {
+      out.error(OOM);
+      return true;
+    }
+    this.send(plan, request, replies.later());
+    return false;
+  }
+
+  private link(shard: number): ShardLink {
+    return this.links[shard] as ShardLink;
+  }
+
+  /** Whether a write of so many bytes may begin; with an evicting policy each shard makes its own room. */
+  private roomFor(tenantNumber: number, bytes: number): boolean {
+    const realm = this.realms.get(tenantNumber);
+    const { budgets } = this.options;
+    const own = realm?.limitBytes ?? 0;
+    if (own > 0 && realm?.policy === 'noeviction' && budgets.usedBytes(tenantNumber) + bytes > own) return false;
+    const { maxmemoryBytes, maxmemoryPolicy } = this.engine;
+    return !(maxmemoryBytes > 0 && maxmemoryPolicy === 'noeviction' && budgets.totalBytes() + bytes > maxmemoryBytes);
+  }
+
+  private send(plan: Exclude<Plan, { kind: 'crossSlot' }>, request: Request, place: LaterReply): void {
+    const envelope = this.envelope;
+    switch (plan.kind) {
+      case 'one':
+        return this.link(plan.shard).ask(envelope, request, new WholeReply(place));
+      case 'random':
+        return this.askEvery(request, new Gather(place, this.randomMerge(), this.links.length));
+      case 'cursor':
+        return this.link(plan.shard).ask(
+          envelope,
+          withArgument(request, plan.position, plan.cursor),
+          new ScanReply(place, plan.shard, this.options.shards),
+        );
+      case 'every':
+        return this.askEvery(request, new Gather(place, { kind: plan.merge }, this.links.length));
+      case 'parts': {
+        const merge = plan.merge === 'inOrder' ? { kind: plan.merge, owners: plan.owners } : { kind: plan.merge };
+        const gather = new Gather(place, merge, plan.parts.length);
+        for (const [index, part] of plan.parts.entries()) {
+          this.link(part.shard).askPart(envelope, request, part.positions, gather.part(index));
+        }
+      }
+    }
+  }
+
+  private askEvery(request: Request, gather: Gather): void {
+    for (const link of this.links) link.ask(this.envelope, request, gather.part(link.shard));
+  }
+
+  /** Weighed by the numbers of keys as they are when the shards have answered, not as they were when they were asked. */
+  private randomMerge(): Merge {
+    const { tenantNumber, databaseNumber } = this.envelope;
+    const weights = () => this.statistics.map((block) => block.keysIn(tenantNumber, databaseNumber));
+    return { kind: 'random', weights, random: this.options.random };
+  }
+
+  flush(): void {
+    for (const link of this.links) link.flush();
+  }
+
+  configureRealm(tenantNumber: number, settings: RealmSettings): void {
+    this.realms.set(tenantNumber, settings);
+    for (const link of this.links) link.control({ kind: 'realm', tenantNumber, settings });
+  }
+
+  removeRealm(tenantNumber: number): void {
+    this.realms.delete(tenantNumber);
+    for (const link of this.links) link.control({ kind: 'removeRealm', tenantNumber });
+  }
+
+  configureEngine(settings: EngineSettings): void {
+    this.engine = settings;
+    for (const link of this.links) link.control({ kind: 'engine', settings });
+  }
+
+  realmCounts(tenantNumber: number): RealmCounts {
+    const limitBytes = this.realms.get(tenantNumber)?.limitBytes ?? 0;
+    const usedBytes = this.options.budgets.usedBytes(tenantNumber);
+    return ShardStatistics.realmCounts(this.statistics, tenantNumber, usedBytes, limitBytes);
+  }
+
+  resetRealmStatistics(tenantNumber: number): void {
+    for (const link of this.links) link.control({ kind: 'resetStatistics', tenantNumber });
+  }
+
+  memory(): EngineMemory {
+    let allocatedBytes = 0;
+    let heldBytes = 0;
+    for (const block of this.statistics) {
+      allocatedBytes += block.allocatedBytes;
+      heldBytes += block.heldBytes;
+    }
+    return { allocatedBytes, heldBytes, shards: this.links.length };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.links.map((link) => link.close()));
+  }
+}
+
+/** The same request with one argument replaced. */
+function withArgument(request: Request, position: number, value: Uint8Array): Request {
+  const words: Uint8Array[] = [];
+  for (let i = 0; i < request.argc; i++) words.push(i === position ? value : request.copy(i));
+  return Request.of(...words);
+}

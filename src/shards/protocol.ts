@@ -1,0 +1,31 @@
+/** The control messages between the pool and its workers; request and reply batches travel as bare `ArrayBuffer`s. */
+import type { EngineSettings, RealmSettings } from '../command/ports/backend.ts';
+
+/** What a worker is born with. */
+export interface WorkerBirth {
+  readonly shard: number;
+  readonly shards: number;
+  /** The index hash is keyed; every shard gets the same key, chosen at random when the process starts. */
+  readonly hashKey: readonly [number, number];
+  readonly seed: number;
+  readonly statistics: SharedArrayBuffer;
+  /** Bytes used per tenant, counted by all shards together. */
+  readonly usedUnits: SharedArrayBuffer;
+  readonly engine: EngineSettings;
+  readonly realms: readonly (readonly [tenantNumber: number, settings: RealmSettings])[];
+}
+
+export type ToWorker =
+  | { readonly kind: 'realm'; readonly tenantNumber: number; readonly settings: RealmSettings }
+  | { readonly kind: 'removeRealm'; readonly tenantNumber: number }
+  | { readonly kind: 'engine'; readonly settings: EngineSettings }
+  | { readonly kind: 'resetStatistics'; readonly tenantNumber: number }
+  /** A large batch of replies has been taken over: the worker may go on. */
+  | { readonly kind: 'taken'; readonly bytes: number }
+  | { readonly kind: 'close' };
+
+export type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'closed' }
+  /** One reply that is too large for a batch, in memory that changes hands. */
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array<ArrayBuffer> };

@@ -1,0 +1,113 @@
+/**
+ * Figures of a shard that other threads read: memory, and per tenant the counters and key counts of INFO. A worker
+ * writes its own block after each batch, before the replies leave, so whoever saw a reply sees its effect here.
+ *
+ * Every value is one aligned 64-bit float, so a reader never sees half of one.
+ */
+import { DATABASE_COUNT, TENANTS_MAX } from '../base/limits.ts';
+import type { DatabaseCounts, RealmCounts } from '../command/ports/backend.ts';
+
+const ALLOCATED = 0;
+const HELD = 1;
+const HEADER = 2;
+
+const HITS = 0;
+const MISSES = 1;
+const EXPIRED = 2;
+const EVICTED = 3;
+const COUNTERS = 4;
+const PER_DATABASE = 3;
+const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
+
+/** What a shard says of one tenant. */
+export interface RealmFigures {
+  readonly hits: number;
+  readonly misses: number;
+  readonly expired: number;
+  readonly evicted: number;
+}
+
+export class ShardStatistics {
+  readonly shared: SharedArrayBuffer;
+  private readonly values: Float64Array;
+
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(8 * (HEADER + TENANTS_MAX * ROW))) {
+    this.shared = shared;
+    this.values = new Float64Array(shared);
+  }
+
+  /** The shard's thread is gone, and its keys with it. */
+  clear(): void {
+    this.values.fill(0);
+  }
+
+  setMemory(allocatedBytes: number, heldBytes: number): void {
+    this.values[ALLOCATED] = allocatedBytes;
+    this.values[HELD] = heldBytes;
+  }
+
+  get allocatedBytes(): number {
+    return this.values[ALLOCATED] as number;
+  }
+
+  get heldBytes(): number {
+    return this.values[HELD] as number;
+  }
+
+  setRealm(tenantNumber: number, figures: RealmFigures): void {
+    const row = HEADER + tenantNumber * ROW;
+    this.values[row + HITS] = figures.hits;
+    this.values[row + MISSES] = figures.misses;
+    this.values[row + EXPIRED] = figures.expired;
+    this.values[row + EVICTED] = figures.evicted;
+  }
+
+  setDatabase(tenantNumber: number, counts: DatabaseCounts): void {
+    const at = HEADER + tenantNumber * ROW + COUNTERS + counts.databaseNumber * PER_DATABASE;
+    this.values[at] = counts.keys;
+    this.values[at + 1] = counts.expires;
+    this.values[at + 2] = counts.averageTtl_ms;
+  }
+
+  keysIn(tenantNumber: number, databaseNumber: number): number {
+    return this.values[HEADER + tenantNumber * ROW + COUNTERS + databaseNumber * PER_DATABASE] as number;
+  }
+
+  /** The rows of one tenant over several shards as one. */
+  static realmCounts(
+    blocks: readonly ShardStatistics[],
+    tenantNumber: number,
+    usedBytes: number,
+    limitBytes: number,
+  ): RealmCounts {
+    const row = HEADER + tenantNumber * ROW;
+    const sum = (at: number) => blocks.reduce((total, block) => total + (block.values[at] as number), 0);
+    const databases: DatabaseCounts[] = [];
+    for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
+      const at = row + COUNTERS + databaseNumber * PER_DATABASE;
+      const keys = sum(at);
+      if (keys === 0) continue;
+      const expires = sum(at + 1);
+      // The mean over shards, each weighted by the keys it speaks for.
+      const weighted = blocks.reduce(
+        (total, b) => total + (b.values[at + 1] as number) * (b.values[at + 2] as number),
+        0,
+      );
+      databases.push({
+        databaseNumber,
+        keys,
+        expires,
+        averageTtl_ms: expires === 0 ? 0 : Math.round(weighted / expires),
+      });
+    }
+    return {
+      usedBytes,
+      limitBytes,
+      hits: sum(row + HITS),
+      misses: sum(row + MISSES),
+      expired: sum(row + EXPIRED),
+      evicted: sum(row + EVICTED),
+      databases,
+    };
+  }
+}

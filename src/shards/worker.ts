@@ -1,0 +1,213 @@
+/**
+ * A shard in a thread of its own: reads a batch of requests, runs them in order, answers with one batch of replies. It
+ * builds the same command table as the gateway from the same list, so ids mean the same on both sides.
+ *
+ * A bug in one command answers that request with an error; a broken invariant of the arena ends the thread, and the pool
+ * says what was lost.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
+import { Queue } from '../base/queue.ts';
+import { CommandTable } from '../command/table.ts';
+import { shardDeclarations } from '../commands/shard-families.ts';
+import type { Realm } from '../engine/realm.ts';
+import { INTERNAL_ERROR } from '../resp/refusals.ts';
+import { ReplyWriter } from '../resp/reply-writer.ts';
+import { Request } from '../resp/request.ts';
+import { Background } from './background.ts';
+import { SharedBudgets } from './budgets.ts';
+import { Executor } from './executor.ts';
+import { databaseCounts } from './inline.ts';
+import { ReplyBatchWriter, RequestBatchReader } from './mailbox.ts';
+import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
+import { ShardStatistics } from './statistics.ts';
+import { ShardWorld } from './world.ts';
+
+class Worker {
+  private readonly table: CommandTable = new CommandTable(shardDeclarations);
+  private readonly world: ShardWorld;
+  private readonly executor: Executor;
+  private readonly background: Background;
+  private readonly statistics: ShardStatistics;
+  private readonly realms: Set<number> = new Set();
+  private readonly request: Request = new Request();
+  private readonly reader: RequestBatchReader = new RequestBatchReader();
+  private readonly replies: ReplyBatchWriter = new ReplyBatchWriter();
+  private readonly out: ReplyWriter = new ReplyWriter();
+  /** Tenants whose figures this batch may have changed. */
+  private readonly touched: Set<number> = new Set();
+  /** Messages behind a batch that waits. */
+  private readonly inbox: Queue<ToWorker | ArrayBuffer> = new Queue();
+  private readonly post: (message: FromWorker | ArrayBuffer) => void;
+  private isMidBatch = false;
+  /** Bytes of large batches of replies that the gateway has not taken yet. */
+  private bytesAhead = 0;
+
+  constructor(birth: WorkerBirth, post: (message: FromWorker | ArrayBuffer) => void) {
+    this.post = post;
+    const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
+    this.statistics = new ShardStatistics(birth.statistics);
+    this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
+    this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
+    this.world.configureEngine(birth.engine, this.realms);
+    this.executor = new Executor(this.world.shard);
+    this.background = new Background(this.world.shard, () => {
+      this.publishAll();
+      this.out.reset();
+    });
+    this.publishAll();
+  }
+
+  private realm(tenantNumber: number, settings: WorkerBirth['realms'][number][1]): void {
+    this.realms.add(tenantNumber);
+    this.world.configureRealm(tenantNumber, settings);
+  }
+
+  /** Takes what the gateway sends, in order. While the gateway is behind with replies, it waits here. */
+  received(message: ToWorker | ArrayBuffer): void {
+    if (!(message instanceof ArrayBuffer) && message.kind === 'taken') this.bytesAhead -= message.bytes;
+    else this.inbox.push(message);
+    this.goOn();
+  }
+
+  private goOn(): void {
+    for (;;) {
+      if (this.isMidBatch) {
+        if (this.bytesAhead >= REPLY_BYTES_AHEAD_MAX) return;
+        this.isMidBatch = !this.batch();
+        continue;
+      }
+      const next = this.inbox.shift();
+      if (next === undefined) return;
+      if (next instanceof ArrayBuffer) {
+        this.reader.open(next);
+        this.isMidBatch = true;
+      } else {
+        const answer = this.control(next);
+        if (answer !== undefined) this.post(answer);
+      }
+    }
+  }
+
+  /** Runs requests until their replies are worth sending. True at the end of the batch. */
+  private batch(): boolean {
+    const { reader, request, out, replies } = this;
+    this.world.shard.beginTurn();
+    let isEnd = false;
+    while (replies.bytes < REPLY_BATCH_BYTES) {
+      if (!reader.next(request)) {
+        isEnd = true;
+        break;
+      }
+      out.reset();
+      out.protocol = reader.protocol;
+      try {
+        this.run();
+      } catch (bug) {
+        if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
+        out.reset();
+        out.error(INTERNAL_ERROR);
+      }
+      this.touched.add(reader.tenantNumber);
+      if (out.length >= REPLY_BATCH_BYTES) {
+        this.sendLarge();
+        break;
+      }
+      replies.add(out.buffer, 0, out.length);
+    }
+    for (const tenantNumber of this.touched) this.publish(tenantNumber);
+    this.touched.clear();
+    this.publishMemory();
+    if (this.world.shard.pendingFrees() > 0) this.background.wake();
+    request.release();
+    if (replies.bytes > 0) this.send(replies.take());
+    return isEnd;
+  }
+
+  /** A reply that would only be copied twice more in a batch; those before it leave first. */
+  private sendLarge(): void {
+    const { replies, out } = this;
+    if (replies.bytes > 0) this.send(replies.take());
+    const bytes = out.handOver();
+    this.bytesAhead += bytes.length;
+    this.post({ kind: 'reply', bytes });
+  }
+
+  private send(replies: ArrayBuffer): void {
+    // Small ones are bounded by the requests that may be on their way; asking back for each would cost a message.
+    if (replies.byteLength >= REPLY_BATCH_BYTES) this.bytesAhead += replies.byteLength;
+    this.post(replies);
+  }
+
+  private run(): void {
+    const { reader, request, out } = this;
+    const command = this.table.all[reader.commandId];
+    if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
+    const refusal = command.parse(request);
+    if (refusal !== undefined) out.error(refusal);
+    else this.executor.run(command, request, reader.tenantNumber, reader.databaseNumber, reader.noTouch, out);
+  }
+
+  private control(message: ToWorker): FromWorker | undefined {
+    switch (message.kind) {
+      case 'realm':
+        this.realm(message.tenantNumber, message.settings);
+        return undefined;
+      case 'removeRealm':
+        this.realms.delete(message.tenantNumber);
+        this.world.shard.removeRealm(message.tenantNumber);
+        this.background.wake();
+        this.publish(message.tenantNumber);
+        return undefined;
+      case 'engine':
+        this.world.configureEngine(message.settings, this.realms);
+        return undefined;
+      case 'resetStatistics':
+        this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
+        this.publish(message.tenantNumber);
+        return undefined;
+      case 'taken':
+        return undefined;
+      case 'close':
+        this.background.stop();
+        return { kind: 'closed' };
+    }
+  }
+
+  private publishAll(): void {
+    for (const tenantNumber of this.realms) this.publish(tenantNumber);
+    this.publishMemory();
+  }
+
+  private publishMemory(): void {
+    this.statistics.setMemory(this.world.shard.arena.allocatedBytes, this.world.shard.arena.heldBytes);
+  }
+
+  private publish(tenantNumber: number): void {
+    const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
+    const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
+    this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
+    const counts = realm === undefined ? [] : databaseCounts(realm);
+    for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
+      const found = counts.find((count) => count.databaseNumber === databaseNumber);
+      this.statistics.setDatabase(tenantNumber, found ?? { databaseNumber, keys: 0, expires: 0, averageTtl_ms: 0 });
+    }
+  }
+}
+
+/** What is handed over and not copied. */
+function movedWith(message: FromWorker | ArrayBuffer): ArrayBuffer[] {
+  if (message instanceof ArrayBuffer) return [message];
+  return message.kind === 'reply' ? [message.bytes.buffer] : [];
+}
+
+const port = parentPort;
+if (port !== null) {
+  const worker = new Worker(workerData as WorkerBirth, (message) => {
+    port.postMessage(message, movedWith(message));
+  });
+  const ready: FromWorker = { kind: 'ready' };
+  port.on('message', (message: ToWorker | ArrayBuffer) => worker.received(message));
+  port.postMessage(ready);
+}

@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { infoText } from '../../src/app/info/info.ts';
+import type { Picture } from '../../src/app/info/picture.ts';
+import { Rate } from '../../src/app/info/rates.ts';
+import { humanBytes } from '../../src/app/info/sections.ts';
+import { RedisServer, redisServerInstalled } from '../wire/redis-server.ts';
+
+const COUNTS = {
+  usedBytes: 1000,
+  limitBytes: 2000,
+  hits: 3,
+  misses: 4,
+  expired: 5,
+  evicted: 6,
+  databases: [
+    { databaseNumber: 0, keys: 7, expires: 2, averageTtl_ms: 999.6 },
+    { databaseNumber: 3, keys: 0, expires: 0, averageTtl_ms: 0 },
+  ],
+};
+
+function picture(isOperator: boolean): Picture {
+  return {
+    tenant: 'one',
+    isOperator,
+    process: {
+      runId: 'a'.repeat(40),
+      version: '0.1.0',
+      os: 'Linux',
+      runtime: 'bun 1',
+      pid: 1,
+      tcpPort: 6380,
+      executable: '/bin/bun',
+      startedAt_ms: 0,
+      now_ms: 90_000_000,
+      shards: 1,
+      loading: false,
+      cpu: { systemMicroseconds: 1, userMicroseconds: 2 },
+    },
+    clients: { connected: 1, blocked: 0, maxclients: 50, queryBufferDisconnections: 0, outputBufferDisconnections: 0 },
+    memory: {
+      usedBytes: 1000,
+      peakBytes: 1000,
+      limitBytes: 2000,
+      policy: 'noeviction',
+      process: isOperator ? { residentBytes: 9000, heldBytes: 3000, systemBytes: 1, pendingFrees: 0 } : undefined,
+    },
+    traffic: {
+      connectionsReceived: 1,
+      connectionsRejected: 0,
+      commandsProcessed: 10,
+      commandsPerSecond: 2.4,
+      bytesIn: 1,
+      bytesOut: 2,
+      bytesInPerSecond: 2048,
+      bytesOutPerSecond: 0,
+      reads: 1,
+      writes: 1,
+      errorReplies: 1,
+      deniedAuth: 0,
+      deniedCommand: 0,
+      deniedKey: 0,
+      deniedChannel: 0,
+    },
+    data: COUNTS,
+    keyspace: COUNTS,
+    commands: [
+      { name: 'get', calls: 2, microseconds: 5, rejectedCalls: 0, failedCalls: 1 },
+      { name: 'config|get', calls: 0, microseconds: 0, rejectedCalls: 3, failedCalls: 0 },
+      { name: 'set', calls: 0, microseconds: 0, rejectedCalls: 0, failedCalls: 0 },
+    ],
+    errors: [['ERR', 4]],
+    gateway: isOperator ? [['handshakes', 1]] : [],
+  };
+}
+
+describe('INFO', () => {
+  it('answers the sections asked for, in their own order, and passes over unknown ones', () => {
+    expect(infoText(['keyspace'], picture(true))).toBe('# Keyspace\r\ndb0:keys=7,expires=2,avg_ttl=1000\r\n');
+    expect(infoText(['nosuch', '__proto__'], picture(true))).toBe('');
+    expect(infoText(['keyspace', 'cluster', 'keyspace'], picture(true))).toBe(
+      '# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=7,expires=2,avg_ttl=1000\r\n',
+    );
+    expect(infoText([], picture(true))).not.toContain('# Commandstats');
+    expect(infoText(['default'], picture(true))).toBe(infoText([], picture(true)));
+    for (const name of ['all', 'everything']) expect(infoText([name], picture(true))).toContain('# Commandstats');
+  });
+
+  it('writes statistics of commands and errors as redis does', () => {
+    expect(infoText(['commandstats', 'errorstats'], picture(true))).toBe(
+      '# Commandstats\r\n' +
+        'cmdstat_get:calls=2,usec=5,usec_per_call=2.50,rejected_calls=0,failed_calls=1\r\n' +
+        'cmdstat_config|get:calls=0,usec=0,usec_per_call=0.00,rejected_calls=3,failed_calls=0\r\n' +
+        '\r\n# Errorstats\r\nerrorstat_ERR:count=4\r\n',
+    );
+  });
+
+  it('X105: tells a tenant nothing of the process it shares', () => {
+    const text = infoText(['everything', 'gateway', 'cpu'], picture(false));
+    for (const hidden of ['# Gateway', '# CPU', 'process_id', 'executable', 'os:', 'total_system_memory', 'runtime']) {
+      expect(text).not.toContain(hidden);
+    }
+    expect(text).toContain('maxmemory:2000\r\n');
+    expect(text).toContain('used_memory_rss:1000\r\n');
+  });
+
+  it('writes sizes for people as redis does', () => {
+    const sizes: readonly [number, string][] = [
+      [0, '0B'],
+      [200, '200B'],
+      [1023, '1023B'],
+      [1024, '1.00K'],
+      [916_408, '894.93K'],
+      [12_001_280, '11.45M'],
+      [25_276_063_744, '23.54G'],
+    ];
+    for (const [bytes, text] of sizes) expect(humanBytes(bytes)).toBe(text);
+  });
+
+  it('takes rates over the last samples, whatever the counter was before', () => {
+    const rate = new Rate(100, 0);
+    for (let i = 1; i <= 40; i++) rate.sample(100 + 50 * i, 100 * i);
+    expect(rate.perSecond).toBeCloseTo(500);
+    rate.sample(0, 4100);
+    expect(rate.perSecond).toBeLessThan(500);
+    expect(new Rate(0, 0).perSecond).toBe(0);
+  });
+});
+
+describe.skipIf(!redisServerInstalled)('INFO, next to redis-server (skipped where it is not installed)', () => {
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await RedisServer.start();
+  });
+  afterAll(() => redis.stop());
+
+  /** Came after 7.0.15, or is ours. */
+  const NEWER = new Set([
+    'pubsub_clients',
+    'watching_clients',
+    'total_blocking_keys',
+    'total_blocking_keys_on_nokey',
+    'client_query_buffer_limit_disconnections',
+    'client_output_buffer_limit_disconnections',
+    'acl_access_denied_auth',
+    'acl_access_denied_cmd',
+    'acl_access_denied_key',
+    'acl_access_denied_channel',
+    'portcullis_version',
+    'portcullis_runtime',
+    'portcullis_shards',
+  ]);
+
+  it('has no field that redis does not have, and all in its order', async () => {
+    const { bytes } = await redis.exchange(Buffer.from('INFO\r\n'));
+    const names = (text: string) =>
+      text
+        .split('\r\n')
+        .map((line) => line.split(':')[0] ?? '')
+        .filter((name) => /^[a-z]/.test(name));
+    const theirs = names(bytes.toString());
+    const ours = names(infoText([], picture(true))).filter(
+      (name) => !NEWER.has(name) && !/^(db\d|errorstat_|handshakes)/.test(name),
+    );
+    expect(ours.filter((name) => !theirs.includes(name))).toEqual([]);
+    const places = ours.map((name) => theirs.indexOf(name));
+    expect(ours.filter((_name, i) => i > 0 && (places[i] ?? 0) < (places[i - 1] ?? 0))).toEqual([]);
+  });
+});

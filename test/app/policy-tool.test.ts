@@ -1,0 +1,122 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { runCheck } from '../../src/app/check.ts';
+import { explain, runExplain } from '../../src/app/explain.ts';
+import { parseAddress } from '../../src/base/cidr.ts';
+import { gateOf } from '../acl/gate.ts';
+import { AclWorld } from '../acl/support.ts';
+import { policyOf } from '../policy/support.ts';
+
+const world = new AclWorld();
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function edgeWith(files: Readonly<Record<string, string>>) {
+  const cwd = mkdtempSync(join(tmpdir(), 'portcullis-tools-'));
+  folders.push(cwd);
+  mkdirSync(join(cwd, 'policies', 'tenants'), { recursive: true });
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, 'policies', name), text);
+  return { environment: {}, cwd, table: world.table };
+}
+
+const TENANT = [
+  'tenant: one',
+  'users:',
+  "  - { name: one-app, acl: 'on >secret ~one:* +@all -@dangerous', addresses: [10.0.0.0/8] }",
+  'budget: { largest_value: 10b, commands_per_second: 5 }',
+  '',
+].join('\n');
+
+describe('check', () => {
+  it('says what good policies come to', () => {
+    const { exitCode, output } = runCheck([], edgeWith({ 'tenants/one.yaml': TENANT }));
+    const [note, verdict] = output.split('\n');
+    expect(note).toMatch(/^policies\/tenants\/one\.yaml:3:\d+: note: .*password in clear/);
+    expect(verdict).toBe('policies: 1 file, 3 tenants (default, system, one), 1 user in files: good');
+    expect(output).not.toContain('secret');
+    expect(exitCode).toBe(0);
+  });
+
+  it('names every problem as file:line:column', () => {
+    const { exitCode, output } = runCheck(
+      ['--policies', 'policies'],
+      edgeWith({
+        'tenants/one.yaml': TENANT.replace('+@all', '+@nosuch'),
+        'tenants/two.yaml': 'tenant: two\nbudget: { commands_per_second: -5 }\n',
+      }),
+    );
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/^policies\/tenants\/one\.yaml:3:\d+: .*@nosuch/m);
+    expect(output).toMatch(/^policies\/tenants\/two\.yaml:2:32: /m);
+    expect(output).toContain('2 problems: these policies would be refused\n');
+    expect(output).not.toContain('secret');
+  });
+
+  it('refuses a flag it does not know', () => {
+    expect(runCheck(['--nosuch'], edgeWith({})).exitCode).toBe(1);
+  });
+});
+
+describe('explain', () => {
+  const edge = () => edgeWith({ 'tenants/one.yaml': TENANT });
+  const asked = (...args: string[]) => runExplain(args, edge());
+
+  it.each([
+    ['--user one-app --address 10.1.1.1 -- GET one:a', 0, 'would pass'],
+    ['--user one-app --address 11.1.1.1 -- GET one:a', 2, 'refused by: user addresses'],
+    ['--user one-app --address 10.1.1.1 -- GET two:a', 2, 'refused by: acl'],
+    ['--user one-app --address 10.1.1.1 -- FLUSHALL', 2, 'refused by: acl'],
+    ['--user one-app --address 10.1.1.1 -- SET one:a 12345678901', 2, 'refused by: largest value'],
+    ['--user one-app --address 10.1.1.1 -- GET', 2, 'refused by: arity'],
+    ['--user one-app --address 10.1.1.1 -- SET one:a 1 NX XX', 2, 'refused by: syntax'],
+    ['--user one-app --address 10.1.1.1 -- NOSUCH', 2, 'refused by: command'],
+    ['--user nobody --address 10.1.1.1 -- PING', 2, 'refused by: user'],
+    ['--user default -- PING', 2, 'refused by: user'],
+    ['--user app -- SHUTDOWN', 2, 'refused by: ceiling'],
+    ['--user admin -- SHUTDOWN', 0, 'would pass'],
+    ['--user app --plain -- PING', 2, 'refused by: listener'],
+  ])('%s', (args, exitCode, verdict) => {
+    const explained = asked(...args.split(' '));
+    expect(explained.output).toContain(verdict);
+    expect(explained.exitCode).toBe(exitCode);
+  });
+
+  it('answers in JSON when asked to, and usage when it is asked nothing', () => {
+    const parsed = JSON.parse(asked('--user', 'app', '--json', '--', 'PING').output);
+    expect(parsed).toMatchObject({ allowed: true, user: 'app', tenant: 'default' });
+    expect(asked('--user', 'app').exitCode).toBe(1);
+    expect(asked('--user', 'app', '--address', 'nonsense', '--', 'PING').output).toContain('no address');
+  });
+
+  it('gives the verdict of the gate itself, over every command and for users of every kind', () => {
+    const rules = ['~* +@all', '~a* +@all -@dangerous', '+@read ~*', '%R~a* +@all', '-@all +get ~a* (+set ~b*)'];
+    const lines = rules.map((rule, i) => `  - { name: u${i}, acl: 'on >x ${rule}' }\n`).join('');
+    const policy = policyOf({ 'tenants/t.yaml': `tenant: t\nusers:\n${lines}` });
+    const gate = gateOf(world);
+    const address = parseAddress('127.0.0.1');
+    if (address === undefined) throw new Error('no address');
+    let refused = 0;
+    for (const [i, rule] of rules.entries()) {
+      const user = world.user(['on', '>x', ...rule.split(/ (?![^(]*\))/)], `u${i}`, 't');
+      world.enter(user);
+      for (const command of world.table.all) {
+        if (command.kind === 'container' || command.isNoAuth) continue;
+        const head = command.fullName.split('|');
+        const missing = Math.max(0, Math.abs(command.arity) - head.length);
+        for (const word of ['a1', 'b1']) {
+          const words = [...head, ...Array.from({ length: missing }, () => word)];
+          const explained = explain(policy, world, { user: `u${i}`, address, listener: 'tls', words });
+          const last = explained.gates.at(-1);
+          const allowed = explained.allowed || last?.gate === 'syntax';
+          if (!allowed) refused++;
+          expect([words, rule, allowed]).toEqual([words, rule, gate.verdict(user, words) === 'allowed']);
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(100);
+  });
+});

@@ -1,0 +1,2 @@
+/** The password of every user that the suite makes. */
+export const PASSWORD = 'a password for tests';

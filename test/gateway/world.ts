@@ -1,0 +1,326 @@
+/** A gateway without ports: real gates, real commands and a real shard, on sockets and a clock that tests move by hand. */
+import { vi } from 'vitest';
+import { AclLog } from '../../src/acl/log.ts';
+import { AclRegistry } from '../../src/acl/registry.ts';
+import { Roster } from '../../src/acl/roster.ts';
+import type { User } from '../../src/acl/user.ts';
+import { parseAddress } from '../../src/base/cidr.ts';
+import { DATABASE_COUNT, GATEWAY_TICK_MS } from '../../src/base/limits.ts';
+import type { Command, KeyList } from '../../src/command/command.ts';
+import type { Backend, Caller, LaterReplies, LaterReply } from '../../src/command/ports/backend.ts';
+import type { ServerPort } from '../../src/command/ports/server.ts';
+import { Connection } from '../../src/gateway/connection.ts';
+import type { Core } from '../../src/gateway/core.ts';
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import type { GatewayView } from '../../src/gateway/view.ts';
+import { ReplyWriter } from '../../src/resp/reply-writer.ts';
+import type { Request } from '../../src/resp/request.ts';
+import { SharedBudgets } from '../../src/shards/budgets.ts';
+import { InlineBackend } from '../../src/shards/inline.ts';
+import { type Budget, NO_BUDGET } from '../../src/tenancy/budget.ts';
+import { type Tenant, TenantRegistry, type TenantTerms } from '../../src/tenancy/tenant.ts';
+import { AclWorld } from '../acl/support.ts';
+import { FakeClock } from '../support/harness.ts';
+import { FakeSocket } from './fake-socket.ts';
+
+export const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
+
+export const VIEW: GatewayView = {
+  maxclients: 10_000,
+  connectionsPerIp: 0,
+  perIpExempt: undefined,
+  timeoutSeconds: 0,
+  tcpKeepaliveSeconds: 0,
+  handshakeTimeoutSeconds: 5,
+  authenticationTimeoutSeconds: 10,
+  bulkBytesMax: 512 * 1024 * 1024,
+  queryBufferBytesMax: 1024 * 1024 * 1024,
+  outputLimits: { normal: NO_LIMIT, pubsub: NO_LIMIT, replica: NO_LIMIT },
+  adminAddresses: undefined,
+  userAddresses: new Map(),
+  trustLoopback: false,
+  protectedMode: false,
+  drainTimeoutSeconds: 2,
+};
+
+function inlineBackend(): InlineBackend {
+  return new InlineBackend({
+    budgets: new SharedBudgets(1),
+    hashKey: [1, 2],
+    seed: 1,
+    engine: {
+      maxmemoryBytes: 0,
+      maxmemoryPolicy: 'noeviction',
+      maxmemorySamples: 5,
+      lfuLogFactor: 10,
+      lfuDecayMinutes: 1,
+      activeExpireEffort: 1,
+      protoMaxBulkBytes: 512 * 1024 * 1024,
+    },
+  });
+}
+
+interface Owed {
+  readonly place: LaterReply;
+  readonly bytes: Uint8Array;
+}
+
+/** Runs every command when it is asked to, and answers whichever it likes later, in whatever order it is told. */
+export class LaterBackend implements Backend {
+  readonly isInline = false;
+  readonly owed: Owed[] = [];
+  /** Whether the next answer comes later. */
+  isLate: () => boolean = () => true;
+  /** Words of the commands that have run, in order. */
+  readonly ran: string[] = [];
+  private readonly inline: InlineBackend = inlineBackend();
+  private readonly out = new ReplyWriter();
+
+  run(
+    command: Command,
+    request: Request,
+    keys: KeyList,
+    caller: Caller,
+    out: ReplyWriter,
+    replies: LaterReplies,
+  ): boolean {
+    this.ran.push(Array.from({ length: request.argc }, (_, at) => request.text(at).slice(0, 20)).join(' '));
+    if (!this.isLate()) {
+      this.inline.run(command, request, keys, caller, out, replies);
+      return true;
+    }
+    const place = replies.later();
+    this.out.protocol = place.protocol;
+    this.out.mark();
+    this.inline.run(command, request, keys, caller, this.out, replies);
+    this.owed.push({ place, bytes: this.out.take() });
+    return false;
+  }
+
+  /** Gives the reply that is `at` the so manieth of those owed. */
+  answer(at = 0): void {
+    const [owed] = this.owed.splice(at, 1);
+    // In the middle of a batch, as replies of other threads come.
+    if (owed === undefined) return;
+    const batch = Buffer.concat([Buffer.from('xx'), owed.bytes, Buffer.alloc(owed.bytes.length + 8)]);
+    owed.place.settleBytes(batch, 2, 2 + owed.bytes.length);
+  }
+
+  answerAll(): void {
+    while (this.owed.length > 0) this.answer();
+  }
+
+  flush(): void {
+    this.inline.flush();
+  }
+
+  configureRealm: Backend['configureRealm'] = (...args) => this.inline.configureRealm(...args);
+  removeRealm: Backend['removeRealm'] = (...args) => this.inline.removeRealm(...args);
+  configureEngine: Backend['configureEngine'] = (...args) => this.inline.configureEngine(...args);
+  realmCounts: Backend['realmCounts'] = (...args) => this.inline.realmCounts(...args);
+  resetRealmStatistics: Backend['resetRealmStatistics'] = (...args) => this.inline.resetRealmStatistics(...args);
+  memory: Backend['memory'] = () => this.inline.memory();
+  close: Backend['close'] = () => this.inline.close();
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly event: string;
+  readonly reason: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** A socket and the connection that lives on it. */
+export interface Client {
+  readonly socket: FakeSocket;
+  readonly connection: Connection;
+}
+
+/** The table and the judge of rules: the same for every world, as they take longer to make than the rest of it. */
+const judge = new AclWorld();
+const { table } = judge;
+
+export class World {
+  readonly acl = new AclRegistry();
+  readonly aclLog = new AclLog();
+  readonly tenants = new TenantRegistry();
+  readonly clock = new FakeClock(1_000_000);
+  readonly lines: LogLine[] = [];
+  readonly backend: Backend;
+  readonly gateway: Gateway;
+  view: GatewayView;
+  private lastId = 0;
+  private readonly terms = new Map<string, TenantTerms>();
+
+  constructor(backend: Backend = inlineBackend(), view: Partial<GatewayView> = {}) {
+    this.backend = backend;
+    this.view = { ...VIEW, ...view };
+    for (const name of ['default', 'system']) this.terms.set(name, termsOf(name));
+    this.applyTerms();
+    this.gateway = createGateway(
+      {
+        table,
+        backend,
+        acl: this.acl,
+        aclLog: this.aclLog,
+        tenants: this.tenants,
+        clock: this.clock,
+        log: { event: (level, event, reason, fields) => this.lines.push({ level, event, reason, fields }) },
+        databases: DATABASE_COUNT,
+      },
+      this.view,
+    );
+    const server: Partial<ServerPort> = { table, backend, nowMs: () => this.clock.nowMs() };
+    this.gateway.serve(server as ServerPort);
+  }
+
+  get core(): Core {
+    return this.gateway.core;
+  }
+
+  // -- Who is there ----------------------------------------------------------------------------------------------------
+
+  private applyTerms(): void {
+    const applied = this.tenants.apply(Array.from(this.terms.values()), this.clock.now);
+    if (!applied.ok) throw new Error(applied.fault);
+    for (const { number, isSystem } of applied.value.added) {
+      if (!isSystem) this.backend.configureRealm(number, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    }
+  }
+
+  tenant(name: string, budget: Partial<Budget> = {}, suspended = false): Tenant {
+    this.terms.set(name, { ...termsOf(name), budget: { ...NO_BUDGET, ...budget }, suspended });
+    this.applyTerms();
+    return this.tenants.get(name) as Tenant;
+  }
+
+  /** As a policy names it. */
+  user(name: string, tenant: string, ...rules: readonly string[]): User {
+    return { ...judge.user(rules, name, tenant), origin: 'policy' };
+  }
+
+  /** From now on these are all the users there are. */
+  enter(...users: readonly User[]): void {
+    this.acl.swap(new Roster(0, users));
+  }
+
+  /** Everybody may do everything: the user `default` without a password. */
+  open(): this {
+    this.enter(this.user('default', 'default', 'on', 'nopass', '~*', '&*', '+@all'));
+    return this;
+  }
+
+  /** Two tenants with a user each, and an operator, all with the password `pw`; `default` is off. */
+  people(): this {
+    const all = ['on', '>pw', '~*', '&*', '+@all'] as const;
+    this.tenant('t1');
+    this.tenant('t2');
+    this.enter(
+      this.user('default', 'default', 'off'),
+      this.user('admin', 'system', ...all),
+      this.user('ann', 't1', ...all),
+      this.user('bob', 't2', ...all),
+    );
+    return this;
+  }
+
+  connect(address = '10.0.0.7', port = 4242): Client {
+    const parsed = parseAddress(address);
+    if (parsed === undefined) throw new Error(`no address: ${address}`);
+    const socket = new FakeSocket();
+    const peer = { address: parsed, addressText: address, port, localText: '127.0.0.1:6380', isTls: false };
+    const connection = new Connection(this.core, socket.socket, ++this.lastId, peer);
+    this.core.clients.add(connection);
+    this.core.identity.byDefault(connection);
+    return { socket, connection };
+  }
+
+  /** Connected and logged in. */
+  login(name: string, address?: string): Client {
+    const client = this.connect(address);
+    const reply = this.ask(client, 'AUTH', name, 'pw');
+    if (reply !== '+OK\r\n') throw new Error(`${name}: ${reply}`);
+    return client;
+  }
+
+  // -- What happens ----------------------------------------------------------------------------------------------------
+
+  send({ socket }: Client, ...words: readonly (string | Uint8Array)[]): void {
+    socket.deliver(wire(...words));
+  }
+
+  /** Sends, lets the turn end, and reads what has come. */
+  ask(client: Client, ...words: readonly (string | Uint8Array)[]): string {
+    this.send(client, ...words);
+    this.turn(client);
+    return client.socket.text();
+  }
+
+  /** The rest of the turn, for the gateway and these sockets. */
+  turn(...clients: readonly Client[]): void {
+    for (let round = 0; round < 3; round++) {
+      this.gateway.answered();
+      for (const { socket } of clients) socket.pump();
+    }
+  }
+
+  /** Time goes by, with the ticks that belong to it. Timers must be vitest's. */
+  pass(duration_ms: number): void {
+    for (let left_ms = duration_ms; left_ms > 0; left_ms -= GATEWAY_TICK_MS) {
+      const step_ms = Math.min(left_ms, GATEWAY_TICK_MS);
+      this.clock.now += step_ms;
+      vi.advanceTimersByTime(step_ms);
+    }
+  }
+
+  async passAsync(duration_ms: number): Promise<void> {
+    for (let left_ms = duration_ms; left_ms > 0; left_ms -= 10) {
+      this.clock.now += 10;
+      await vi.advanceTimersByTimeAsync(10);
+    }
+  }
+
+  /** Why connections ended, as logged: by id. */
+  closings(): Map<number, string[]> {
+    const closings = new Map<number, string[]>();
+    for (const { event, reason, fields } of this.lines) {
+      if (event !== 'connection.closed') continue;
+      const id = Number(fields['id']);
+      closings.set(id, [...(closings.get(id) ?? []), reason]);
+    }
+    return closings;
+  }
+
+  closed(reason: Parameters<Core['counters']['ended']>[0]): number {
+    return this.core.counters.closed.get(reason) ?? 0;
+  }
+
+  end(): void {
+    this.gateway.cut();
+    void this.backend.close();
+  }
+}
+
+/** Small replies, so that the connection lets thousands be on their way. */
+export function warmUp(world: World, client: Client, backend: LaterBackend): void {
+  client.socket.deliver(Buffer.concat(Array.from({ length: 400 }, () => wire('INCR', 'warm'))));
+  for (let round = 0; backend.owed.length > 0 && round < 400; round++) {
+    backend.answerAll();
+    world.turn(client);
+  }
+  client.socket.read();
+}
+
+export function termsOf(name: string): TenantTerms {
+  return { name, budget: NO_BUDGET, addresses: undefined, suspended: false };
+}
+
+/** A request as clients send it. */
+export function wire(...words: readonly (string | Uint8Array)[]): Buffer {
+  const parts: Buffer[] = [Buffer.from(`*${words.length}\r\n`)];
+  for (const word of words) {
+    const bytes = typeof word === 'string' ? Buffer.from(word, 'latin1') : Buffer.from(word);
+    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'));
+  }
+  return Buffer.concat(parts);
+}
