@@ -220,6 +220,9 @@ describe('X: two tenants', () => {
 
 describe('a budget of memory', () => {
   const LIMIT = 8 * 1024 * 1024;
+  const shards = Number(process.env['PORTCULLIS_SHARDS'] ?? 1);
+  /** Shards that check and write in the same instant may pass the limit by one write each: see src/engine/account.ts. */
+  const WRITE_BYTES = 1280;
 
   it('refuses within one percent of it, lets reads and DEL go on, and nobody else notices', async () => {
     const small = await Wire.as(serve, 'small-app');
@@ -237,7 +240,7 @@ describe('a budget of memory', () => {
     expect(refused).toBe("-OOM command not allowed when used memory > 'maxmemory'.");
     const full = await used();
     expect(full).toBeGreaterThan(LIMIT * 0.99);
-    expect(full).toBeLessThanOrEqual(LIMIT);
+    expect(full).toBeLessThanOrEqual(LIMIT + (shards - 1) * WRITE_BYTES);
     expect(await small.ask('GET', 'key:0')).toBe(value);
     expect(await one.ask('SET', 'while', 'full')).toBe('OK');
     expect(await two.ask('SET', 'while', 'full')).toBe('OK');

@@ -13,6 +13,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const START_MS_MAX = 40_000;
 const STOP_MS_MAX = 20_000;
+const LAST_WORDS_MS_MAX = 5_000;
 
 export const PASSWORD = 'a password for tests';
 const PASSWORD_HASH = createHash('sha256').update(PASSWORD).digest('hex');
@@ -78,7 +79,11 @@ export class Serve {
     child.stderr?.on('data', (chunk: Buffer) => {
       this.stderr += chunk.toString();
     });
-    this.ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+    this.ended = new Promise((resolve) => {
+      // `close` comes when the last words have been read as well; a grandchild that holds on to the pipes must not delay it for ever.
+      child.once('close', (code, signal) => resolve({ code, signal }));
+      child.once('exit', (code, signal) => setTimeout(() => resolve({ code, signal }), LAST_WORDS_MS_MAX).unref());
+    });
   }
 
   /** Starts the process and does not wait for it. */
@@ -106,7 +111,8 @@ export class Serve {
   /** Starts the process and waits until it serves. */
   static async start(options: ServeOptions = {}): Promise<Serve> {
     const serve = await Serve.spawn(options);
-    await serve.until(() => serve.stdout.includes('\n'), 'served');
+    // Two pipes: what was written first need not be read first.
+    await serve.until(() => serve.stdout.includes('\n') && serve.stderr.includes('"msg":"READY"'), 'served');
     return serve;
   }
 
@@ -125,7 +131,9 @@ export class Serve {
 
   /** What the process logged with this stable name. */
   events(name: string): Record<string, unknown>[] {
+    // The line behind the last break may not be complete yet.
     return this.stderr
+      .slice(0, this.stderr.lastIndexOf('\n') + 1)
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line))
