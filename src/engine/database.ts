@@ -13,29 +13,31 @@
  * Hot path. Budget: find of a 16-byte key under 250 ns, setString of 64 bytes under 400 ns, both at 1M keys; guarded by
  * `bench/engine.ts`.
  */
-import { copyRange, equalRanges } from '../base/bytes.ts';
+import { equalRanges } from '../base/bytes.ts';
+import type { CollectionLimits } from '../base/collection-limits.ts';
+import type { Prng } from '../base/prng.ts';
 import type { Account } from './account.ts';
 import type { Arena } from './arena.ts';
 import {
-  ENTRY_HEADER_BYTES,
   type Encoding,
-  EXPIRY_BYTES,
   encodingOf,
   expireAtOf,
+  isLarge,
   keyLengthOf,
   keyStartOf,
+  LARGE_NUMBER_BYTES,
+  largeNumberOf,
   MISSING,
-  SLOT_FLAG,
   setEncoding,
-  setValueLength,
   typeOf,
   ValueType,
   valueLengthOf,
   valueStartOf,
-  writeExpireAt,
 } from './entry.ts';
 import { KeyIndex } from './index.ts';
 import { Keyspace } from './keyspace.ts';
+import { LARGE_HEAD_BYTES, type LargeValue } from './large.ts';
+import type { Ground } from './members.ts';
 import type { RealmContext } from './statistics.ts';
 import type { World } from './world.ts';
 
@@ -50,18 +52,20 @@ export type Outcome = typeof OK | typeof NO_ROOM;
 
 /** Expiry arguments: an absolute time in milliseconds, or one of these. */
 export const NO_EXPIRY = -1;
-export const KEEP_TTL = -2;
+export { KEEP_TTL } from './keyspace.ts';
 
 /** Strings grow by their own length up to this, then by an eighth: 10^6 appends copy each byte a bounded number of times. */
 const GREEDY_BYTES_MAX = 1024 * 1024;
-/** A block this small is kept whatever it holds. */
-const SMALL_BLOCK_BYTES = 64;
+/** Stands where the number of a large value will be written. */
+const NO_NUMBER = new Uint8Array(LARGE_NUMBER_BYTES);
 
 /** Memory of a detached database, waiting to be freed in slices. */
 export interface Detached {
   readonly account: Account;
   readonly index: KeyIndex;
   readonly expires: KeyIndex;
+  /** Frees an entry and all that belongs to it. */
+  readonly free: (ref: number) => void;
 }
 
 export class Database {
@@ -81,7 +85,7 @@ export class Database {
     this.number = number;
     this.averageTtl_ms = 0;
     this.expiryCursor = 0;
-    this.keys = new Keyspace(world.arena, account, world.hash);
+    this.keys = new Keyspace(world.arena, account, world.hash, world.large);
     this.world = world;
     this.realm = realm;
     this.arena = world.arena;
@@ -173,6 +177,25 @@ export class Database {
     return this.arena.bytesOf(ref);
   }
 
+  /** The value of an entry that is too large for one block; undefined when its bytes are the value. */
+  largeValue(ref: number): LargeValue | undefined {
+    return isLarge(this.arena, ref) ? this.keys.large.get(largeNumberOf(this.arena, ref)) : undefined;
+  }
+
+  /** What the collections of this database are built on. */
+  get ground(): Ground {
+    return this.keys;
+  }
+
+  /** Up to which size collections stay compact. */
+  get collections(): CollectionLimits {
+    return this.world.collections;
+  }
+
+  get prng(): Prng {
+    return this.world.prng;
+  }
+
   valueStart(ref: number): number {
     return valueStartOf(this.arena, ref);
   }
@@ -205,6 +228,8 @@ export class Database {
   /** Bytes of the block and its share of the index: MEMORY USAGE. */
   memoryUsage(ref: number): number {
     let bytes = this.arena.blockBytes(ref) + this.keys.index.bytesPerEntry();
+    const large = this.largeValue(ref);
+    if (large !== undefined) bytes += large.heldBytes() + LARGE_HEAD_BYTES;
     if (expireAtOf(this.arena, ref) >= 0) bytes += this.keys.expires.bytesPerEntry();
     return Math.round(bytes);
   }
@@ -240,112 +265,76 @@ export class Database {
     valueEnd: number,
     expireAt_ms: number,
   ): Outcome {
-    const keys = this.keys;
-    const hash = keys.hash.of(key, keyStart, keyEnd) | 0;
-    const old = this.live(hash, keys.index.find(hash, key, keyStart, keyEnd));
-    if (old !== MISSING) {
-      return this.overwrite(hash, old, type, encoding, value, valueStart, valueEnd, expireAt_ms);
-    }
-    const first = type | (encoding << 4) | (this.world.initialClock(this.realm.usesLfu) << 8);
-    const ref = keys.make(first, keyEnd - keyStart, valueEnd - valueStart, expireAt_ms, 0);
-    if (ref === MISSING) return NO_ROOM;
-    const bytes = this.arena.bytesOf(ref);
-    const at = keyStartOf(this.arena, ref);
-    copyRange(key, keyStart, keyEnd, bytes, at);
-    copyRange(value, valueStart, valueEnd, bytes, at + keyEnd - keyStart);
-    if (keys.link(hash, ref)) return OK;
-    keys.discard(ref);
-    return NO_ROOM;
+    const ref = this.place(type, encoding, key, keyStart, keyEnd, value, valueStart, valueEnd, expireAt_ms);
+    return ref === MISSING ? NO_ROOM : OK;
   }
 
-  private overwrite(
-    hash: number,
-    old: number,
+  /** The same with a large value, which is the database's from then on; with NO_ROOM it stays the caller's. */
+  setLarge(
     type: ValueType,
     encoding: Encoding,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: LargeValue,
+    expireAt_ms: number,
+  ): Outcome {
+    const end = LARGE_NUMBER_BYTES;
+    const ref = this.place(type, encoding, key, keyStart, keyEnd, NO_NUMBER, 0, end, expireAt_ms);
+    if (ref === MISSING) return NO_ROOM;
+    this.keys.adoptLarge(ref, value);
+    return OK;
+  }
+
+  /**
+   * Lets a large value take the place of an entry's bytes: a small collection that has grown. Type and time to live stay.
+   * @returns the entry's ref, which may have changed; MISSING when the arena is full, nothing changed and the value is the caller's.
+   */
+  enlarge(ref: number, encoding: Encoding, value: LargeValue): number {
+    const target = this.keys.resizeValue(ref, LARGE_NUMBER_BYTES, 0);
+    if (target === MISSING) return MISSING;
+    setEncoding(this.arena, target, encoding);
+    this.keys.adoptLarge(target, value);
+    return target;
+  }
+
+  /** As `setValue`. @returns the entry; MISSING when the arena is full and nothing changed. */
+  private place(
+    type: ValueType,
+    encoding: Encoding,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
     value: Uint8Array,
     valueStart: number,
     valueEnd: number,
     expireAt_ms: number,
-  ): Outcome {
-    const keys = this.keys;
-    const arena = this.arena;
-    const length = valueEnd - valueStart;
-    const keyLength = keyLengthOf(arena, old);
-    const words = arena.wordsOf(old);
-    const at = (old & 0x1fffff) << 1;
-    const before_ms = expireAtOf(arena, old);
-    const after_ms = expireAt_ms === KEEP_TTL ? before_ms : expireAt_ms;
-    const hasSlot = ((words[at + 1] as number) & SLOT_FLAG) !== 0;
-    const wanted = ENTRY_HEADER_BYTES + (hasSlot || after_ms >= 0 ? EXPIRY_BYTES : 0) + keyLength + length;
-    const first = type | (encoding << 4) | ((words[at] as number) & ~0xff);
-    if ((hasSlot || after_ms < 0) && this.fits(old, wanted)) {
-      if (after_ms >= 0 && before_ms < 0 && !keys.expires.insert(hash, old)) return NO_ROOM;
-      if (after_ms < 0 && before_ms >= 0) keys.expires.remove(hash, old);
-      words[at] = first;
-      words[at + 3] = length;
-      if (hasSlot) writeExpireAt(arena, old, after_ms);
-      copyRange(value, valueStart, valueEnd, arena.bytesOf(old), valueStartOf(arena, old));
-      if (!this.world.noTouch) this.world.touch(old, this.realm.usesLfu);
-      return OK;
+  ): number {
+    const { keys, world } = this;
+    const hash = keys.hash.of(key, keyStart, keyEnd) | 0;
+    const kind = type | (encoding << 4);
+    const old = this.live(hash, keys.index.find(hash, key, keyStart, keyEnd));
+    if (old === MISSING) {
+      const first = kind | (world.initialClock(this.realm.usesLfu) << 8);
+      return keys.insert(hash, first, key, keyStart, keyEnd, value, valueStart, valueEnd, expireAt_ms);
     }
-    const fresh = keys.make(first, keyLength, length, after_ms, 0);
-    if (fresh === MISSING) return NO_ROOM;
-    const bytes = arena.bytesOf(fresh);
-    const keyAt = keyStartOf(arena, fresh);
-    copyRange(arena.bytesOf(old), keyStartOf(arena, old), keyStartOf(arena, old) + keyLength, bytes, keyAt);
-    copyRange(value, valueStart, valueEnd, bytes, keyAt + keyLength);
-    if (!keys.supersede(hash, old, fresh)) {
-      keys.discard(fresh);
-      return NO_ROOM;
-    }
-    if (!this.world.noTouch) this.world.touch(fresh, this.realm.usesLfu);
-    return OK;
-  }
-
-  /** Whether so many bytes go into the block without wasting more than half of it. */
-  private fits(ref: number, wanted: number): boolean {
-    const bytes = this.arena.blockBytes(ref);
-    return wanted <= bytes && (bytes <= SMALL_BLOCK_BYTES || wanted * 2 > bytes);
+    const ref = keys.overwrite(hash, old, kind, value, valueStart, valueEnd, expireAt_ms);
+    if (ref !== MISSING && !world.noTouch) world.touch(ref, this.realm.usesLfu);
+    return ref;
   }
 
   /** A new value for an entry already found; type and time to live stay. For INCR, GETSET and their like. */
   replaceValue(ref: number, value: Uint8Array, valueStart: number, valueEnd: number, encoding: Encoding): Outcome {
-    const arena = this.arena;
-    const length = valueEnd - valueStart;
-    const valueAt = valueStartOf(arena, ref);
-    if (this.fits(ref, valueAt - ((ref & 0x1fffff) << 3) + length)) {
-      setEncoding(arena, ref, encoding);
-      setValueLength(arena, ref, length);
-      copyRange(value, valueStart, valueEnd, arena.bytesOf(ref), valueAt);
-      return OK;
-    }
-    const type = typeOf(arena, ref);
-    const hash = this.keys.hashOfEntry(ref);
-    return this.overwrite(hash, ref, type, encoding, value, valueStart, valueEnd, KEEP_TTL);
+    return this.keys.replaceValue(ref, value, valueStart, valueEnd, encoding) === MISSING ? NO_ROOM : OK;
   }
 
   /**
    * Makes the value longer (new bytes are zero) or shorter, with slack behind it when it has to move, so that appending
-   * again is cheap. The caller writes at `valueStart` of what is returned and sets the encoding.
+   * again is cheap. The caller writes at `valueStart` of what is returned and sets the encoding. Not for large values.
    * @returns the entry's ref, which may have changed; MISSING when the arena is full and nothing changed.
    */
-  resizeValue(ref: number, newLength: number): number {
-    const arena = this.arena;
-    const length = valueLengthOf(arena, ref);
-    const headBytes = valueStartOf(arena, ref) - ((ref & 0x1fffff) << 3);
-    let target = ref;
-    const capacity = arena.blockBytes(ref);
-    if (headBytes + newLength > capacity || (newLength < length && !this.fits(ref, headBytes + newLength))) {
-      target = this.keys.moveResized(ref, newLength, newLength > length ? slackFor(newLength) : 0);
-      if (target === MISSING) return MISSING;
-    }
-    if (newLength > length) {
-      const at = valueStartOf(arena, target);
-      arena.bytesOf(target).fill(0, at + length, at + newLength);
-    }
-    setValueLength(arena, target, newLength);
-    return target;
+  resizeValue(ref: number, newLength: number, slack: number = slackFor(newLength)): number {
+    return this.keys.resizeValue(ref, newLength, slack);
   }
 
   /** @returns whether there was a live key. */
@@ -392,7 +381,7 @@ export class Database {
     const ref = this.peek(bytes, start, end);
     if (ref === MISSING) return NOT_FOUND;
     if (end - start === newEnd - newStart && equalRanges(bytes, start, newBytes, newStart, end - start)) return OK;
-    const outcome = this.keys.copyInto(this.keys, ref, newBytes, newStart, newEnd) ? OK : NO_ROOM;
+    const outcome = this.keys.copyInto(this.keys, ref, newBytes, newStart, newEnd, true) ? OK : NO_ROOM;
     if (outcome === OK) this.deleteEntry(this.peek(bytes, start, end));
     return outcome;
   }
@@ -414,14 +403,17 @@ export class Database {
     const ref = this.peek(bytes, start, end);
     if (ref === MISSING) return NOT_FOUND;
     if (!replace && target.peek(newBytes, newStart, newEnd) !== MISSING) return EXISTS;
-    return this.keys.copyInto(target.keys, ref, newBytes, newStart, newEnd) ? OK : NO_ROOM;
+    return this.keys.copyInto(target.keys, ref, newBytes, newStart, newEnd, false) ? OK : NO_ROOM;
   }
 
   /** @returns OK, NO_ROOM, NOT_FOUND, or EXISTS when the other database has such a key. */
   moveTo(target: Database, bytes: Uint8Array, start: number, end: number): Outcome | typeof NOT_FOUND | typeof EXISTS {
-    const outcome = this.copyTo(target, bytes, start, end, bytes, start, end, false);
-    if (outcome === OK) this.deleteEntry(this.peek(bytes, start, end));
-    return outcome;
+    const ref = this.peek(bytes, start, end);
+    if (ref === MISSING) return NOT_FOUND;
+    if (target.peek(bytes, start, end) !== MISSING) return EXISTS;
+    if (!this.keys.copyInto(target.keys, ref, bytes, start, end, true)) return NO_ROOM;
+    this.deleteEntry(this.peek(bytes, start, end));
+    return OK;
   }
 
   // -- The whole -------------------------------------------------------------------------------------------------------
@@ -467,14 +459,15 @@ export class Database {
   /** Empties the database at once. */
   clear(): void {
     const detached = this.detachForLazyFree();
-    detached.expires.drain(Number.POSITIVE_INFINITY, false);
-    detached.index.drain(Number.POSITIVE_INFINITY, true);
+    detached.expires.drain(Number.POSITIVE_INFINITY, undefined);
+    detached.index.drain(Number.POSITIVE_INFINITY, detached.free);
   }
 
   /** Empties the database in no time; the memory stays charged until the shard's `reclaim` has worked it off. */
   detachForLazyFree(): Detached {
     const keys = this.keys;
-    const detached = { account: keys.account, index: keys.index, expires: keys.expires };
+    const free = (ref: number) => keys.discard(ref);
+    const detached = { account: keys.account, index: keys.index, expires: keys.expires, free };
     keys.index = new KeyIndex(keys.arena, keys.account);
     keys.expires = new KeyIndex(keys.arena, keys.account);
     this.averageTtl_ms = 0;

@@ -4,7 +4,7 @@
  *     word 0   type (4 bits) | encoding (4 bits) | access clock (24 bits)
  *     word 1   flags
  *     word 2   key length
- *     word 3   value length
+ *     word 3   value length; of a large value (LARGE_FLAG) its number stands for it, 4 bytes little endian
  *     [8 bytes expiry, milliseconds since the epoch as a double; negative = none]   only with SLOT_FLAG
  *     key bytes, value bytes, slack up to the end of the block
  *
@@ -25,6 +25,10 @@ export const ENTRY_HEADER_BYTES = 16;
 export const EXPIRY_BYTES = 8;
 /** Set when the entry has room for an expiry. Stays after PERSIST, so that the bytes need not move. */
 export const SLOT_FLAG = 1;
+/** Set when the value is the number of a large value (`large.ts`) instead of bytes. */
+export const LARGE_FLAG = 2;
+/** Such a value's length. */
+export const LARGE_NUMBER_BYTES = 4;
 
 /** Numbers as in RDB files. */
 export const ValueType = { string: 0, list: 1, set: 2, zset: 3, hash: 4, stream: 6 } as const;
@@ -41,6 +45,7 @@ export const Encoding = {
   quicklist: 9,
   stream: 10,
   listpack: 11,
+  listpackex: 12,
 } as const;
 export type Encoding = (typeof Encoding)[keyof typeof Encoding];
 
@@ -118,6 +123,29 @@ export function valueStartOf(arena: Arena, ref: number): number {
   const words = arena.wordsOf(ref);
   const at = wordAt(ref);
   return (at << 2) + ENTRY_HEADER_BYTES + (((words[at + 1] as number) & SLOT_FLAG) << 3) + (words[at + 2] as number);
+}
+
+/** Whether the value is a large one, of which only the number stands here. */
+export function isLarge(arena: Arena, ref: number): boolean {
+  return ((arena.wordsOf(ref)[wordAt(ref) + 1] as number) & LARGE_FLAG) !== 0;
+}
+
+export function setLarge(arena: Arena, ref: number, large: boolean): void {
+  const words = arena.wordsOf(ref);
+  const at = wordAt(ref) + 1;
+  words[at] = large ? (words[at] as number) | LARGE_FLAG : (words[at] as number) & ~LARGE_FLAG;
+}
+
+/** The number of the large value; only when there is one. */
+export function largeNumberOf(arena: Arena, ref: number): number {
+  const bytes = arena.bytesOf(ref);
+  const at = valueStartOf(arena, ref);
+  return (
+    (bytes[at] as number) |
+    ((bytes[at + 1] as number) << 8) |
+    ((bytes[at + 2] as number) << 16) |
+    ((bytes[at + 3] as number) << 24)
+  );
 }
 
 /** Milliseconds since the epoch, or -1. */

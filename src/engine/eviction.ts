@@ -75,11 +75,17 @@ export class Evictor {
     // A large value may displace many small ones, but not the tenant's whole cache in one go.
     const most = Math.min(EVICTIONS_MOST, EVICTIONS_PER_CALL + bytes / BYTES_PER_EVICTION);
     for (let evictions = 0; evictions < most; evictions++) {
-      if (this.account.room(bytes)) return true;
+      if (this.roomAfterReclaim(bytes)) return true;
       if (!(this.measure === AT_RANDOM ? this.evictRandom() : this.evictBest(governing.samples))) return false;
       this.progressed = true;
     }
-    return this.account.room(bytes);
+    return this.roomAfterReclaim(bytes);
+  }
+
+  /** What was evicted may be a large value, which is freed no further than is needed now. */
+  private roomAfterReclaim(bytes: number): boolean {
+    while (!this.account.room(bytes)) if (!this.world.lazyFree.reclaimFor(this.account)) return false;
+    return true;
   }
 
   private follow(policy: EvictionPolicy): void {

@@ -19,6 +19,7 @@ import type { Account } from './account.ts';
 import type { Arena } from './arena.ts';
 import { keyMatches } from './entry.ts';
 import { checkIndex } from './index-check.ts';
+import { memberMatches } from './member.ts';
 import {
   buildTable,
   FLIP,
@@ -52,6 +53,8 @@ export class KeyIndex {
   size: number;
   private readonly arena: Arena;
   private readonly account: Account;
+  /** What the refs lead to decides where a key lies. */
+  private readonly ofMembers: boolean;
   private directory: Int32Array;
   private bits: number;
   private tables: number;
@@ -64,10 +67,11 @@ export class KeyIndex {
   /** Where `drain` goes on. */
   private drained: number;
 
-  constructor(arena: Arena, account: Account) {
+  constructor(arena: Arena, account: Account, of: 'entries' | 'members' = 'entries') {
     this.size = 0;
     this.arena = arena;
     this.account = account;
+    this.ofMembers = of === 'members';
     this.directory = new Int32Array(2 << BITS_MIN);
     this.bits = BITS_MIN;
     this.tables = 0;
@@ -91,7 +95,9 @@ export class KeyIndex {
       const found = words[slot] as number;
       if (found >= place) {
         if (found > place) return 0;
-        if (keyMatches(this.arena, ref, bytes, start, end - start)) return ref;
+        if (this.ofMembers) {
+          if (memberMatches(this.arena, ref, bytes, start, end - start)) return ref;
+        } else if (keyMatches(this.arena, ref, bytes, start, end - start)) return ref;
       }
       slot += 2;
     }
@@ -271,10 +277,10 @@ export class KeyIndex {
   // -- The life of tables ----------------------------------------------------------------------------------------------
 
   /**
-   * Frees the tables, and with `entries` the entries in them, up to about `budget` entries; for an index that is no longer in
-   * use. `size` falls to 0. @returns how many entries went.
+   * Frees the tables, and with `free` the entries in them, up to about `budget` entries; for an index that is no longer in
+   * use. `size` falls to 0. @returns how many entries went: fewer than `budget` only when none is left.
    */
-  drain(budget: number, entries: boolean): number {
+  drain(budget: number, free: ((ref: number) => void) | undefined): number {
     let gone = 0;
     while (this.size > 0 && gone < budget) {
       const table = this.directory[this.drained << 1] as number;
@@ -283,10 +289,10 @@ export class KeyIndex {
       const end = base + TABLE_HEAD_WORDS + (words[base + 3] as number) * 2;
       const cells = 2 ** (this.bits - (words[base] as number));
       const count = words[base + 2] as number;
-      if (entries) {
+      if (free !== undefined) {
         for (let slot = base + TABLE_HEAD_WORDS; slot < end; slot += 2) {
           const ref = words[slot + 1] as number;
-          if (ref !== 0) this.account.credit(this.arena.free(ref));
+          if (ref !== 0) free(ref);
         }
       }
       this.directory.fill(0, this.drained << 1, (this.drained + cells) << 1);

@@ -12,32 +12,49 @@ import type { Account } from './account.ts';
 import type { Arena } from './arena.ts';
 import {
   ENTRY_HEADER_BYTES,
+  type Encoding,
   EXPIRY_BYTES,
   expireAtOf,
   hasSlot,
+  isLarge,
   keyLengthOf,
   keyStartOf,
+  LARGE_FLAG,
+  LARGE_NUMBER_BYTES,
+  largeNumberOf,
   MISSING,
   SLOT_FLAG,
+  setEncoding,
+  setLarge,
+  setValueLength,
+  typeOf,
   valueLengthOf,
   valueStartOf,
   writeExpireAt,
   writeHeader,
 } from './entry.ts';
 import { KeyIndex } from './index.ts';
+import type { LargeValue, LargeValues } from './large.ts';
 import type { Hasher } from './world.ts';
+
+/** Instead of a time to live: the one it has. */
+export const KEEP_TTL = -2;
+/** A block this small is kept whatever it holds. */
+const SMALL_BLOCK_BYTES = 64;
 
 export class Keyspace {
   readonly arena: Arena;
   readonly account: Account;
   readonly hash: Hasher;
+  readonly large: LargeValues;
   index: KeyIndex;
   expires: KeyIndex;
 
-  constructor(arena: Arena, account: Account, hash: Hasher) {
+  constructor(arena: Arena, account: Account, hash: Hasher, large: LargeValues) {
     this.arena = arena;
     this.account = account;
     this.hash = hash;
+    this.large = large;
     this.index = new KeyIndex(arena, account);
     this.expires = new KeyIndex(arena, account);
   }
@@ -64,8 +81,9 @@ export class Keyspace {
     return ref;
   }
 
-  /** Gives a block back that is in no index. */
+  /** Gives a block back that is in no index, and the large value that it leads to. */
   discard(ref: number): void {
+    if (isLarge(this.arena, ref)) this.releaseLarge(ref);
     this.account.credit(this.arena.free(ref));
   }
 
@@ -95,6 +113,127 @@ export class Keyspace {
     this.index.remove(hash, ref);
     if (expireAtOf(this.arena, ref) >= 0) this.expires.remove(hash, ref);
     this.discard(ref);
+  }
+
+  /** A new entry, linked. @returns it; MISSING when the arena is full. */
+  insert(
+    hash: number,
+    first: number,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    expireAt_ms: number,
+  ): number {
+    const ref = this.make(first, keyEnd - keyStart, valueEnd - valueStart, expireAt_ms, 0);
+    if (ref === MISSING) return MISSING;
+    const bytes = this.arena.bytesOf(ref);
+    const at = keyStartOf(this.arena, ref);
+    copyRange(key, keyStart, keyEnd, bytes, at);
+    copyRange(value, valueStart, valueEnd, bytes, at + keyEnd - keyStart);
+    if (this.link(hash, ref)) return ref;
+    this.discard(ref);
+    return MISSING;
+  }
+
+  /**
+   * Gives an entry a new value, type, encoding (`kind`) and time to live; the key and the access clock stay.
+   * @returns the entry's ref, which may have changed; MISSING when the arena is full and nothing changed.
+   */
+  overwrite(
+    hash: number,
+    old: number,
+    kind: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    expireAt_ms: number,
+  ): number {
+    const arena = this.arena;
+    const length = valueEnd - valueStart;
+    const keyLength = keyLengthOf(arena, old);
+    const words = arena.wordsOf(old);
+    const at = (old & 0x1fffff) << 1;
+    const before_ms = expireAtOf(arena, old);
+    const after_ms = expireAt_ms === KEEP_TTL ? before_ms : expireAt_ms;
+    const hadSlot = ((words[at + 1] as number) & SLOT_FLAG) !== 0;
+    const wanted = ENTRY_HEADER_BYTES + (hadSlot || after_ms >= 0 ? EXPIRY_BYTES : 0) + keyLength + length;
+    const first = kind | ((words[at] as number) & ~0xff);
+    if ((hadSlot || after_ms < 0) && this.fits(old, wanted)) {
+      if (after_ms >= 0 && before_ms < 0 && !this.expires.insert(hash, old)) return MISSING;
+      if (after_ms < 0 && before_ms >= 0) this.expires.remove(hash, old);
+      if (((words[at + 1] as number) & LARGE_FLAG) !== 0) this.releaseLarge(old);
+      words[at] = first;
+      words[at + 3] = length;
+      if (hadSlot) writeExpireAt(arena, old, after_ms);
+      copyRange(value, valueStart, valueEnd, arena.bytesOf(old), valueStartOf(arena, old));
+      return old;
+    }
+    const fresh = this.make(first, keyLength, length, after_ms, 0);
+    if (fresh === MISSING) return MISSING;
+    const bytes = arena.bytesOf(fresh);
+    const keyAt = keyStartOf(arena, fresh);
+    copyRange(arena.bytesOf(old), keyStartOf(arena, old), keyStartOf(arena, old) + keyLength, bytes, keyAt);
+    copyRange(value, valueStart, valueEnd, bytes, keyAt + keyLength);
+    if (this.supersede(hash, old, fresh)) return fresh;
+    this.discard(fresh);
+    return MISSING;
+  }
+
+  /** A new value for an entry; type and time to live stay. @returns as `overwrite`. */
+  replaceValue(ref: number, value: Uint8Array, valueStart: number, valueEnd: number, encoding: Encoding): number {
+    const arena = this.arena;
+    const length = valueEnd - valueStart;
+    const valueAt = valueStartOf(arena, ref);
+    if (!isLarge(arena, ref) && this.fits(ref, valueAt - ((ref & 0x1fffff) << 3) + length)) {
+      setEncoding(arena, ref, encoding);
+      setValueLength(arena, ref, length);
+      copyRange(value, valueStart, valueEnd, arena.bytesOf(ref), valueAt);
+      return ref;
+    }
+    const kind = typeOf(arena, ref) | (encoding << 4);
+    return this.overwrite(this.hashOfEntry(ref), ref, kind, value, valueStart, valueEnd, KEEP_TTL);
+  }
+
+  /** See `Database.resizeValue`. */
+  resizeValue(ref: number, newLength: number, slack: number): number {
+    const arena = this.arena;
+    const length = valueLengthOf(arena, ref);
+    const headLength = valueStartOf(arena, ref) - ((ref & 0x1fffff) << 3);
+    let target = ref;
+    const capacity = arena.blockBytes(ref);
+    if (headLength + newLength > capacity || (newLength < length && !this.fits(ref, headLength + newLength))) {
+      target = this.moveResized(ref, newLength, newLength > length ? slack : 0);
+      if (target === MISSING) return MISSING;
+    }
+    if (newLength > length) {
+      const at = valueStartOf(arena, target);
+      arena.bytesOf(target).fill(0, at + length, at + newLength);
+    }
+    setValueLength(arena, target, newLength);
+    return target;
+  }
+
+  /** Whether so many bytes go into the block without wasting more than half of it. */
+  private fits(ref: number, wanted: number): boolean {
+    const bytes = this.arena.blockBytes(ref);
+    return wanted <= bytes && (bytes <= SMALL_BLOCK_BYTES || wanted * 2 > bytes);
+  }
+
+  /** Makes a large value the entry's, whose value has LARGE_NUMBER_BYTES. */
+  adoptLarge(ref: number, value: LargeValue): void {
+    const number = this.large.add(value, this.account);
+    const bytes = this.arena.bytesOf(ref);
+    const at = valueStartOf(this.arena, ref);
+    for (let i = 0; i < LARGE_NUMBER_BYTES; i++) bytes[at + i] = number >>> (8 * i);
+    setLarge(this.arena, ref, true);
+  }
+
+  private releaseLarge(ref: number): void {
+    setLarge(this.arena, ref, false);
+    this.large.release(largeNumberOf(this.arena, ref), this.account);
   }
 
   /** Copies key and value of one entry behind the header of another. */
@@ -145,9 +284,7 @@ export class Keyspace {
     const fresh = this.make(words[at] as number, keyLength, valueLength, expireAt_ms, 0);
     if (fresh === MISSING) return MISSING;
     this.copyContent(ref, fresh);
-    if (this.supersede(hash, ref, fresh)) return fresh;
-    this.discard(fresh);
-    return MISSING;
+    return this.takeOver(hash, ref, fresh);
   }
 
   /**
@@ -166,13 +303,32 @@ export class Keyspace {
     if (fresh === MISSING) return MISSING;
     const from = keyStartOf(arena, ref);
     copyRange(arena.bytesOf(ref), from, from + keyLength + kept, arena.bytesOf(fresh), keyStartOf(arena, fresh));
-    if (this.supersede(this.hashOfEntry(ref), ref, fresh)) return fresh;
+    return this.takeOver(this.hashOfEntry(ref), ref, fresh);
+  }
+
+  /**
+   * Lets `fresh`, a copy of `old` in another block, be the entry; a large value goes over to it.
+   * @returns `fresh`; MISSING when the arena is full and nothing changed.
+   */
+  private takeOver(hash: number, old: number, fresh: number): number {
+    const large = isLarge(this.arena, old);
+    // Whoever bears the flag when it is discarded takes the large value along.
+    if (large) setLarge(this.arena, old, false);
+    if (this.supersede(hash, old, fresh)) {
+      if (large) setLarge(this.arena, fresh, true);
+      return fresh;
+    }
+    if (large) setLarge(this.arena, old, true);
     this.discard(fresh);
     return MISSING;
   }
 
-  /** Copies an entry under a new key into this or another keyspace, in place of what that key was. False without memory. */
-  copyInto(target: Keyspace, ref: number, key: Uint8Array, keyStart: number, keyEnd: number): boolean {
+  /**
+   * Puts an entry under a new key into this or another keyspace of the realm, in place of what that key was: a copy, or, to
+   * spare the copying of a large value, what is left when `moving` is for the caller to drop.
+   * @returns false when the arena is full and nothing changed.
+   */
+  copyInto(target: Keyspace, ref: number, key: Uint8Array, keyStart: number, keyEnd: number, moving: boolean): boolean {
     const arena = this.arena;
     const length = valueLengthOf(arena, ref);
     const first = arena.wordsOf(ref)[(ref & 0x1fffff) << 1] as number;
@@ -183,10 +339,28 @@ export class Keyspace {
     const from = valueStartOf(arena, ref);
     copyRange(key, keyStart, keyEnd, bytes, at);
     copyRange(arena.bytesOf(ref), from, from + length, bytes, at + keyEnd - keyStart);
+    if (isLarge(arena, ref) && !moving && !this.copyLarge(ref, fresh)) {
+      target.discard(fresh);
+      return false;
+    }
     const hash = target.hashOf(key, keyStart, keyEnd);
     const old = target.index.find(hash, key, keyStart, keyEnd);
-    if (old === MISSING ? target.link(hash, fresh) : target.supersede(hash, old, fresh)) return true;
+    if (old === MISSING ? target.link(hash, fresh) : target.supersede(hash, old, fresh)) {
+      if (isLarge(arena, ref) && moving) {
+        setLarge(arena, fresh, true);
+        setLarge(arena, ref, false);
+      }
+      return true;
+    }
     target.discard(fresh);
     return false;
+  }
+
+  /** Gives `fresh` a copy of the large value of `ref`. */
+  private copyLarge(ref: number, fresh: number): boolean {
+    const copy = this.large.get(largeNumberOf(this.arena, ref)).copy();
+    if (copy === undefined) return false;
+    this.adoptLarge(fresh, copy);
+    return true;
   }
 }

@@ -8,7 +8,7 @@ import type { Prng } from '../base/prng.ts';
 import { Account } from './account.ts';
 import { Arena } from './arena.ts';
 import { ExpiryCycle } from './expiry.ts';
-import { LazyFree } from './lazy-free.ts';
+import type { LazyFree } from './lazy-free.ts';
 import { Realm } from './realm.ts';
 import { type EngineListener, type Hasher, World } from './world.ts';
 
@@ -41,7 +41,7 @@ export class Shard {
     if (options.listener !== undefined) this.world.listener = options.listener;
     this.processAccount = options.processAccount ?? new Account();
     this.realms = [];
-    this.lazyFree = new LazyFree();
+    this.lazyFree = this.world.lazyFree;
     this.expiry = new ExpiryCycle(this.world, this.realms);
     this.evicting = false;
     this.turn = 2;

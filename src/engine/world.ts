@@ -8,10 +8,13 @@
  * Hot path. Budget: touching an entry under 10 ns; guarded by `bench/engine.ts`.
  */
 import type { Clock } from '../base/clock.ts';
+import { COLLECTION_LIMITS_DEFAULT, type CollectionLimits } from '../base/collection-limits.ts';
 import { STRING_BYTES_MAX } from '../base/limits.ts';
 import type { Prng } from '../base/prng.ts';
 import type { Arena } from './arena.ts';
 import { clockOf, setClock } from './entry.ts';
+import { LargeValues } from './large.ts';
+import { LazyFree } from './lazy-free.ts';
 
 /** Where a key belongs: unsigned or signed 32 bits. KeyedHash in production, something with collisions in tests. */
 export interface Hasher {
@@ -35,6 +38,8 @@ export class World {
   readonly clock: Clock;
   readonly prng: Prng;
   readonly hash: Hasher;
+  readonly lazyFree: LazyFree;
+  readonly large: LargeValues;
   listener: EngineListener;
   /** Wall clock of this turn. */
   now_ms: number;
@@ -45,6 +50,8 @@ export class World {
   lfuDecayMinutes: number;
   /** How long a value may become, whoever's it is. */
   valueBytesMax: number;
+  /** Up to which size collections stay compact. */
+  collections: CollectionLimits;
   /** Seconds, 24 bits. */
   private seconds: number;
   /** Minutes, 16 bits. */
@@ -55,12 +62,15 @@ export class World {
     this.clock = clock;
     this.prng = prng;
     this.hash = hash;
+    this.lazyFree = new LazyFree();
+    this.large = new LargeValues(this.lazyFree);
     this.listener = silent;
     this.now_ms = 0;
     this.noTouch = false;
     this.lfuLogFactor = 10;
     this.lfuDecayMinutes = 1;
     this.valueBytesMax = STRING_BYTES_MAX;
+    this.collections = COLLECTION_LIMITS_DEFAULT;
     this.seconds = 0;
     this.minutes = 0;
     this.refresh();

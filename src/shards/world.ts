@@ -58,6 +58,7 @@ export class ShardWorld {
     shard.setLfu(settings.lfuLogFactor, settings.lfuDecayMinutes);
     shard.setExpireEffort(settings.activeExpireEffort);
     shard.world.valueBytesMax = settings.protoMaxBulkBytes;
+    shard.world.collections = settings;
     shard.policyChanged();
   }
 }

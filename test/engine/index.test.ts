@@ -5,6 +5,8 @@ import { Prng } from '../../src/base/prng.ts';
 import { Account } from '../../src/engine/account.ts';
 import { Arena } from '../../src/engine/arena.ts';
 import { Keyspace } from '../../src/engine/keyspace.ts';
+import { LargeValues } from '../../src/engine/large.ts';
+import { LazyFree } from '../../src/engine/lazy-free.ts';
 import type { Hasher } from '../../src/engine/world.ts';
 import { bytesOf, PROPERTY_TIMEOUT_MS, runsFor } from './support.ts';
 
@@ -30,7 +32,7 @@ class Model {
   readonly refs = new Map<string, number>();
 
   constructor(hash: Hasher) {
-    this.keys = new Keyspace(this.arena, this.account, hash);
+    this.keys = new Keyspace(this.arena, this.account, hash, new LargeValues(new LazyFree()));
   }
 
   find(name: string): number {

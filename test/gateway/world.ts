@@ -1,10 +1,12 @@
 /** A gateway without ports: real gates, real commands and a real shard, on sockets and a clock that tests move by hand. */
+
 import { vi } from 'vitest';
 import { AclLog } from '../../src/acl/log.ts';
 import { AclRegistry } from '../../src/acl/registry.ts';
 import { Roster } from '../../src/acl/roster.ts';
 import type { User } from '../../src/acl/user.ts';
 import { parseAddress } from '../../src/base/cidr.ts';
+import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { DATABASE_COUNT, GATEWAY_TICK_MS } from '../../src/base/limits.ts';
 import type { Command, KeyList } from '../../src/command/command.ts';
 import type { Backend, Caller, LaterReplies, LaterReply } from '../../src/command/ports/backend.ts';
@@ -52,6 +54,7 @@ function inlineBackend(): InlineBackend {
       maxmemoryBytes: 0,
       maxmemoryPolicy: 'noeviction',
       maxmemorySamples: 5,
+      ...COLLECTION_LIMITS_DEFAULT,
       lfuLogFactor: 10,
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,

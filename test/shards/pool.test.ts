@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
+import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { bytes, integer, key, many, rows } from '../../src/command/args.ts';
 import { KeyList } from '../../src/command/command.ts';
 import { UNCHANGED } from '../../src/command/effect.ts';
@@ -115,6 +116,7 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       maxmemoryBytes: limits.maxmemoryBytes ?? 0,
       maxmemoryPolicy: 'noeviction',
       maxmemorySamples: 5,
+      ...COLLECTION_LIMITS_DEFAULT,
       lfuLogFactor: 10,
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,

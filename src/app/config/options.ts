@@ -7,6 +7,7 @@ import type { Facts, Settings } from './settings.ts';
 import {
   type Bounds,
   INT_MAX,
+  INT_MIN,
   LONG_MAX,
   outputLimitsText,
   parseChoice,
@@ -53,6 +54,11 @@ function number(name: string, field: NumberField, min: bigint, max: bigint): Opt
   return quantity(parseNumber, name, field, min, max);
 }
 
+/** A number that redis.conf also knows by the name it had before listpacks. */
+function renamed(before: string, name: string, field: NumberField): Option[] {
+  return [number(name, field, 0n, LONG_MAX), number(before, field, 0n, LONG_MAX)];
+}
+
 function fact(name: string, get: (facts: Facts) => string, seenBy: Option['seenBy'] = 'everyone'): Option {
   return { name, seenBy, get: (_settings, facts) => get(facts), set: 'immutable' };
 }
@@ -93,6 +99,18 @@ export const OPTIONS: readonly Option[] = [
   number('maxclients', 'maxclients', 1n, UINT_MAX),
   number('timeout', 'timeoutSeconds', 0n, INT_MAX),
   number('tcp-keepalive', 'tcpKeepaliveSeconds', 0n, INT_MAX),
+  ...renamed('hash-max-ziplist-entries', 'hash-max-listpack-entries', 'hashMaxListpackEntries'),
+  ...renamed('hash-max-ziplist-value', 'hash-max-listpack-value', 'hashMaxListpackValueBytes'),
+  ...renamed('zset-max-ziplist-entries', 'zset-max-listpack-entries', 'zsetMaxListpackEntries'),
+  ...renamed('zset-max-ziplist-value', 'zset-max-listpack-value', 'zsetMaxListpackValueBytes'),
+  number('set-max-intset-entries', 'setMaxIntsetEntries', 0n, LONG_MAX),
+  number('set-max-listpack-entries', 'setMaxListpackEntries', 0n, LONG_MAX),
+  number('set-max-listpack-value', 'setMaxListpackValueBytes', 0n, LONG_MAX),
+  number('list-max-listpack-size', 'listMaxListpackSize', INT_MIN, INT_MAX),
+  number('list-max-ziplist-size', 'listMaxListpackSize', INT_MIN, INT_MAX),
+  memory('stream-node-max-bytes', 'streamNodeMaxBytes', 0n),
+  number('stream-node-max-entries', 'streamNodeMaxEntries', 0n, LONG_MAX),
+  memory('hll-sparse-max-bytes', 'hllSparseMaxBytes', 0n),
   memory('proto-max-bulk-len', 'protoMaxBulkBytes', MEGABYTE),
   memory('client-query-buffer-limit', 'clientQueryBufferBytes', MEGABYTE),
   {
@@ -105,6 +123,7 @@ export const OPTIONS: readonly Option[] = [
     },
   },
   { ...number('acllog-max-len', 'acllogMaxLength', 0n, LONG_MAX), seenBy: 'operators' },
+  fact('list-compress-depth', () => '0'),
   fact('databases', (facts) => String(facts.databases)),
   fact('hz', () => '10'),
   fact('appendonly', () => 'no'),

@@ -2,6 +2,7 @@
  * The options of the process that CONFIG may change, as one immutable record: a change makes a new record, which is handed
  * to whoever lives by it.
  */
+import { COLLECTION_LIMITS_DEFAULT } from '../../base/collection-limits.ts';
 import type { EngineSettings } from '../../command/ports/backend.ts';
 
 /** One class of `client-output-buffer-limit`; 0 is no limit. */
@@ -50,6 +51,7 @@ const ENGINE_DEFAULTS: EngineSettings = {
   lfuDecayMinutes: 1,
   activeExpireEffort: 1,
   protoMaxBulkBytes: 512 * MEGABYTE,
+  ...COLLECTION_LIMITS_DEFAULT,
 };
 
 /** What a bare redis-server has; the trusted loopback lives by these. */

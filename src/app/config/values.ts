@@ -12,6 +12,7 @@ export interface Bounds {
   readonly max: bigint;
 }
 
+export const INT_MIN = -2147483648n;
 export const INT_MAX = 2147483647n;
 export const UINT_MAX = 4294967295n;
 export const LONG_MAX = 9223372036854775807n;

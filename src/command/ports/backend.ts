@@ -2,6 +2,7 @@
  * All that the gateway knows of storage. The inline shard answers into the connection's writer at once; a pool or an
  * upstream answers later, and the connection's pending ring keeps the order of replies.
  */
+import type { CollectionLimits } from '../../base/collection-limits.ts';
 import type { EvictionPolicy } from '../../base/eviction-policies.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
@@ -66,7 +67,7 @@ export interface RealmSettings {
 }
 
 /** Engine options that CONFIG SET may change while running. */
-export interface EngineSettings {
+export interface EngineSettings extends CollectionLimits {
   readonly maxmemoryBytes: number;
   readonly maxmemoryPolicy: EvictionPolicy;
   readonly maxmemorySamples: number;

@@ -19,6 +19,7 @@ export const ENCODING_NAMES = new Map<Encoding, string>([
   [Encoding.quicklist, 'quicklist'],
   [Encoding.stream, 'stream'],
   [Encoding.listpack, 'listpack'],
+  [Encoding.listpackex, 'listpackex'],
 ]);
 /** What Redis says of the small integers that it shares between keys. */
 const SHARED_REFERENCES = 0x7fffffff;

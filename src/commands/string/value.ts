@@ -10,17 +10,9 @@ import type { ShardCall } from '../../command/spec.ts';
 import { type Database, Encoding, MISSING, OK, stringEncoding, ValueType } from '../../engine/database.ts';
 import { type Refusal, STRING_TOO_LONG, VALUE_TOO_LARGE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { findForWrite } from '../keys.ts';
 
-/** Header, expiry, index slots and rounding of one entry, generously: what a key costs beyond its bytes. */
-export const ENTRY_OVERHEAD_BYTES = 64;
-
-export function find(call: ShardCall, key: ArgIndex): number {
-  return call.database.find(call.request.bytes, call.request.start(key), call.request.end(key));
-}
-
-export function findForWrite(call: ShardCall, key: ArgIndex): number {
-  return call.database.findForWrite(call.request.bytes, call.request.start(key), call.request.end(key));
-}
+export { ENTRY_OVERHEAD_BYTES, find, findForWrite, roomFor } from '../keys.ts';
 
 export function isString(database: Database, ref: number): boolean {
   return database.valueType(ref) === ValueType.string;
@@ -30,11 +22,6 @@ export function isString(database: Database, ref: number): boolean {
 export function writeValue(database: Database, ref: number, out: ReplyWriter): void {
   const start = database.valueStart(ref);
   out.bulk(database.valueBytes(ref), start, start + database.valueLength(ref));
-}
-
-/** Whether the budget has room for an entry of this key and so many bytes of value. False: answer OOM. */
-export function roomFor(call: ShardCall, key: ArgIndex, valueBytes: number): boolean {
-  return call.realm.ensureRoom(call.request.length(key) + valueBytes + ENTRY_OVERHEAD_BYTES);
 }
 
 /** Sets a key to an argument's bytes. Room has been asked for. False: the arena is full and nothing changed. */
