@@ -5,6 +5,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measureCollections } from './lib/collections.ts';
 import { measureCpu } from './lib/cpu.ts';
 import { measureFill } from './lib/fill.ts';
 import { goalsTable, type Section } from './lib/goals.ts';
@@ -25,9 +26,20 @@ import {
   startUs,
 } from './lib/servers.ts';
 import { asText } from './lib/table.ts';
+import { measureTypes } from './lib/types.ts';
 
-const FULL = { requests: { 1: 60_000, 16: 600_000 }, keys: 3_000_000, connections: 10_000 } as const;
-const QUICK = { requests: { 1: 20_000, 16: 200_000 }, keys: 300_000, connections: 1_000 } as const;
+const FULL = {
+  requests: { 1: 60_000, 16: 600_000 },
+  keys: 3_000_000,
+  connections: 10_000,
+  collectionElements: 1_000_000,
+} as const;
+const QUICK = {
+  requests: { 1: 20_000, 16: 200_000 },
+  keys: 300_000,
+  connections: 1_000,
+  collectionElements: 100_000,
+} as const;
 
 /** Each section is shown as soon as it is there: a run takes minutes. */
 function show(section: Section): Section {
@@ -52,6 +64,9 @@ async function withDriver(options: Options, runtimes: readonly Runtime[]): Promi
     await haproxy?.stop();
     await stunnel?.stop();
   }
+  if (options.sections.has('types')) {
+    sections.push(show(await measureTypes(direct, options.rounds, requests[16])));
+  }
   if (options.sections.has('latency')) {
     process.stderr.write('latency\n');
     sections.push(show(await measureLatency(direct, options.rounds, requests[1])));
@@ -61,10 +76,10 @@ async function withDriver(options: Options, runtimes: readonly Runtime[]): Promi
 }
 
 async function measure(options: Options, runtimes: readonly Runtime[]): Promise<Section[]> {
-  const { keys, connections } = options.quick ? QUICK : FULL;
+  const { keys, connections, collectionElements } = options.quick ? QUICK : FULL;
   const sections: Section[] = [];
   const wants = (name: SectionName): boolean => options.sections.has(name);
-  if (wants('cpu') || wants('latency')) {
+  if (wants('cpu') || wants('types') || wants('latency')) {
     if (findProgram('redis-benchmark') === undefined) process.stdout.write('redis-benchmark: not installed\n');
     else sections.push(...(await withDriver(options, runtimes)));
   }
@@ -73,6 +88,9 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
   if (wants('memory') || wants('loop')) {
     const wanted = { memory: wants('memory'), loop: wants('loop') };
     sections.push(show(await measureFill({ rounds: options.rounds, keys, wants: wanted, starts })));
+  }
+  if (wants('collections')) {
+    sections.push(show(await measureCollections({ rounds: options.rounds, elements: collectionElements, starts })));
   }
   if (wants('idle')) sections.push(show(await measureIdle(starts, connections)));
   return sections;

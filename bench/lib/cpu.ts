@@ -20,13 +20,13 @@ export interface CpuOptions {
   readonly missing: readonly ServerName[];
 }
 
-interface Sample {
+export interface Sample {
   readonly microseconds: number;
   readonly requestsPerSecond: number;
 }
 
 /** Samples of one load, by server: one for each round. */
-type Samples = ReadonlyMap<ServerName, Sample[]>;
+export type Samples = ReadonlyMap<ServerName, Sample[]>;
 
 export async function measureCpu(servers: readonly Server[], options: CpuOptions): Promise<Section> {
   await warmUp(servers, options.requests[16]);
@@ -70,7 +70,7 @@ async function warmUp(servers: readonly Server[], requests: number): Promise<voi
   }
 }
 
-async function sample(server: Server, load: Load): Promise<Sample> {
+export async function sample(server: Server, load: Load): Promise<Sample> {
   const before = cpuSeconds(server.pids);
   const { requestsPerSecond } = await drive(server, load);
   const microseconds = ((cpuSeconds(server.pids) - before) / load.requests) * 1e6;
@@ -78,7 +78,7 @@ async function sample(server: Server, load: Load): Promise<Sample> {
 }
 
 /** The ratio within each round, and of these the one in the middle. */
-function ratio(samples: Samples, from: ServerName, to: ServerName): number | undefined {
+export function ratio(samples: Samples, from: ServerName, to: ServerName): number | undefined {
   const [ours, theirs] = [samples.get(from), samples.get(to)];
   if (ours === undefined || theirs === undefined) return undefined;
   return median(ours.map(({ microseconds }, round) => microseconds / (theirs[round]?.microseconds ?? Number.NaN)));

@@ -16,9 +16,11 @@ const TAIL_PERCENT = 99.9;
 export type Transport = 'plain' | 'TLS';
 export type Operation = 'SET' | 'GET';
 
+/** What is asked for: one of redis-benchmark's own tests, or a command whose `__rand_int__` it replaces. */
 export interface Load {
   readonly transport: Transport;
-  readonly operation: Operation;
+  readonly operation: Operation | string;
+  readonly command?: readonly string[];
   /** Requests of one connection that are on their way together. */
   readonly depth: number;
   readonly requests: number;
@@ -35,7 +37,6 @@ export interface Outcome {
 function argumentsOf(server: Server, load: Load): string[] {
   const words: Record<string, string | number> = {
     '-p': load.transport === 'TLS' ? server.tlsPort : server.plainPort,
-    '-t': load.operation.toLowerCase(),
     '-n': load.requests,
     '-d': VALUE_BYTES,
     '-r': KEYS,
@@ -47,7 +48,8 @@ function argumentsOf(server: Server, load: Load): string[] {
   const tls = load.transport === 'TLS' ? ['--tls', '--cacert', certificateAuthority()] : [];
   return Object.entries(words)
     .flatMap(([flag, value]) => [flag, String(value)])
-    .concat(tls);
+    .concat(tls)
+    .concat(load.command ?? ['-t', load.operation.toLowerCase()]);
 }
 
 /** Fails when the server answered with errors, which would be cheap and not what is measured. */

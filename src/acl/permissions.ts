@@ -6,7 +6,7 @@
  */
 import { equalRanges, latin1 } from '../base/bytes.ts';
 import { globMatches } from '../base/glob.ts';
-import { READS, WRITES } from '../command/args.ts';
+import { EVERY_KEY, READS, WRITES } from '../command/args.ts';
 
 const STAR = 0x2a;
 
@@ -19,7 +19,7 @@ export class Pattern {
   readonly bytes: Uint8Array;
   /** READS and WRITES bits; both for channels. */
   readonly access: number;
-  private readonly shape: 'all' | 'literal' | 'prefix' | 'glob';
+  readonly shape: 'all' | 'literal' | 'prefix' | 'glob';
 
   constructor(bytes: Uint8Array, access: number) {
     this.bytes = bytes;
@@ -89,11 +89,16 @@ export class Permissions {
   allowsKey(bytes: Uint8Array, start: number, end: number, access: number): boolean {
     if (this.allKeys) return true;
     const { keys } = this;
+    if ((access & EVERY_KEY) !== 0) return this.allowsEveryKey(access & ~EVERY_KEY);
     for (let i = 0; i < keys.length; i++) {
       const pattern = keys[i] as Pattern;
       if ((pattern.access & access) === access && pattern.matches(bytes, start, end)) return true;
     }
     return false;
+  }
+
+  private allowsEveryKey(access: number): boolean {
+    return this.keys.some((pattern) => pattern.shape === 'all' && (pattern.access & access) === access);
   }
 
   /** @param literal the name is itself a pattern (PSUBSCRIBE): only the same pattern, or `*`, allows it */

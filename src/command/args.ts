@@ -27,6 +27,11 @@ export type KeyFlag =
 
 export const READS = 1;
 export const WRITES = 2;
+/**
+ * Of an argument that is no key but a pattern which stored values turn into keys (SORT … BY, GET): whoever runs it must be
+ * allowed every key there is, and one shard must hold them all.
+ */
+export const EVERY_KEY = 4;
 
 /** A key list whose length an argument before it tells: `numkeys key [key ...]`. */
 export interface Counted {

@@ -8,6 +8,7 @@
  */
 import type { Changed, KeyEvent } from '../command/effect.ts';
 import { Request } from '../resp/request.ts';
+import { timeText } from './times.ts';
 
 export type Replay = readonly (readonly (Uint8Array | string)[])[];
 
@@ -55,6 +56,6 @@ export function deletion(event = 'del'): RewrittenEffect {
 /** `PEXPIREAT key at`. */
 export function newExpiry(): RewrittenEffect {
   return new RewrittenEffect([{ eventClass: 'generic', name: 'expire', key: 1 }], (request, at_ms) => [
-    ['PEXPIREAT', viewOf(request, 1), at_ms.toFixed(0)],
+    ['PEXPIREAT', viewOf(request, 1), timeText(at_ms)],
   ]);
 }

@@ -71,3 +71,10 @@ export function writeTime(out: ReplyWriter, value: number): void {
   const exact = BigInt(value);
   out.integer(exact > INT64_MAX ? INT64_MAX : exact);
 }
+
+/** A time as an argument of a command: what lies past the last 64-bit integer, as the double nearest to it does, is that. */
+export function timeText(at_ms: number): string {
+  if (Number.isSafeInteger(at_ms)) return String(at_ms);
+  const exact = BigInt(at_ms);
+  return String(exact > INT64_MAX ? INT64_MAX : exact);
+}

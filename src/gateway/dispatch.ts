@@ -7,6 +7,7 @@
  * Hot path. Budget 100 ns per command; guarded by the P16 rows of `npm run bench`.
  */
 import { checkAll, checkCommand, denied } from '../acl/check.ts';
+import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
 import type { SessionCall } from '../command/spec.ts';
 import {
@@ -17,6 +18,7 @@ import {
   nopermCommand,
   RATE_COMMANDS,
   type Refusal,
+  sortDenied,
   unknownCommand,
   unknownSubcommand,
   wrongArity,
@@ -77,7 +79,7 @@ export class Dispatcher {
         checkAll(user, command, request, keys) !== 0
       ) {
         core.denials.key(connection, request.text(denied.argument));
-        return this.refuse(connection, command, NOPERM_KEY, out);
+        return this.refuse(connection, command, keyRefusal(request, keys), out);
       }
     }
     if (fault !== undefined) return this.fail(connection, command, fault, out);
@@ -152,4 +154,14 @@ export class Dispatcher {
     }
     this.ranCount = 0;
   }
+}
+
+/** Why the argument that `denied` names may not be used. A pattern that makes keys stands behind the word of its option. */
+function keyRefusal(request: Request, keys: KeyList): Refusal {
+  const { argument } = denied;
+  for (let i = 0; i < keys.count; i++) {
+    if (keys.at[i] !== argument || ((keys.access[i] as number) & EVERY_KEY) === 0) continue;
+    return sortDenied(request.text(argument - 1).toUpperCase());
+  }
+  return NOPERM_KEY;
 }

@@ -90,6 +90,14 @@ export const NOT_AN_INT32 = refusal('ERR value is out of range, value must betwe
 export const BIT_TYPE_INVALID = refusal(
   'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
 );
+export const BITPOS_BIT_INVALID = refusal('ERR The bit argument must be 1 or 0.');
+export const BITOP_NOT_KEYS = refusal('ERR BITOP NOT must be called with a single source key.');
+export const BITFIELD_OVERFLOW_INVALID = refusal('ERR Invalid OVERFLOW type specified');
+export const BITFIELD_READ_ONLY = refusal('ERR BITFIELD_RO only supports the GET subcommand');
+export const NOT_A_HYPERLOGLOG = refusal('WRONGTYPE Key is not a valid HyperLogLog string value.');
+export const HYPERLOGLOG_CORRUPTED = refusal('INVALIDOBJ Corrupted HLL object detected');
+export const HYPERLOGLOG_NOT_SPARSE = refusal('ERR HLL encoding is not sparse');
+export const KEY_DOES_NOT_EXIST = refusal('ERR The specified key does not exist');
 export const TIMEOUT_NOT_AN_INTEGER = refusal('ERR timeout is not an integer or out of range');
 export const TIMEOUT_NOT_A_FLOAT = refusal('ERR timeout is not a float or out of range');
 export const TIMEOUT_NEGATIVE = refusal('ERR timeout is negative');
@@ -150,6 +158,10 @@ export function unknownSubcommand(container: string, subcommand: string): Refusa
   return refusal(`ERR unknown subcommand '${shown}'. Try ${container.toUpperCase()} HELP.`);
 }
 
+export function unknownPfdebugSubcommand(subcommand: string): Refusal {
+  return refusal(`ERR Unknown PFDEBUG subcommand '${upToNul(subcommand).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
 /** What DEBUG, and containers whose subcommand has a wrong number of arguments, answer. */
 export function unknownSubcommandOrArguments(container: string, subcommand: string): Refusal {
   const shown = upToNul(subcommand).slice(0, ECHOED_BYTES_MAX);
@@ -186,6 +198,14 @@ export const NOPERM_CHANNEL = refusal(
 export const NOPROTO = refusal('NOPROTO unsupported protocol version');
 export const PROTOCOL_VERSION_NOT_AN_INTEGER = refusal('ERR Protocol version is not an integer or out of range');
 export const OOM = refusal("OOM command not allowed when used memory > 'maxmemory'.");
+/** @param option BY or GET: its pattern makes keys out of values, which may lie in any shard */
+export function sortDeniedInPool(option: string): Refusal {
+  return refusal(`ERR ${option} option of SORT denied in Cluster mode.`);
+}
+/** The same for a user who may not read every key. */
+export function sortDenied(option: string): Refusal {
+  return refusal(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`);
+}
 export const CROSSSLOT = refusal("CROSSSLOT Keys in request don't hash to the same slot");
 export const LOADING = refusal('LOADING Redis is loading the dataset in memory');
 export const BUSY_KEY = refusal('BUSYKEY Target key name already exists.');

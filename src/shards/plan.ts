@@ -4,6 +4,7 @@
  */
 import { slotOf } from '../base/crc16.ts';
 import { parseInteger } from '../base/integer.ts';
+import { EVERY_KEY } from '../command/args.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type { Request } from '../resp/request.ts';
 import { cursorBytes, splitScanCursor } from './merge.ts';
@@ -18,6 +19,8 @@ export interface Part {
 export type Plan =
   | { readonly kind: 'one'; readonly shard: number }
   | { readonly kind: 'crossSlot' }
+  /** The argument at this position makes keys out of values: they may lie anywhere. */
+  | { readonly kind: 'everyKey'; readonly position: number }
   /** `owners[i]` is the index of the part that holds row i. */
   | {
       readonly kind: 'parts';
@@ -61,7 +64,9 @@ function planOneSlot(request: Request, keys: KeyList, shards: number): Plan {
   if (keys.count === 0) return { kind: 'one', shard: 0 };
   const slot = slotOfArgument(request, keys.at[0] as number);
   for (let i = 1; i < keys.count; i++) {
-    if (slotOfArgument(request, keys.at[i] as number) !== slot) return CROSS_SLOT;
+    const at = keys.at[i] as number;
+    if (((keys.access[i] as number) & EVERY_KEY) !== 0) return { kind: 'everyKey', position: at };
+    if (slotOfArgument(request, at) !== slot) return CROSS_SLOT;
   }
   return { kind: 'one', shard: shardOfSlot(slot, shards) };
 }

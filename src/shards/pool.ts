@@ -16,7 +16,7 @@ import type {
   RealmCounts,
   RealmSettings,
 } from '../command/ports/backend.ts';
-import { CROSSSLOT, OOM } from '../resp/refusals.ts';
+import { CROSSSLOT, OOM, sortDeniedInPool } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
 import type { SharedBudgets } from './budgets.ts';
@@ -119,6 +119,10 @@ export class PoolBackend implements Backend {
       out.error(CROSSSLOT);
       return true;
     }
+    if (plan.kind === 'everyKey') {
+      out.error(sortDeniedInPool(request.text(plan.position - 1).toUpperCase()));
+      return true;
+    }
     if (plan.kind === 'parts' && command.isDenyOom && !this.roomFor(caller.tenantNumber, request.wireBytes)) {
       out.error(OOM);
       return true;
@@ -141,7 +145,7 @@ export class PoolBackend implements Backend {
     return !(maxmemoryBytes > 0 && maxmemoryPolicy === 'noeviction' && budgets.totalBytes() + bytes > maxmemoryBytes);
   }
 
-  private send(plan: Exclude<Plan, { kind: 'crossSlot' }>, request: Request, place: LaterReply): void {
+  private send(plan: Exclude<Plan, { kind: 'crossSlot' | 'everyKey' }>, request: Request, place: LaterReply): void {
     const envelope = this.envelope;
     switch (plan.kind) {
       case 'one':

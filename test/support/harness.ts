@@ -41,6 +41,8 @@ export interface HarnessOptions {
   readonly clock?: Clock;
   readonly debug?: boolean;
   readonly limitBytes?: number;
+  /** Of everything that chance decides. */
+  readonly seed?: number;
 }
 
 /** The world; connections to it are made by `session`. */
@@ -54,7 +56,7 @@ export class Harness {
     this.clock = options.clock ?? new FakeClock();
     this.shard = new Shard({
       clock: this.clock,
-      prng: new Prng(1),
+      prng: new Prng(options.seed ?? 1),
       hash: new KeyedHash(1, 2),
       debug: options.debug ?? false,
     });

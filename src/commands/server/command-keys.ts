@@ -3,7 +3,7 @@
  * parser, the one that feeds ACL and routing, so what is answered here is what is decided there.
  */
 import type { KeyFlag, KeySpec } from '../../command/args.ts';
-import { READS, WRITES } from '../../command/args.ts';
+import { EVERY_KEY, READS, WRITES } from '../../command/args.ts';
 import { type Command, KeyList } from '../../command/command.ts';
 import type { SessionCall } from '../../command/spec.ts';
 import {
@@ -40,9 +40,14 @@ export function answerKeys({ server, request }: SessionCall, out: ReplyWriter, w
   if (command === undefined) return out.error(GETKEYS_INVALID_COMMAND);
   if (command.fixedKey === 0) return out.error(GETKEYS_NO_KEYS);
   if (!command.arityHolds(inner.argc)) return out.error(GETKEYS_INVALID_COUNT);
+  const found = new KeyList();
   const keys = new KeyList();
   command.parse(inner);
-  command.keys(inner, keys);
+  command.keys(inner, found);
+  for (let i = 0; i < found.count; i++) {
+    const access = found.access[i] as number;
+    if ((access & EVERY_KEY) === 0) keys.add(found.at[i] as number, access);
+  }
   if (keys.count === 0) {
     if (command.flags.includes('no_mandatory_keys')) return out.array(0);
     return out.error(GETKEYS_INVALID_ARGUMENTS);

@@ -21,7 +21,15 @@ import { KEEP_TTL, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
-import { MILLISECONDS, optionTime, SECONDS, type TimeUnit, UNIX_MILLISECONDS, UNIX_SECONDS } from '../times.ts';
+import {
+  MILLISECONDS,
+  optionTime,
+  SECONDS,
+  type TimeUnit,
+  timeText,
+  UNIX_MILLISECONDS,
+  UNIX_SECONDS,
+} from '../times.ts';
 import { answerValue } from './get.ts';
 import { findForWrite, put, roomFor } from './value.ts';
 
@@ -33,7 +41,7 @@ const SET_AND_EXPIRE = [
 
 function timed(value: ArgIndex): RewrittenEffect {
   return new RewrittenEffect(SET_AND_EXPIRE, (request, at_ms) => [
-    ['SET', viewOf(request, 1), viewOf(request, value), 'PXAT', at_ms.toFixed(0)],
+    ['SET', viewOf(request, 1), viewOf(request, value), 'PXAT', timeText(at_ms)],
   ]);
 }
 

@@ -1,0 +1,73 @@
+/** The whole state of a world as text: what every key holds and how long it lives, in an order of its own. */
+import { latin1 } from '../../src/base/bytes.ts';
+import { parseReply, type Reply } from '../../src/resp/reply-reader.ts';
+import type { Words } from './words.ts';
+
+type Ask = (words: Words) => Uint8Array;
+
+interface Reading {
+  readonly words: (key: string) => Words;
+  /** Elements of one unordered thing: 1 of a set, 2 of a hash; 0 when the order counts. */
+  readonly unordered: 0 | 1 | 2;
+}
+
+const READINGS: Readonly<Record<string, readonly Reading[]>> = {
+  string: [{ words: (key) => ['GET', key], unordered: 0 }],
+  list: [{ words: (key) => ['LRANGE', key, '0', '-1'], unordered: 0 }],
+  set: [{ words: (key) => ['SMEMBERS', key], unordered: 1 }],
+  hash: [{ words: (key) => ['HGETALL', key], unordered: 2 }],
+  zset: [{ words: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'], unordered: 0 }],
+  stream: [
+    { words: (key) => ['XRANGE', key, '-', '+'], unordered: 0 },
+    { words: (key) => ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'], unordered: 0 },
+  ],
+};
+
+function replyOf(ask: Ask, words: Words): Reply {
+  const parsed = parseReply(ask(words))?.value;
+  if (parsed === undefined) throw new Error(`no reply to ${words.join(' ')}`);
+  return parsed;
+}
+
+function textOf(reply: Reply): string {
+  if (reply.kind === 'bulk') return JSON.stringify(latin1(reply.bytes));
+  if (reply.kind === 'array' || reply.kind === 'set' || reply.kind === 'push') {
+    return `[${reply.items.map(textOf).join(' ')}]`;
+  }
+  return JSON.stringify(reply, (_name, value) => (typeof value === 'bigint' ? `${value}` : value));
+}
+
+function read(ask: Ask, key: string, { words, unordered }: Reading): string {
+  const reply = replyOf(ask, words(key));
+  if (unordered === 0 || (reply.kind !== 'array' && reply.kind !== 'set')) return textOf(reply);
+  const texts: string[] = [];
+  for (let i = 0; i < reply.items.length; i += unordered) {
+    texts.push(
+      reply.items
+        .slice(i, i + unordered)
+        .map(textOf)
+        .join('='),
+    );
+  }
+  return texts.sort().join(' ');
+}
+
+/** One line per key of the databases from 0 on, over a connection that speaks RESP2. */
+export function stateOf(ask: Ask, databases: number): string[] {
+  const lines: string[] = [];
+  for (let number = 0; number < databases; number++) {
+    ask(['SELECT', String(number)]);
+    const keys = replyOf(ask, ['KEYS', '*']);
+    if (keys.kind !== 'array') throw new Error('KEYS answers an array');
+    for (const item of keys.items) {
+      const key = item.kind === 'bulk' ? latin1(item.bytes) : '';
+      const type = replyOf(ask, ['TYPE', key]);
+      const readings = READINGS[type.kind === 'simple' ? type.text : ''] ?? [];
+      const held = readings.map((reading) => read(ask, key, reading));
+      lines.push(
+        [number, JSON.stringify(key), textOf(type), ...held, textOf(replyOf(ask, ['PEXPIRETIME', key]))].join(' '),
+      );
+    }
+  }
+  return lines.sort();
+}
