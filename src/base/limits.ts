@@ -104,6 +104,12 @@ export const SAMPLE_MS = 100;
 
 /** COUNT of one SCAN call: it is a hint, and a walk over more keys than this would hold up everybody else. */
 export const SCAN_COUNT_MAX = 100_000;
+/** Elements that SRANDMEMBER and its kin repeat for one request, which may name any number: about half a second. */
+export const RANDOM_REPEATS_MAX = 4 * 1024 * 1024;
+/** Elements of one SREM by which a pop of many is replayed: rows of the log stay small. */
+export const REPLAY_ROW_ARGUMENTS_MAX = 1024;
+/** Pending entries that one XAUTOCLAIM looks at, whatever its COUNT: about 50 ms; the answer says where to go on. */
+export const STREAM_CLAIM_ATTEMPTS_MAX = 100_000;
 /** Longest WAIT: what a timer can hold, 24 days. And how many may wait with a timer at a time. */
 export const WAIT_MS_MAX = 0x7fffffff;
 export const WAITS_MAX = 10_000;

@@ -66,6 +66,8 @@ export interface IntegerBounds {
   readonly outOfRange?: Refusal;
   /** Answered, if given, when it does not fit 32 bits either: Redis reads some numbers as a C int first. */
   readonly beyondInt32?: Refusal;
+  /** Answered when it counts arguments (`counted`) and there are fewer; a syntax error when left out. */
+  readonly beyondRequest?: Refusal;
 }
 
 export type Shape =

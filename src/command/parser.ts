@@ -139,7 +139,7 @@ function takeValue(shape: Shape, request: Request, cursor: Cursor): unknown {
       const first = cursor.at;
       const width = widthOf(shape.of);
       if (count > (request.argc - first) / width) {
-        cursor.refusal = SYNTAX_ERROR;
+        cursor.refusal = shape.bounds.beyondRequest ?? SYNTAX_ERROR;
         return undefined;
       }
       cursor.at += count * width;

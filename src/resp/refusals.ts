@@ -87,6 +87,24 @@ export const LCS_LEN_WITH_IDX = refusal('ERR If you want both the length and ind
 export const LCS_NOT_STRINGS = refusal('ERR The specified keys must contain string values');
 export const LCS_TOO_LARGE = refusal('ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len');
 export const NOT_AN_INT32 = refusal('ERR value is out of range, value must between -2147483648 and 2147483647');
+export const COUNT_OUT_OF_RANGE = refusal(
+  'ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807',
+);
+export const OUT_OF_RANGE = refusal('ERR value is out of range');
+export const NOT_FINITE = refusal('ERR value is NaN or Infinity');
+/** Of commands about the times of fields, newer than 7.0: worded as 8.0 does. */
+export const FIELDS_MISSING = refusal('ERR Mandatory argument FIELDS is missing or not at the right position');
+export const NUMFIELDS_NOT_POSITIVE = refusal('ERR Number of fields must be a positive integer');
+export const NUMFIELDS_TOO_SMALL = refusal('ERR Parameter `numFields` should be greater than 0');
+export const NUMFIELDS_MISMATCH = refusal('ERR The `numfields` parameter must match the number of arguments');
+export const NUMFIELDS_INVALID = refusal('ERR invalid number of fields');
+export const FIELD_TIME_NEGATIVE = refusal('ERR invalid expire time, must be >= 0');
+export const FIELD_TIME_MISSING = refusal('ERR missing expire time');
+export const FXX_FNX_CONFLICT = refusal('ERR Only one of FXX or FNX arguments can be specified');
+export const FIELD_TIME_CONFLICT = refusal('ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified');
+export const HASH_VALUE_NOT_AN_INTEGER = refusal('ERR hash value is not an integer');
+export const HASH_VALUE_NOT_A_FLOAT = refusal('ERR hash value is not a float');
+export const NUMKEYS_BEYOND_ARGUMENTS = refusal("ERR Number of keys can't be greater than number of args");
 export const BIT_TYPE_INVALID = refusal(
   'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.',
 );
@@ -98,11 +116,49 @@ export const NOT_A_HYPERLOGLOG = refusal('WRONGTYPE Key is not a valid HyperLogL
 export const HYPERLOGLOG_CORRUPTED = refusal('INVALIDOBJ Corrupted HLL object detected');
 export const HYPERLOGLOG_NOT_SPARSE = refusal('ERR HLL encoding is not sparse');
 export const KEY_DOES_NOT_EXIST = refusal('ERR The specified key does not exist');
+export const ZADD_XX_NX_CONFLICT = refusal('ERR XX and NX options at the same time are not compatible');
+export const ZADD_GT_LT_NX_CONFLICT = refusal('ERR GT, LT, and/or NX options at the same time are not compatible');
+export const ZADD_INCR_ONE_PAIR = refusal('ERR INCR option supports a single increment-element pair');
+export const SCORE_NOT_A_NUMBER = refusal('ERR resulting score is not a number (NaN)');
+export const SCORE_RANGE_INVALID = refusal('ERR min or max is not a float');
+export const LEX_RANGE_INVALID = refusal('ERR min or max not valid string range item');
+export const LIMIT_NEEDS_SCORE_OR_LEX = refusal(
+  'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX',
+);
+export const WITHSCORES_NOT_BY_LEX = refusal('ERR syntax error, WITHSCORES not supported in combination with BYLEX');
+export const WEIGHT_NOT_A_FLOAT = refusal('ERR weight value is not a float');
+export const LIMIT_NEGATIVE = refusal("ERR LIMIT can't be negative");
+export const COUNT_NOT_POSITIVE = refusal('ERR count should be greater than 0');
+export const RANK_ZERO = refusal(
+  "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
+);
+export const COUNT_NEGATIVE = refusal("ERR COUNT can't be negative");
+export const MAXLEN_NEGATIVE = refusal("ERR MAXLEN can't be negative");
+export const GEO_UNIT_INVALID = refusal('ERR unsupported unit provided. please use M, KM, FT, MI');
+export const GEO_MEMBER_UNKNOWN = refusal('ERR could not decode requested zset member');
+export const GEO_RADIUS_NOT_NUMERIC = refusal('ERR need numeric radius');
+export const GEO_RADIUS_NEGATIVE = refusal('ERR radius cannot be negative');
+export const GEO_WIDTH_NOT_NUMERIC = refusal('ERR need numeric width');
+export const GEO_HEIGHT_NOT_NUMERIC = refusal('ERR need numeric height');
+export const GEO_BOX_NEGATIVE = refusal('ERR height or width cannot be negative');
+export const GEO_COUNT_NOT_POSITIVE = refusal('ERR COUNT must be > 0');
+export const GEO_ANY_NEEDS_COUNT = refusal('ERR the ANY argument requires COUNT argument');
+export const GEO_STORE_WITH = refusal(
+  'ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options',
+);
+export const GEOSEARCHSTORE_WITH = refusal(
+  'ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options',
+);
+export const SORT_NOT_NUMERIC = refusal("ERR One or more scores can't be converted into double");
 export const TIMEOUT_NOT_AN_INTEGER = refusal('ERR timeout is not an integer or out of range');
 export const TIMEOUT_NOT_A_FLOAT = refusal('ERR timeout is not a float or out of range');
 export const TIMEOUT_NEGATIVE = refusal('ERR timeout is negative');
 export const INVALID_TTL = refusal('ERR Invalid TTL value, must be >= 0');
+export const INVALID_IDLETIME = refusal('ERR Invalid IDLETIME value, must be >= 0');
+export const INVALID_FREQ = refusal('ERR Invalid FREQ value, must be >= 0 and <= 255');
 export const DUMP_PAYLOAD_WRONG = refusal('ERR DUMP payload version or checksum are wrong');
+/** Ours: types whose place in the RDB format is not written yet. */
+export const BAD_DATA_FORMAT = refusal('ERR Bad data format');
 export const LFU_NOT_SELECTED = refusal(
   'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
 );
@@ -125,8 +181,31 @@ export function unsupportedOption(option: string): Refusal {
   );
 }
 
+/** `argument` as the client wrote it. */
+export function unknownArgument(argument: string): Refusal {
+  return refusal(`ERR unknown argument: ${upToNul(argument).slice(0, ECHOED_BYTES_MAX)}`);
+}
+
 export function invalidExpireTime(command: string): Refusal {
   return refusal(`ERR invalid expire time in '${command}' command`);
+}
+
+/** Longitude and latitude as `%f` prints them. */
+export function invalidPlace(longitude: string, latitude: string): Refusal {
+  return refusal(`ERR invalid longitude,latitude pair ${longitude},${latitude}`);
+}
+
+/** `command` as the client wrote it. */
+export function geoMiddleNeeded(command: string): Refusal {
+  return refusal(`ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ${upToNul(command)}`);
+}
+export function geoShapeNeeded(command: string): Refusal {
+  return refusal(`ERR exactly one of BYRADIUS and BYBOX can be specified for ${upToNul(command)}`);
+}
+
+/** `command` in lower case. */
+export function inputKeyNeeded(command: string): Refusal {
+  return refusal(`ERR at least 1 input key is needed for '${command}' command`);
 }
 
 /** `command` in lower case; a subcommand is spelled with its container: `config|get`. */

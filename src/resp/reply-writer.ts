@@ -7,9 +7,9 @@
  * Hot path. Budget: 60 ns for a bulk of 64 bytes; guarded by `bench/resp.ts`.
  */
 import { copyRange } from '../base/bytes.ts';
+import { doubleText } from '../base/double.ts';
 import { integerLength, writeInteger } from '../base/integer.ts';
 import { REPLY_BUFFER_BYTES, REPLY_BUFFER_BYTES_KEPT, REPLY_BYTES_MAX_DEFAULT } from '../base/limits.ts';
-import { doubleText } from './double.ts';
 import type { Refusal } from './refusals.ts';
 
 const CR = 0x0d;
@@ -118,11 +118,16 @@ export class ReplyWriter {
     return this.length + bytes <= this.buffer.length || this.grow(bytes);
   }
 
+  /** Drops the reply: whoever writes it knows that it would be longer than it may be. */
+  overflow(): void {
+    this.dropped = true;
+    this.length = this.replyFrom;
+  }
+
   private grow(bytes: number): boolean {
     const needed = this.length + bytes;
     if (this.dropped || needed - this.replyFrom > this.replyBytesMax) {
-      this.dropped = true;
-      this.length = this.replyFrom;
+      this.overflow();
       return false;
     }
     let capacity = this.buffer.length;
@@ -185,7 +190,11 @@ export class ReplyWriter {
   }
 
   double(value: number): void {
-    const text = doubleText(value);
+    this.doubleWritten(doubleText(value));
+  }
+
+  /** A double whose text is not `double`'s: coordinates, which Redis writes as long doubles. */
+  doubleWritten(text: string): void {
     if (this.protocol === 2) this.bulkText(text);
     else this.marked(0x2c, text);
   }

@@ -2,8 +2,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bytesOfLatin1 } from '../../src/base/bytes.ts';
+import { doubleText } from '../../src/base/double.ts';
 import { Decoder, REQUEST } from '../../src/resp/decoder.ts';
-import { doubleText } from '../../src/resp/double.ts';
 import * as refusals from '../../src/resp/refusals.ts';
 import { parseReply, type Reply } from '../../src/resp/reply-reader.ts';
 import { Request } from '../../src/resp/request.ts';
@@ -38,11 +38,24 @@ const asked: [refusals.Refusal, ...string[]][] = [
   [refusals.BIT_OFFSET_OUT_OF_RANGE, 'SETBIT k -1 1'],
   [refusals.BIT_OUT_OF_RANGE, 'SETBIT k 1 2'],
   [refusals.BIT_TYPE_INVALID, 'BITFIELD k GET u64 0'],
+  [refusals.BITPOS_BIT_INVALID, 'BITPOS k 2'],
+  [refusals.BITOP_NOT_KEYS, 'BITOP NOT t k l'],
+  [refusals.BITFIELD_OVERFLOW_INVALID, 'BITFIELD k OVERFLOW x'],
+  [refusals.BITFIELD_READ_ONLY, 'BITFIELD_RO k SET u8 0 1'],
+  [refusals.NOT_A_HYPERLOGLOG, 'SET k v', 'PFADD k x'],
+  [refusals.HYPERLOGLOG_CORRUPTED, 'DEL k', 'PFADD k a', 'APPEND k b', 'PFCOUNT k'],
+  [refusals.HYPERLOGLOG_NOT_SPARSE, 'DEL k', 'PFADD k x', 'PFDEBUG TODENSE k', 'PFDEBUG DECODE k'],
+  [refusals.KEY_DOES_NOT_EXIST, 'PFDEBUG ENCODING nothing'],
+  [refusals.unknownPfdebugSubcommand('x'), 'PFDEBUG x k'],
   [refusals.STRING_TOO_LONG, 'SETRANGE k 536870912 x'],
   [refusals.SAME_OBJECT, 'COPY k k'],
   [refusals.INCREMENT_OVERFLOW, 'SET n 9223372036854775807', 'INCR n'],
   [refusals.DECREMENT_OVERFLOW, 'DECRBY n -9223372036854775808'],
   [refusals.INCREMENT_NOT_FINITE, 'SET f 1', 'INCRBYFLOAT f inf'],
+  [refusals.HASH_VALUE_NOT_AN_INTEGER, 'DEL h', 'HSET h f x', 'HINCRBY h f 1'],
+  [refusals.HASH_VALUE_NOT_A_FLOAT, 'HINCRBYFLOAT h f 1'],
+  [refusals.NOT_FINITE, 'HINCRBYFLOAT h f inf'],
+  [refusals.OUT_OF_RANGE, 'HRANDFIELD h 9223372036854775807 WITHVALUES'],
   [refusals.INVALID_CURSOR, 'SCAN abc'],
   [refusals.DB_OUT_OF_RANGE, 'SELECT 99'],
   [refusals.INVALID_FIRST_DB, 'SWAPDB a 0'],
@@ -57,6 +70,8 @@ const asked: [refusals.Refusal, ...string[]][] = [
   [refusals.TIMEOUT_NEGATIVE, 'BLPOP a -1'],
   [refusals.INVALID_TTL, 'RESTORE r -1 x'],
   [refusals.DUMP_PAYLOAD_WRONG, 'RESTORE r 0 x'],
+  [refusals.INVALID_IDLETIME, 'RESTORE r 0 x IDLETIME -1'],
+  [refusals.INVALID_FREQ, 'RESTORE r 0 x FREQ 256'],
   [refusals.BUSY_KEY, 'SET k v', 'RESTORE k 0 x'],
   [refusals.LFU_NOT_SELECTED, 'OBJECT FREQ k'],
   [refusals.invalidExpireTime('set'), 'SET k v EX 0'],

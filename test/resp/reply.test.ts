@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { doubleText } from '../../src/base/double.ts';
 import { REPLY_BUFFER_BYTES, REPLY_BUFFER_BYTES_KEPT, REPLY_DEPTH_MAX } from '../../src/base/limits.ts';
-import { doubleText } from '../../src/resp/double.ts';
 import { refusal, SYNTAX_ERROR } from '../../src/resp/refusals.ts';
 import {
   INCOMPLETE,
