@@ -22,6 +22,7 @@ import {
   type Encoding,
   encodingOf,
   expireAtOf,
+  hasExpiringFields,
   isLarge,
   keyLengthOf,
   keyStartOf,
@@ -64,6 +65,7 @@ export interface Detached {
   readonly account: Account;
   readonly index: KeyIndex;
   readonly expires: KeyIndex;
+  readonly fieldExpires: KeyIndex;
   /** Frees an entry and all that belongs to it. */
   readonly free: (ref: number) => void;
 }
@@ -75,6 +77,8 @@ export class Database {
   averageTtl_ms: number;
   /** Where the expiry cycle goes on: a position in the hash space. */
   expiryCursor: number;
+  /** The same for hashes of which fields expire. */
+  fieldExpiryCursor: number;
   /** For the engine's own files; commands have the methods below. */
   readonly keys: Keyspace;
   private readonly world: World;
@@ -85,6 +89,7 @@ export class Database {
     this.number = number;
     this.averageTtl_ms = 0;
     this.expiryCursor = 0;
+    this.fieldExpiryCursor = 0;
     this.keys = new Keyspace(world.arena, account, world.hash, world.large);
     this.world = world;
     this.realm = realm;
@@ -231,6 +236,7 @@ export class Database {
     const large = this.largeValue(ref);
     if (large !== undefined) bytes += large.heldBytes() + LARGE_HEAD_BYTES;
     if (expireAtOf(this.arena, ref) >= 0) bytes += this.keys.expires.bytesPerEntry();
+    if (hasExpiringFields(this.arena, ref)) bytes += this.keys.fieldExpires.bytesPerEntry();
     return Math.round(bytes);
   }
 
@@ -460,6 +466,7 @@ export class Database {
   clear(): void {
     const detached = this.detachForLazyFree();
     detached.expires.drain(Number.POSITIVE_INFINITY, undefined);
+    detached.fieldExpires.drain(Number.POSITIVE_INFINITY, undefined);
     detached.index.drain(Number.POSITIVE_INFINITY, detached.free);
   }
 
@@ -467,12 +474,14 @@ export class Database {
   detachForLazyFree(): Detached {
     const keys = this.keys;
     const free = (ref: number) => keys.discard(ref);
-    const detached = { account: keys.account, index: keys.index, expires: keys.expires, free };
-    keys.index = new KeyIndex(keys.arena, keys.account);
-    keys.expires = new KeyIndex(keys.arena, keys.account);
+    const { account, index, expires, fieldExpires } = keys;
+    keys.index = new KeyIndex(keys.arena, account);
+    keys.expires = new KeyIndex(keys.arena, account);
+    keys.fieldExpires = new KeyIndex(keys.arena, account);
     this.averageTtl_ms = 0;
     this.expiryCursor = 0;
-    return detached;
+    this.fieldExpiryCursor = 0;
+    return { account, index, expires, fieldExpires, free };
   }
 }
 

@@ -27,7 +27,9 @@ export const EXPIRY_BYTES = 8;
 export const SLOT_FLAG = 1;
 /** Set when the value is the number of a large value (`large.ts`) instead of bytes. */
 export const LARGE_FLAG = 2;
-/** Such a value's length. */
+/** Set when fields of the hash expire, apart from the key. */
+export const EXPIRING_FIELDS_FLAG = 4;
+/** The length of a large value. */
 export const LARGE_NUMBER_BYTES = 4;
 
 /** Numbers as in RDB files. */
@@ -134,6 +136,18 @@ export function setLarge(arena: Arena, ref: number, large: boolean): void {
   const words = arena.wordsOf(ref);
   const at = wordAt(ref) + 1;
   words[at] = large ? (words[at] as number) | LARGE_FLAG : (words[at] as number) & ~LARGE_FLAG;
+}
+
+/** Whether fields of the hash expire. */
+export function hasExpiringFields(arena: Arena, ref: number): boolean {
+  return ((arena.wordsOf(ref)[wordAt(ref) + 1] as number) & EXPIRING_FIELDS_FLAG) !== 0;
+}
+
+export function setExpiringFields(arena: Arena, ref: number, expiring: boolean): void {
+  const words = arena.wordsOf(ref);
+  const at = wordAt(ref) + 1;
+  const flags = words[at] as number;
+  words[at] = expiring ? flags | EXPIRING_FIELDS_FLAG : flags & ~EXPIRING_FIELDS_FLAG;
 }
 
 /** The number of the large value; only when there is one. */

@@ -1,22 +1,32 @@
 /**
- * The active expiry cycle: removes keys whose time is over though nobody asks for them.
+ * The active expiry cycle: removes keys, and fields of hashes, whose time is over though nobody asks for them.
  *
- * Ten times a second a round begins over the databases that have expiring keys. Each looks at a batch of its expiry index,
+ * Ten times a second a round begins over the databases that have such keys. Each looks at a batch of its expiry index,
  * from where it stopped last time; a database in which more than a tenth of the batch had expired is looked at again in
  * the same round, in turn with the others, until less is found. So few expired keys cost little, a million that expire in
  * one millisecond are worked off at full speed, and at most about a tenth of the expiring keys are dead weight.
  *
- * Invariant: one slice looks at no more than EXPIRE_CHECKS_PER_SLICE entries.
+ * Databases with hashes of which fields expire are due a second time, for those (`field-expiry.ts`).
+ *
+ * Invariant: one slice looks at no more than EXPIRE_CHECKS_PER_SLICE entries, and removes no more fields.
  */
 import { EXPIRE_CHECKS_PER_SLICE } from '../base/limits.ts';
 import type { Database } from './database.ts';
 import { expireAtOf } from './entry.ts';
+import { FieldExpiry } from './field-expiry.ts';
 import type { Realm } from './realm.ts';
 import type { World } from './world.ts';
 
 const BATCH_MAX = 256;
 const BATCH_MIN = 20;
 const CHECKS_PER_ROUND_SHARED = 8192;
+
+interface Due {
+  readonly database: Database;
+  readonly realm: Realm;
+  /** Whether it is the fields of hashes that are due, or the keys. */
+  readonly fields: boolean;
+}
 
 export class ExpiryCycle {
   /** active-expire-effort, 1 to 10: one percent fewer stale keys each. */
@@ -26,11 +36,12 @@ export class ExpiryCycle {
   private readonly world: World;
   private readonly realms: readonly (Realm | undefined)[];
   /** Databases still due in this round. */
-  private due: { readonly database: Database; readonly realm: Realm }[];
+  private due: Due[];
   private turn: number;
   private batch: number;
   private readonly hashes: Int32Array;
   private readonly refs: Int32Array;
+  private readonly fieldExpiry: FieldExpiry;
 
   constructor(world: World, realms: readonly (Realm | undefined)[]) {
     this.effort = 1;
@@ -42,6 +53,7 @@ export class ExpiryCycle {
     this.batch = BATCH_MAX;
     this.hashes = new Int32Array(BATCH_MAX);
     this.refs = new Int32Array(BATCH_MAX);
+    this.fieldExpiry = new FieldExpiry(world, BATCH_MAX);
   }
 
   /** Starts a round, unless the last one is still at work. */
@@ -63,7 +75,9 @@ export class ExpiryCycle {
       this.turn = (this.turn + 1) % this.due.length;
       const next = this.due[this.turn];
       if (next === undefined) break;
-      const expired = this.expireBatch(next.realm, next.database);
+      const expired = next.fields
+        ? this.fieldExpiry.expireBatch(next.realm, next.database, this.batch)
+        : this.expireBatch(next.realm, next.database);
       budget -= this.batch;
       if (expired * 100 > this.batch * (11 - this.effort)) continue;
       const last = this.due.pop();
@@ -75,7 +89,8 @@ export class ExpiryCycle {
   }
 
   private enlist(realm: Realm, database: Database): void {
-    if (database.expiresCount() > 0) this.due.push({ database, realm });
+    if (database.expiresCount() > 0) this.due.push({ database, realm, fields: false });
+    if (database.keys.fieldExpires.size > 0) this.due.push({ database, realm, fields: true });
   }
 
   /** @returns how many of the batch had expired. */

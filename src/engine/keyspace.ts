@@ -1,9 +1,10 @@
 /**
- * The bare container of one database: entries in the arena, an index over all of them and a second, small one over those
- * that expire. Knows nothing of time, statistics or who asks; `Database` does.
+ * The bare container of one database: entries in the arena, an index over all of them and two, mostly small ones over those
+ * that expire and over hashes of which fields do. Knows nothing of time, statistics or who asks; `Database` does.
  *
- * Invariants: an entry is in `expires` exactly when `expireAtOf` is not negative, under the same hash and ref as in
- * `index`; every entry and every table of both indexes is charged to the account, once.
+ * Invariants: an entry is in `expires` exactly when `expireAtOf` is not negative, and in `fieldExpires` exactly when its
+ * EXPIRING_FIELDS_FLAG is set, under the same hash and ref as in `index`; every entry and every table of the indexes is
+ * charged to the account, once.
  *
  * Hot path. Budget: replacing a value that fits under 60 ns, making an entry under 200 ns; guarded by `bench/engine.ts`.
  */
@@ -13,8 +14,10 @@ import type { Arena } from './arena.ts';
 import {
   ENTRY_HEADER_BYTES,
   type Encoding,
+  EXPIRING_FIELDS_FLAG,
   EXPIRY_BYTES,
   expireAtOf,
+  hasExpiringFields,
   hasSlot,
   isLarge,
   keyLengthOf,
@@ -25,6 +28,7 @@ import {
   MISSING,
   SLOT_FLAG,
   setEncoding,
+  setExpiringFields,
   setLarge,
   setValueLength,
   typeOf,
@@ -49,6 +53,7 @@ export class Keyspace {
   readonly large: LargeValues;
   index: KeyIndex;
   expires: KeyIndex;
+  fieldExpires: KeyIndex;
 
   constructor(arena: Arena, account: Account, hash: Hasher, large: LargeValues) {
     this.arena = arena;
@@ -57,6 +62,7 @@ export class Keyspace {
     this.large = large;
     this.index = new KeyIndex(arena, account);
     this.expires = new KeyIndex(arena, account);
+    this.fieldExpires = new KeyIndex(arena, account);
   }
 
   hashOf(bytes: Uint8Array, start: number, end: number): number {
@@ -90,7 +96,11 @@ export class Keyspace {
   /** Puts a new entry into the indexes. On false nothing changed and the block is still the caller's. */
   link(hash: number, ref: number): boolean {
     if (!this.index.insert(hash, ref)) return false;
-    if (expireAtOf(this.arena, ref) < 0 || this.expires.insert(hash, ref)) return true;
+    const expires = expireAtOf(this.arena, ref) >= 0;
+    if (!expires || this.expires.insert(hash, ref)) {
+      if (!hasExpiringFields(this.arena, ref) || this.fieldExpires.insert(hash, ref)) return true;
+      if (expires) this.expires.remove(hash, ref);
+    }
     this.index.remove(hash, ref);
     return false;
   }
@@ -99,12 +109,41 @@ export class Keyspace {
   supersede(hash: number, old: number, fresh: number): boolean {
     const oldExpires = expireAtOf(this.arena, old) >= 0;
     const freshExpires = expireAtOf(this.arena, fresh) >= 0;
+    if (!this.followFields(hash, old, fresh)) return false;
     if (freshExpires) {
       if (oldExpires) this.expires.replace(hash, old, fresh);
-      else if (!this.expires.insert(hash, fresh)) return false;
+      else if (!this.expires.insert(hash, fresh)) {
+        if (hasExpiringFields(this.arena, fresh)) this.unfollowFields(hash, old, fresh);
+        return false;
+      }
     } else if (oldExpires) this.expires.remove(hash, old);
+    if (hasExpiringFields(this.arena, old) && !hasExpiringFields(this.arena, fresh))
+      this.fieldExpires.remove(hash, old);
     this.index.replace(hash, old, fresh);
     this.discard(old);
+    return true;
+  }
+
+  /** Lets the index of hashes whose fields expire lead to `fresh` if it is one. False: no memory, nothing changed. */
+  private followFields(hash: number, old: number, fresh: number): boolean {
+    if (!hasExpiringFields(this.arena, fresh)) return true;
+    if (!hasExpiringFields(this.arena, old)) return this.fieldExpires.insert(hash, fresh);
+    this.fieldExpires.replace(hash, old, fresh);
+    return true;
+  }
+
+  private unfollowFields(hash: number, old: number, fresh: number): void {
+    if (hasExpiringFields(this.arena, old)) this.fieldExpires.replace(hash, fresh, old);
+    else this.fieldExpires.remove(hash, fresh);
+  }
+
+  /** Says whether fields of a hash expire. @returns false when the arena is full and nothing changed. */
+  markExpiringFields(ref: number, expiring: boolean): boolean {
+    if (hasExpiringFields(this.arena, ref) === expiring) return true;
+    const hash = this.hashOfEntry(ref);
+    if (!expiring) this.fieldExpires.remove(hash, ref);
+    else if (!this.fieldExpires.insert(hash, ref)) return false;
+    setExpiringFields(this.arena, ref, expiring);
     return true;
   }
 
@@ -112,6 +151,7 @@ export class Keyspace {
   drop(hash: number, ref: number): void {
     this.index.remove(hash, ref);
     if (expireAtOf(this.arena, ref) >= 0) this.expires.remove(hash, ref);
+    if (hasExpiringFields(this.arena, ref)) this.fieldExpires.remove(hash, ref);
     this.discard(ref);
   }
 
@@ -165,6 +205,7 @@ export class Keyspace {
       if (after_ms >= 0 && before_ms < 0 && !this.expires.insert(hash, old)) return MISSING;
       if (after_ms < 0 && before_ms >= 0) this.expires.remove(hash, old);
       if (((words[at + 1] as number) & LARGE_FLAG) !== 0) this.releaseLarge(old);
+      if (((words[at + 1] as number) & EXPIRING_FIELDS_FLAG) !== 0) this.markExpiringFields(old, false);
       words[at] = first;
       words[at + 3] = length;
       if (hadSlot) writeExpireAt(arena, old, after_ms);
@@ -312,6 +353,7 @@ export class Keyspace {
    */
   private takeOver(hash: number, old: number, fresh: number): number {
     const large = isLarge(this.arena, old);
+    if (hasExpiringFields(this.arena, old)) setExpiringFields(this.arena, fresh, true);
     // Whoever bears the flag when it is discarded takes the large value along.
     if (large) setLarge(this.arena, old, false);
     if (this.supersede(hash, old, fresh)) {
@@ -339,6 +381,7 @@ export class Keyspace {
     const from = valueStartOf(arena, ref);
     copyRange(key, keyStart, keyEnd, bytes, at);
     copyRange(arena.bytesOf(ref), from, from + length, bytes, at + keyEnd - keyStart);
+    if (hasExpiringFields(arena, ref)) setExpiringFields(arena, fresh, true);
     if (isLarge(arena, ref) && !moving && !this.copyLarge(ref, fresh)) {
       target.discard(fresh);
       return false;

@@ -8,6 +8,7 @@
 import { LAZY_FREE_BLOCKS_AT_ONCE } from '../base/limits.ts';
 import { assert } from '../base/result.ts';
 import type { Account } from './account.ts';
+import type { Encoding, ValueType } from './entry.ts';
 import type { LazyFree } from './lazy-free.ts';
 
 /**
@@ -28,6 +29,12 @@ export interface LargeValue {
    * nothing is left.
    */
   drain(budget: number): number;
+}
+
+/** Takes a value that no key has yet: bytes outside of the arena, or a large value that is its own from then on. */
+export interface ValueSink {
+  setBytes(type: ValueType, encoding: Encoding, bytes: Uint8Array, start: number, end: number): void;
+  setLarge(type: ValueType, encoding: Encoding, value: LargeValue): void;
 }
 
 export class LargeValues {

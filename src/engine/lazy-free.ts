@@ -25,12 +25,13 @@ export class LazyFree {
     this.queue = [];
   }
 
-  add({ account, index, expires, free }: Detached): void {
+  add({ account, index, expires, fieldExpires, free }: Detached): void {
     this.queue.push({
       account,
       left: () => index.size,
       drain: (budget) => {
-        const gone = expires.drain(budget, undefined);
+        let gone = expires.drain(budget, undefined);
+        if (gone < budget) gone += fieldExpires.drain(budget - gone, undefined);
         return gone < budget ? gone + index.drain(budget - gone, free) : gone;
       },
     });

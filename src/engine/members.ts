@@ -87,16 +87,20 @@ export class Members {
     return ref;
   }
 
+  /** Whether a member's block will do for a value of this length, wasting no more than half of it. */
+  fitsValue(ref: number, kind: number, valueLength: number): boolean {
+    const wanted = memberBytes(kind, nameLengthOf(this.arena, ref), valueLength);
+    const held = this.arena.blockBytes(ref);
+    return wanted <= held && (held <= SMALL_BLOCK_BYTES || wanted * SHRINK_FACTOR > held);
+  }
+
   /**
    * Gives a member another value; bytes of a value must not lie in that member's block.
    * @returns its ref, which changes when the value needs another block; MISSING when the arena is full and nothing changed.
    */
   setValue(ref: number, kind: number, value: Uint8Array, start: number, end: number): number {
     const { arena } = this;
-    const nameLength = nameLengthOf(arena, ref);
-    const wanted = memberBytes(kind, nameLength, end - start);
-    const held = arena.blockBytes(ref);
-    if (wanted <= held && (held <= SMALL_BLOCK_BYTES || wanted * SHRINK_FACTOR > held)) {
+    if (this.fitsValue(ref, kind, end - start)) {
       setMemberValueLength(arena, ref, end - start);
       copyRange(value, start, end, arena.bytesOf(ref), memberValueStartOf(arena, ref));
       return ref;
@@ -111,20 +115,41 @@ export class Members {
    * @returns the new ref, whose score is not written; MISSING when the arena is full and nothing changed.
    */
   moved(ref: number, kind: number, valueLength: number): number {
+    const fresh = this.twin(ref, kind, valueLength);
+    if (fresh !== MISSING) this.supersede(ref, fresh);
+    return fresh;
+  }
+
+  /**
+   * A block with a member's name, of any kind and for a value of any length, to take its place by `supersede` or to be given up
+   * by `discard`: for owners who must do something in between that may fail.
+   * @returns its ref, value and score not written; MISSING when the arena is full.
+   */
+  twin(ref: number, kind: number, valueLength: number): number {
     const { arena } = this;
     const nameLength = nameLengthOf(arena, ref);
     const fresh = arena.allocate(memberBytes(kind, nameLength, valueLength));
     if (fresh === MISSING) return MISSING;
-    const taken = arena.lastBytes;
+    this.ground.account.charge(arena.lastBytes);
+    this.blockBytes += arena.lastBytes;
     const start = nameStartOf(arena, ref);
-    const bytes = arena.bytesOf(ref);
-    writeMember(arena, fresh, kind, bytes, start, start + nameLength, valueLength);
-    this.index.replace(this.hashOf(bytes, start, start + nameLength), ref, fresh);
-    const given = arena.free(ref);
-    this.ground.account.charge(taken);
-    this.ground.account.credit(given);
-    this.blockBytes += taken - given;
+    writeMember(arena, fresh, kind, arena.bytesOf(ref), start, start + nameLength, valueLength);
     return fresh;
+  }
+
+  /** Lets a twin take a member's place. */
+  supersede(ref: number, fresh: number): void {
+    const { arena } = this;
+    const start = nameStartOf(arena, ref);
+    this.index.replace(this.hashOf(arena.bytesOf(ref), start, start + nameLengthOf(arena, ref)), ref, fresh);
+    this.discard(ref);
+  }
+
+  /** Gives up a block that is in no index. */
+  discard(ref: number): void {
+    const given = this.arena.free(ref);
+    this.ground.account.credit(given);
+    this.blockBytes -= given;
   }
 
   /** Removes a member that is there. */
@@ -132,9 +157,7 @@ export class Members {
     const { arena } = this;
     const start = nameStartOf(arena, ref);
     this.index.remove(this.hashOf(arena.bytesOf(ref), start, start + nameLengthOf(arena, ref)), ref);
-    const given = arena.free(ref);
-    this.ground.account.credit(given);
-    this.blockBytes -= given;
+    this.discard(ref);
   }
 
   /** A random member, each as likely as any other; MISSING when there is none. */
@@ -195,8 +218,6 @@ export class Members {
   }
 
   private readonly freeMember = (ref: number): void => {
-    const given = this.arena.free(ref);
-    this.ground.account.credit(given);
-    this.blockBytes -= given;
+    this.discard(ref);
   };
 }

@@ -4,6 +4,8 @@ export class Statistics {
   misses: number;
   /** Keys that expired, lazily or by the cycle. */
   expired: number;
+  /** Fields of hashes that expired and were removed: expired_subkeys. */
+  expiredFields: number;
   /** Evicted for memory. */
   evicted: number;
   /** Slices of the expiry cycle that ended with work left: expired_time_cap_reached_count. */
@@ -15,6 +17,7 @@ export class Statistics {
     this.hits = 0;
     this.misses = 0;
     this.expired = 0;
+    this.expiredFields = 0;
     this.evicted = 0;
     this.expireSlicesCut = 0;
     this.expiredStalePercent = 0;
@@ -24,6 +27,7 @@ export class Statistics {
     this.hits = 0;
     this.misses = 0;
     this.expired = 0;
+    this.expiredFields = 0;
     this.evicted = 0;
     this.expireSlicesCut = 0;
     this.expiredStalePercent = 0;

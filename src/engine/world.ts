@@ -21,10 +21,26 @@ export interface Hasher {
   of(bytes: Uint8Array, start: number, end: number): number;
 }
 
-/** Told of keys that go without a command asking for it, right before they go. The bytes are valid during the call only. */
+/**
+ * Told of keys, and of fields of hashes, that go without a command asking for it, right before they go. The bytes are valid
+ * during the call only.
+ */
 export interface EngineListener {
   expired(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
   evicted(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
+  /** A field's time is over: `HDEL key field`, event `hexpired`. */
+  fieldExpired?(
+    realm: number,
+    database: number,
+    bytes: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+  ): void;
+  /** The last field has gone so, and the key goes with it: event `del`. */
+  emptied?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
 }
 
 const silent: EngineListener = { expired() {}, evicted() {} };

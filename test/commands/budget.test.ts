@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Harness } from '../support/harness.ts';
+import { Prng } from '../../src/base/prng.ts';
+import type { Declaration } from '../../src/command/spec.ts';
+import { shardDeclarations } from '../../src/commands/shard-families.ts';
+import { Request } from '../../src/resp/request.ts';
+import { DATABASES, Generator } from '../differential/generate.ts';
+import { FakeClock, Harness } from '../support/harness.ts';
 import { rendered } from '../support/render.ts';
+import { seed } from '../support/seed.ts';
+import { stateOf } from '../support/state.ts';
+import { shown, type Words } from '../support/words.ts';
 
 const OOM = "(error) OOM command not allowed when used memory > 'maxmemory'.";
 const LIMIT = 1024 * 1024;
@@ -89,5 +97,132 @@ describe('a tenant at its memory limit', () => {
     expect(used()).toBeLessThanOrEqual(LIMIT * 1.01);
     expect(harness.shard.realm(0).statistics.evicted).toBeGreaterThan(1000);
     harness.shard.arena.check();
+  });
+});
+
+const NOW_MS = 1_700_000_000_000;
+/** Random commands that fill the world before its limit is drawn. */
+const FILLING = 4000;
+const LONG = process.env['PORTCULLIS_LONG'] === '1';
+/** Requests of each command that takes memory. */
+const TRIES = LONG ? 1000 : 40;
+const ROOMS = [0, 8, 16, 40, 64, 100, 200, 500, 1000, 4000];
+/** A collection past every threshold, some larger than a slab, so that each form of each type is met. */
+const LARGE: readonly (readonly [key: string, ...words: string[]])[] = [
+  ['b', 'SADD', ...Array.from({ length: 1000 }, (_, i) => `member ${i}`)],
+  ['c', 'HSET', ...Array.from({ length: 2000 }, (_, i) => `field ${i}`)],
+  ['d', 'ZADD', ...Array.from({ length: 1000 }, (_, i) => [`${i}`, `member ${i}`]).flat()],
+  ['e', 'RPUSH', ...Array.from({ length: 3000 }, (_, i) => `element ${i}`)],
+];
+
+/** A world of keys of every type and form, and those of its commands that are flagged for taking memory. */
+class Full {
+  readonly harness: Harness;
+  readonly prng: Prng;
+  private readonly session;
+  private readonly reader;
+
+  constructor() {
+    this.harness = new Harness({ clock: new FakeClock(NOW_MS), debug: true, seed });
+    this.prng = new Prng(seed);
+    this.session = this.harness.session();
+    this.reader = this.harness.session();
+    const declared = shardDeclarations.filter(({ name }) => !/^(DEBUG|PFSELFTEST|FLUSHALL|FLUSHDB)$/.test(name));
+    const generator = this.generator(declared);
+    for (let i = 0; i < FILLING; i++) this.run(generator.next());
+    for (const [key, name = '', ...words] of LARGE) this.run([name, key, ...words]);
+  }
+
+  generator(declarations: readonly Declaration[]): Generator {
+    return new Generator(declarations, this.prng, () => NOW_MS);
+  }
+
+  run(words: Words): string {
+    return rendered(this.session.run(words));
+  }
+
+  /** Everything there is, and what it takes, nothing being on its way out any more. */
+  state(): string[] {
+    return stateOf((words) => this.reader.run(words), DATABASES);
+  }
+
+  used(): number {
+    while (this.harness.shard.reclaim(100_000));
+    return this.harness.shard.realm(0).account.usedBytes();
+  }
+
+  limit(bytes: number): void {
+    this.harness.shard.realm(0).account.limitBytes = bytes;
+    this.harness.shard.policyChanged();
+  }
+
+  /** Whether a request is one of a command flagged `denyoom`, and nothing but room is missing. */
+  takesMemory(words: Words): boolean {
+    const request = Request.of(...words);
+    const command = this.harness.table.resolve(request);
+    if (command === undefined || !command.isDenyOom || !command.arityHolds(request.argc)) return false;
+    return command.parse(request) === undefined;
+  }
+}
+
+function flagged(declaration: Declaration): boolean {
+  if (declaration.kind === 'container') return declaration.subcommands.some(flagged);
+  return declaration.flags.includes('denyoom');
+}
+
+/** By name, as one line each in a report. */
+const TAKING = shardDeclarations
+  .filter((declaration) => flagged(declaration))
+  .map((each) => [each.name, each] as const);
+
+describe(`every command flagged denyoom, seed ${seed}`, () => {
+  const world = new Full();
+
+  it('is there', () => {
+    expect(TAKING.length).toBeGreaterThan(50);
+    expect(world.used()).toBeGreaterThan(100_000);
+  });
+
+  it.each(TAKING)('%s is refused over the limit, and nothing changes', (_name, declaration) => {
+    world.limit(0);
+    const generator = world.generator([declaration]);
+    const used = world.used();
+    const before = world.state();
+    world.limit(used - 1);
+    let tried = 0;
+    for (let i = 0; tried < TRIES && i < TRIES * 50; i++) {
+      const words = generator.next();
+      if (!world.takesMemory(words)) continue;
+      tried++;
+      expect(world.run(words), shown(words)).toBe(OOM);
+      expect(world.used(), shown(words)).toBe(used);
+    }
+    expect(tried).toBe(TRIES);
+    expect(world.state()).toEqual(before);
+  });
+
+  it.each(TAKING)('%s at the limit does all or nothing', (_name, declaration) => {
+    const generator = world.generator([declaration]);
+    let refused = 0;
+    for (let i = 0; i < TRIES; i++) {
+      world.limit(0);
+      const words = generator.next();
+      const used = world.used();
+      const before = world.state();
+      const room = ROOMS[world.prng.below(ROOMS.length)] as number;
+      world.limit(used + room);
+      const reply = world.run(words);
+      const now = world.used();
+      world.limit(0);
+      if (reply === OOM) {
+        refused++;
+        expect(now, `${shown(words)} with ${room} bytes of room`).toBe(used);
+        expect(world.state(), `${shown(words)} with ${room} bytes of room`).toEqual(before);
+      } else {
+        if (now - used > room)
+          console.log('OVER', now - used - room, room, shown(words).slice(0, 200), reply.slice(0, 50));
+      }
+    }
+    world.harness.shard.arena.check();
   });
 });

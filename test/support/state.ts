@@ -9,6 +9,8 @@ interface Reading {
   readonly words: (key: string) => Words;
   /** Elements of one unordered thing: 1 of a set, 2 of a hash; 0 when the order counts. */
   readonly unordered: 0 | 1 | 2;
+  /** Every second text is a score, whose zero has a sign in one encoding and none in the other, as in Redis. */
+  readonly hasScores?: true;
 }
 
 const READINGS: Readonly<Record<string, readonly Reading[]>> = {
@@ -16,7 +18,7 @@ const READINGS: Readonly<Record<string, readonly Reading[]>> = {
   list: [{ words: (key) => ['LRANGE', key, '0', '-1'], unordered: 0 }],
   set: [{ words: (key) => ['SMEMBERS', key], unordered: 1 }],
   hash: [{ words: (key) => ['HGETALL', key], unordered: 2 }],
-  zset: [{ words: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'], unordered: 0 }],
+  zset: [{ words: (key) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'], unordered: 0, hasScores: true }],
   stream: [
     { words: (key) => ['XRANGE', key, '-', '+'], unordered: 0 },
     { words: (key) => ['XINFO', 'STREAM', key, 'FULL', 'COUNT', '0'], unordered: 0 },
@@ -29,16 +31,24 @@ function replyOf(ask: Ask, words: Words): Reply {
   return parsed;
 }
 
+/** When a consumer was last seen is each world's own, in Redis as well. */
+function isClock(name: Reply | undefined): boolean {
+  return name?.kind === 'bulk' && latin1(name.bytes) === 'seen-time';
+}
+
 function textOf(reply: Reply): string {
   if (reply.kind === 'bulk') return JSON.stringify(latin1(reply.bytes));
   if (reply.kind === 'array' || reply.kind === 'set' || reply.kind === 'push') {
-    return `[${reply.items.map(textOf).join(' ')}]`;
+    return `[${reply.items.map((item, i) => (isClock(reply.items[i - 1]) ? '*' : textOf(item))).join(' ')}]`;
   }
   return JSON.stringify(reply, (_name, value) => (typeof value === 'bigint' ? `${value}` : value));
 }
 
-function read(ask: Ask, key: string, { words, unordered }: Reading): string {
+function read(ask: Ask, key: string, { words, unordered, hasScores }: Reading): string {
   const reply = replyOf(ask, words(key));
+  if (hasScores && reply.kind === 'array') {
+    return reply.items.map((item, i) => (i % 2 === 1 ? textOf(item).replace('"-0"', '"0"') : textOf(item))).join(' ');
+  }
   if (unordered === 0 || (reply.kind !== 'array' && reply.kind !== 'set')) return textOf(reply);
   const texts: string[] = [];
   for (let i = 0; i < reply.items.length; i += unordered) {

@@ -1,42 +1,15 @@
 /** Commands about a database as a whole: walking it, counting it, emptying it. */
 import { spells } from '../../base/ascii.ts';
-import { globMatches, matchesEverything } from '../../base/glob.ts';
+import { globMatches } from '../../base/glob.ts';
 import { SCAN_COUNT_MAX } from '../../base/limits.ts';
-import { type ArgIndex, after, bytes, type CustomParse, custom, integer, pattern } from '../../command/args.ts';
+import { type ArgIndex, after, bytes, integer, pattern } from '../../command/args.ts';
 import { UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { type Database, MISSING } from '../../engine/database.ts';
-import { INVALID_CURSOR, NOT_AN_INTEGER, type Refusal, SYNTAX_ERROR } from '../../resp/refusals.ts';
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import type { Request } from '../../resp/request.ts';
+import { cursorArgument, patternAt, SCAN_COUNT } from '../scan-options.ts';
 import { typeName } from './types.ts';
-
-const SCAN_COUNT = 10;
-const CURSOR_MAX = 0xffffffffffffffffn;
-const CURSOR_TEXT_MAX = 1024;
-
-/** What strtoul reads: a sign, digits, or nothing at all, up to a NUL; a minus counts back from 2^64. */
-function parseCursor(request: Request, at: ArgIndex): CustomParse<number> | Refusal {
-  if (request.length(at) > CURSOR_TEXT_MAX) return INVALID_CURSOR;
-  const [text = ''] = request.text(at).split('\0', 1);
-  if (!/^(?:[+-]?\d+)?$/.test(text)) return INVALID_CURSOR;
-  const magnitude = BigInt(text.replace(/^[+-]/, ''));
-  if (magnitude > CURSOR_MAX) return INVALID_CURSOR;
-  return { end: at + 1, value: Number(text.startsWith('-') ? BigInt.asUintN(64, -magnitude) : magnitude), keys: [] };
-}
-
-const cursorArgument = custom({
-  required: 1,
-  parse: parseCursor,
-  docs: [{ name: 'cursor', type: 'integer', flags: [] }],
-});
-
-/** Copied, as the reply may outgrow the buffer that the request lies in; undefined when everything matches. */
-function patternAt(request: Request, at: ArgIndex | undefined): Uint8Array | undefined {
-  if (at === undefined) return undefined;
-  const given = request.copy(at);
-  return matchesEverything(given) ? undefined : given;
-}
 
 function keyMatches(database: Database, ref: number, glob: Uint8Array | undefined): boolean {
   if (glob === undefined) return true;

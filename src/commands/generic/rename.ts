@@ -90,7 +90,7 @@ export const renamenx = shardCommand({
 function roomForCopy(call: ShardCall, from: ArgIndex, to: ArgIndex): boolean {
   const { request, database } = call;
   const ref = database.peek(request.bytes, request.start(from), request.end(from));
-  return ref === MISSING || roomFor(call, to, database.valueLength(ref));
+  return ref === MISSING || roomFor(call, to, database.memoryUsage(ref));
 }
 
 export const copy = shardCommand({

@@ -1,0 +1,246 @@
+/**
+ * Reads RDB content that may be anything: lengths, strings, and whatever types make of them.
+ *
+ * Invariants: nothing outside of [at, end) is read; no length is believed before it is held against what is left, the bound
+ * on values and the budget, and nothing is allocated for it before that. The first thing that is wrong is remembered as
+ * `failure` and everything after it fails, too: callers look once, at the end or before they would act on a value.
+ */
+import { INT64_TEXT_BYTES, type Int64 } from '../base/int64.ts';
+import { writeInteger } from '../base/integer.ts';
+import { STRING_BYTES_MAX } from '../base/limits.ts';
+import { ENCODED, INT_8, INT_16, INT_32, LENGTH_6, LENGTH_14, LENGTH_32, LENGTH_64, LZF } from './format.ts';
+import { decompress, LZF_RATIO_MAX } from './lzf.ts';
+
+/** What a value may cost. */
+export interface RdbBounds {
+  /** Bytes of one string. */
+  readonly bytesMax: number;
+  /** Whether there is room for so many bytes more. May evict keys: nobody may hold a ref across reading. */
+  readonly room: (bytes: number) => boolean;
+}
+
+export type RdbFailure = 'bad data' | 'too long' | 'no room';
+
+export class RdbReader {
+  bytes: Uint8Array;
+  at: number;
+  end: number;
+  failure: RdbFailure | undefined;
+  /** With `too long`: bytes of the string that was. */
+  refusedBytes: number;
+  /** What was read last: a range of the input itself, of digits, or of bytes of its own. */
+  text: Uint8Array;
+  textStart: number;
+  textEnd: number;
+  private bounds: RdbBounds;
+  /** Used in turn, so that a text outlives the one behind it. */
+  private digits: Uint8Array;
+  private otherDigits: Uint8Array;
+  private readonly eight: DataView;
+
+  constructor(bounds: RdbBounds) {
+    this.bytes = new Uint8Array(0);
+    this.at = 0;
+    this.end = 0;
+    this.failure = undefined;
+    this.refusedBytes = 0;
+    this.digits = new Uint8Array(INT64_TEXT_BYTES);
+    this.otherDigits = new Uint8Array(INT64_TEXT_BYTES);
+    this.eight = new DataView(new ArrayBuffer(8));
+    this.text = this.digits;
+    this.textStart = 0;
+    this.textEnd = 0;
+    this.bounds = bounds;
+  }
+
+  /** Begins with other bytes. They must stay until the last value read from them is used. */
+  open(bytes: Uint8Array, start: number, end: number, bounds: RdbBounds): void {
+    this.bytes = bytes;
+    this.at = start;
+    this.end = end;
+    this.failure = undefined;
+    this.bounds = bounds;
+  }
+
+  /** Lets go of the input and of decompressed bytes. */
+  close(): void {
+    this.bytes = this.digits;
+    this.text = this.digits;
+    this.at = 0;
+    this.end = 0;
+  }
+
+  /** @returns false, for the caller to hand on. */
+  fail(failure: RdbFailure): false {
+    this.failure ??= failure;
+    this.at = this.end;
+    return false;
+  }
+
+  /** Bytes not yet read. */
+  get left(): number {
+    return this.end - this.at;
+  }
+
+  /** Whether so many bytes are left; they are the caller's to skip. */
+  has(bytes: number): boolean {
+    return bytes <= this.end - this.at || this.fail('bad data');
+  }
+
+  /** The next byte; 0 when there is none. */
+  readByte(): number {
+    return this.has(1) ? (this.bytes[this.at++] as number) : 0;
+  }
+
+  private readBigEndian(bytes: number): number {
+    if (!this.has(bytes)) return 0;
+    let value = 0;
+    for (let i = 0; i < bytes; i++) value = value * 256 + (this.bytes[this.at++] as number);
+    return value;
+  }
+
+  private readLittleEndian(bytes: number): number {
+    if (!this.has(bytes)) return 0;
+    let value = 0;
+    for (let i = 0; i < bytes; i++) value |= (this.bytes[this.at++] as number) << (8 * i);
+    return value;
+  }
+
+  /** A length or count: past 2^53 the nearest double, which is more than anything can be. 0 when there is none. */
+  readLength(): number {
+    const first = this.readByte();
+    if (first >> 6 === ENCODED) {
+      this.fail('bad data');
+      return 0;
+    }
+    return this.lengthFrom(first);
+  }
+
+  private lengthFrom(first: number): number {
+    if (first >> 6 === LENGTH_6) return first;
+    if (first >> 6 === LENGTH_14) return ((first & 63) << 8) | this.readByte();
+    if (first === LENGTH_32) return this.readBigEndian(4);
+    if (first === LENGTH_64) return this.readBigEndian(8);
+    this.fail('bad data');
+    return 0;
+  }
+
+  /**
+   * A count of things that take at least so many bytes each: more of them than there are bytes are bad data, so that no loop
+   * is longer than the input.
+   */
+  readCount(bytesEach: number): number {
+    const count = this.readLength();
+    if (count * bytesEach <= this.left) return count;
+    this.fail('bad data');
+    return 0;
+  }
+
+  /** The same with every bit, unsigned: false when there is none. */
+  readUint64(into: Int64): boolean {
+    if (this.at < this.end && this.bytes[this.at] === LENGTH_64) {
+      this.at++;
+      if (!this.take(8)) return false;
+      into.setHalves(this.eight.getInt32(0), this.eight.getInt32(4));
+      return true;
+    }
+    into.setNumber(this.readLength());
+    return this.failure === undefined;
+  }
+
+  /** Eight bytes, little endian: a time, mostly. */
+  readInt64(into: Int64): boolean {
+    if (!this.take(8)) return false;
+    into.setHalves(this.eight.getInt32(4, true), this.eight.getInt32(0, true));
+    return true;
+  }
+
+  /** Eight bytes, little endian. NaN when there are none, too. */
+  readDouble(): number {
+    return this.take(8) ? this.eight.getFloat64(0, true) : Number.NaN;
+  }
+
+  private take(bytes: number): boolean {
+    if (!this.has(bytes)) return false;
+    for (let i = 0; i < bytes; i++) this.eight.setUint8(i, this.bytes[this.at++] as number);
+    return true;
+  }
+
+  /** Whether there is room for so many bytes more: to be asked as a value grows. May evict keys, as reading a string may. */
+  room(bytes: number): boolean {
+    return this.failure === undefined && (this.bounds.room(bytes) || this.fail('no room'));
+  }
+
+  /** Reads a string in any of its forms. True: it is in `text`, until the one behind the next is read. */
+  readString(): boolean {
+    return this.readText(this.bounds.bytesMax);
+  }
+
+  /** The same for a string that is a whole collection, and so may be longer than a value. */
+  readBlob(): boolean {
+    return this.readText(Math.max(STRING_BYTES_MAX, this.bounds.bytesMax));
+  }
+
+  private readText(bytesMax: number): boolean {
+    const first = this.readByte();
+    if (this.failure !== undefined) return false;
+    if (first >> 6 !== ENCODED) return this.readPlain(this.lengthFrom(first), bytesMax);
+    switch (first) {
+      case INT_8:
+        return this.setDigits((this.readLittleEndian(1) << 24) >> 24);
+      case INT_16:
+        return this.setDigits((this.readLittleEndian(2) << 16) >> 16);
+      case INT_32:
+        return this.setDigits(this.readLittleEndian(4) | 0);
+      case LZF:
+        return this.readCompressed(bytesMax);
+      default:
+        return this.fail('bad data');
+    }
+  }
+
+  /** A string that is its bytes: nothing is copied. */
+  private readPlain(length: number, bytesMax: number): boolean {
+    if (this.failure !== undefined || !this.has(length) || !this.affordable(length, bytesMax)) return false;
+    this.text = this.bytes;
+    this.textStart = this.at;
+    this.at += length;
+    this.textEnd = this.at;
+    return true;
+  }
+
+  private setDigits(value: number): boolean {
+    if (this.failure !== undefined) return false;
+    const digits = this.otherDigits;
+    this.otherDigits = this.digits;
+    this.digits = digits;
+    this.text = digits;
+    this.textStart = 0;
+    this.textEnd = writeInteger(digits, 0, value);
+    return true;
+  }
+
+  private readCompressed(bytesMax: number): boolean {
+    const held = this.readLength();
+    const length = this.readLength();
+    if (this.failure !== undefined || !this.has(held)) return false;
+    // No honest string claims more than the format can hold; this is what stops a bomb before it costs anything.
+    if (held === 0 || length > held * LZF_RATIO_MAX) return this.fail('bad data');
+    if (!this.affordable(length, bytesMax)) return false;
+    const into = new Uint8Array(length);
+    if (!decompress(this.bytes, this.at, this.at + held, into, 0, length)) return this.fail('bad data');
+    this.at += held;
+    this.text = into;
+    this.textStart = 0;
+    this.textEnd = length;
+    return true;
+  }
+
+  private affordable(length: number, bytesMax: number): boolean {
+    if (length > bytesMax) {
+      this.refusedBytes = length;
+      return this.fail('too long');
+    }
+    return this.room(length);
+  }
+}
