@@ -10,7 +10,8 @@ import { shardCommand } from '../../command/spec.ts';
 import { MISSING } from '../../engine/database.ts';
 import { BIT_OFFSET_OUT_OF_RANGE, BIT_OUT_OF_RANGE, OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { find, findForWrite, isString, lengthRefusal } from '../string/value.ts';
+import { find, findForWrite } from '../keys.ts';
+import { isString, lengthRefusal } from '../string/value.ts';
 import { bitOffset, stringOfLength } from './value.ts';
 
 const BIT_SET = changed('string', 'setbit');

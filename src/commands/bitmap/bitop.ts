@@ -7,7 +7,8 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { BITOP_NOT_KEYS, OOM, type Refusal, SYNTAX_ERROR, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { ENTRY_OVERHEAD_BYTES, find, isString, lengthRefusal, putBytes } from '../string/value.ts';
+import { ENTRY_OVERHEAD_BYTES, find } from '../keys.ts';
+import { isString, lengthRefusal, putBytes } from '../string/value.ts';
 import { BitTarget, type Operation } from './combine.ts';
 import { wordsOf } from './value.ts';
 

@@ -9,7 +9,8 @@ import { MISSING } from '../../engine/database.ts';
 import { BITPOS_BIT_INVALID, NOT_AN_INTEGER, type Refusal, SYNTAX_ERROR, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
-import { find, isString } from '../string/value.ts';
+import { find } from '../keys.ts';
+import { isString } from '../string/value.ts';
 import { countBits, findBit } from './bits.ts';
 import { wordsOf } from './value.ts';
 

@@ -7,7 +7,8 @@ import { parseBigInteger, parseInteger } from '../../base/integer.ts';
 import type { ArgIndex } from '../../command/args.ts';
 import type { ShardCall } from '../../command/spec.ts';
 import { type Database, Encoding, MISSING, NO_EXPIRY } from '../../engine/database.ts';
-import { findForWrite, lengthen, putBytes, roomFor } from '../string/value.ts';
+import { findForWrite, roomFor } from '../keys.ts';
+import { lengthen, putBytes } from '../string/value.ts';
 
 const HASH_SIGN = 0x23;
 /** New strings up to this are made in one piece without slack; longer ones grow in place, as zeros outside cost memory too. */

@@ -7,7 +7,7 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { MISSING, NO_ROOM, OK } from '../../engine/database.ts';
 import { DB_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INT32, NOT_AN_INTEGER, OOM, SAME_OBJECT } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { roomFor } from '../string/value.ts';
+import { roomFor } from '../keys.ts';
 
 const DATABASE_NUMBER: IntegerBounds = {
   min: 0,

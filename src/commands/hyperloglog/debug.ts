@@ -13,7 +13,7 @@ import {
   unknownPfdebugSubcommand,
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { findForWrite } from '../string/value.ts';
+import { findForWrite } from '../keys.ts';
 import { denseRegister } from './dense.ts';
 import { HEADER_BYTES, REGISTERS, SPARSE_BYTES_MAX } from './layout.ts';
 import { selfTestFailure } from './self-test.ts';

@@ -9,7 +9,7 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING } from '../../engine/database.ts';
 import { HYPERLOGLOG_CORRUPTED, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { find, findForWrite } from '../string/value.ts';
+import { find, findForWrite } from '../keys.ts';
 import { isStale, keepCount, keptCount, REGISTERS } from './layout.ts';
 import { addAll, countOf, countOfRegisters, isDense, kindRefusal, load, mergeInto, store } from './value.ts';
 import { CORRUPT, WorkingHyperloglog } from './working.ts';

@@ -6,7 +6,8 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { OFFSET_OUT_OF_RANGE, OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { findForWrite, isString, lengthen, lengthRefusal, put, putBytes, roomFor } from './value.ts';
+import { findForWrite, roomFor } from '../keys.ts';
+import { isString, lengthen, lengthRefusal, put, putBytes } from './value.ts';
 
 const APPENDED = changed('string', 'append');
 const OVERWRITTEN = changed('string', 'setrange');

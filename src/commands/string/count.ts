@@ -19,9 +19,10 @@ import {
   WRONG_TYPE,
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { findForWrite, roomFor } from '../keys.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
 import { addLongDoubles, isInfinite, longDoubleText, parseLongDouble, ZERO } from './long-double.ts';
-import { findForWrite, isString, putBytes, roomFor } from './value.ts';
+import { isString, putBytes } from './value.ts';
 
 const COUNTED = changed('string', 'incrby');
 const COUNTED_FLOAT = [{ eventClass: 'string', name: 'incrbyfloat', key: 1 }] as const;

@@ -4,10 +4,11 @@ import { changed, UNCHANGED } from '../../command/effect.ts';
 import { shardCommand } from '../../command/spec.ts';
 import { MISSING, NO_EXPIRY, OK } from '../../engine/database.ts';
 import { OOM, WRONG_TYPE } from '../../resp/refusals.ts';
+import { find, roomFor } from '../keys.ts';
 import { deletion, newExpiry, RewrittenEffect, viewOf } from '../replay.ts';
 import { answerValue } from './get.ts';
 import { timeOf } from './set.ts';
-import { find, isString, put, roomFor, writeValue } from './value.ts';
+import { isString, put, writeValue } from './value.ts';
 
 const REPLACED = new RewrittenEffect([{ eventClass: 'string', name: 'set', key: 1 }], (request) => [
   ['SET', viewOf(request, 1), viewOf(request, 2)],

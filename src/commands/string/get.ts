@@ -10,7 +10,8 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { MISSING } from '../../engine/database.ts';
 import { WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { find, isString, writeValue } from './value.ts';
+import { find } from '../keys.ts';
+import { isString, writeValue } from './value.ts';
 
 /** Answers the value of a string or null; false when the key holds something else, which is answered too. */
 export function answerValue(call: ShardCall, ref: number, out: ReplyWriter): boolean {

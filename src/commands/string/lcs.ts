@@ -17,8 +17,9 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { find } from '../keys.ts';
 import { type Match, Subsequence } from './subsequence.ts';
-import { find, isString } from './value.ts';
+import { isString } from './value.ts';
 
 /** Redis fills a table of so many bytes per pair of positions and refuses when it would pass `proto-max-bulk-len`. */
 const TABLE_CELL_BYTES = 4;

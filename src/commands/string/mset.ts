@@ -4,7 +4,8 @@ import { changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/ef
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { OOM } from '../../resp/refusals.ts';
-import { ENTRY_OVERHEAD_BYTES, findForWrite, put } from './value.ts';
+import { ENTRY_OVERHEAD_BYTES, findForWrite } from '../keys.ts';
+import { put } from './value.ts';
 
 /** Room for all pairs at once: either all are set or none is. */
 function roomForAll(call: ShardCall, first: number): boolean {

@@ -20,6 +20,7 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { KEEP_TTL, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { findForWrite, roomFor } from '../keys.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
 import {
   MILLISECONDS,
@@ -31,7 +32,7 @@ import {
   UNIX_SECONDS,
 } from '../times.ts';
 import { answerValue } from './get.ts';
-import { findForWrite, put, roomFor } from './value.ts';
+import { put } from './value.ts';
 
 const WRITTEN = changed('string', 'set');
 const SET_AND_EXPIRE = [

@@ -12,8 +12,6 @@ import { type Refusal, STRING_TOO_LONG, VALUE_TOO_LARGE } from '../../resp/refus
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { findForWrite } from '../keys.ts';
 
-export { ENTRY_OVERHEAD_BYTES, find, findForWrite, roomFor } from '../keys.ts';
-
 export function isString(database: Database, ref: number): boolean {
   return database.valueType(ref) === ValueType.string;
 }
