@@ -14,14 +14,7 @@ import { nameLengthOf, nameStartOf } from '../engine/member.ts';
 import { compareRanges } from '../engine/name-order.ts';
 import { IdPlace } from '../engine/types/id-tree.ts';
 import type { Stream } from '../engine/types/stream.ts';
-import {
-  CONSUMER_BYTES,
-  type Consumer,
-  GROUP_BYTES,
-  type Group,
-  NEVER,
-  UNKNOWN_READ,
-} from '../engine/types/stream-group.ts';
+import { CONSUMER_BYTES, type Consumer, GROUP_BYTES, type Group, NEVER } from '../engine/types/stream-group.ts';
 import { StreamId } from '../engine/types/stream-id.ts';
 import type { Named } from '../engine/types/stream-names.ts';
 import { addedUpTo } from '../engine/types/stream-progress.ts';
@@ -66,8 +59,8 @@ export function readGroup(reader: RdbReader, stream: Stream, form: StreamForm): 
   if (!isBehind(reader, arena, stream.groups)) return reader.fail('bad data');
   const { text, textStart, textEnd } = reader;
   if (!readId(reader, id)) return false;
+  // Counting on from the greatest number makes it negative, in Redis as well.
   const read = form === 1 ? addedUpTo(stream, id) : BigInt.asIntN(64, readBig(reader));
-  if (read < UNKNOWN_READ) return reader.fail('bad data');
   const group = stream.addGroup(text, textStart, textEnd, id, read);
   if (group === undefined) return reader.fail('no room');
   const pending = reader.readCount(PENDING_BYTES_MIN);

@@ -3,23 +3,19 @@
  *
  * Hot path: neither allocates anything for a string that is long enough. Guarded by `bench/bitmap.ts`.
  */
+
 import { parseInteger } from '../../base/integer.ts';
 import { integerText, key } from '../../command/args.ts';
-import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
+import { changed, UNCHANGED } from '../../command/effect.ts';
 import { shardCommand } from '../../command/spec.ts';
 import { MISSING } from '../../engine/database.ts';
-import { BIT_OFFSET_OUT_OF_RANGE, BIT_OUT_OF_RANGE, OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
-import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { BIT_OFFSET_OUT_OF_RANGE, BIT_OUT_OF_RANGE, OOM, WRONG_TYPE } from '../../resp/refusals.ts';
 import { find, findForWrite } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { isString, lengthRefusal } from '../string/value.ts';
 import { bitOffset, stringOfLength } from './value.ts';
 
 const BIT_SET = changed('string', 'setbit');
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 export const setbit = shardCommand({
   name: 'SETBIT',

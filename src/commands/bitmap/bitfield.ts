@@ -1,11 +1,13 @@
 /** BITFIELD and BITFIELD_RO: integers of any width inside a string. */
+
 import { type ArgDoc, type ArgIndex, custom, key, READS, WRITES } from '../../command/args.ts';
 import { changed, changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { MISSING } from '../../engine/database.ts';
-import { BITFIELD_READ_ONLY, OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
+import { BITFIELD_READ_ONLY, OOM, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { find, findForWrite } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { isString, lengthRefusal } from '../string/value.ts';
 import { fitted, readField, writeField } from './field.ts';
 import { type FieldOperation, mayWrite, operationsFrom } from './operations.ts';
@@ -79,11 +81,6 @@ const readOperations = custom({
     },
   ],
 });
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 /** Bytes that the string must have for the operations that write; 0 when none does. */
 function bytesWritten(operations: readonly FieldOperation[]): number {

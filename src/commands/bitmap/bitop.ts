@@ -1,13 +1,14 @@
 /** BITOP: a new string from the bits of others. The algorithm lives in combine.ts. */
+
 import { spells } from '../../base/ascii.ts';
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
-import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
+import { changed, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { BITOP_NOT_KEYS, OOM, type Refusal, SYNTAX_ERROR, WRONG_TYPE } from '../../resp/refusals.ts';
-import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { ENTRY_OVERHEAD_BYTES, find } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { isString, lengthRefusal, putBytes } from '../string/value.ts';
 import { BitTarget, type Operation } from './combine.ts';
 import { wordsOf } from './value.ts';
@@ -22,11 +23,6 @@ const OPERATIONS: readonly (readonly [word: Uint8Array, operation: Operation])[]
   [bytesOfLatin1('XOR'), 'XOR'],
   [bytesOfLatin1('NOT'), 'NOT'],
 ];
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 function operationAt(call: ShardCall, at: ArgIndex): Operation | undefined {
   const { request } = call;

@@ -2,12 +2,13 @@
  * The options of RESTORE. They are read in the order in which they stand, as the first that is wrong decides what is
  * answered: a number is looked at before the option behind it.
  */
-import { spells } from '../../base/ascii.ts';
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, type CustomParse, custom } from '../../command/args.ts';
 import { INVALID_FREQ, INVALID_IDLETIME, NOT_AN_INTEGER, type Refusal, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { Request } from '../../resp/request.ts';
+import { isWord } from '../words.ts';
 
 /** How recently, or how often, the value was used where it comes from. */
 export interface Access {
@@ -26,10 +27,6 @@ const ABSTTL = bytesOfLatin1('ABSTTL');
 const IDLETIME = bytesOfLatin1('IDLETIME');
 const FREQ = bytesOfLatin1('FREQ');
 const FREQ_MAX = 255;
-
-function isWord(request: Request, at: ArgIndex, word: Uint8Array): boolean {
-  return spells(request.bytes, request.start(at), request.end(at), word);
-}
 
 /** The access that stands at a position with its value, or why not. */
 function accessAt(request: Request, at: ArgIndex, earlier: Access | undefined): Access | Refusal {

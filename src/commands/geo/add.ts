@@ -1,9 +1,12 @@
 /** GEOADD: places become scores of a sorted set. */
+
 import { type ArgDoc, key } from '../../command/args.ts';
 import { shardCommand } from '../../command/spec.ts';
 import { SYNTAX_ERROR } from '../../resp/refusals.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
 import { addScored, CH, NX, scoresFor, XX } from '../zset/add.ts';
-import { isWord, refused, tail } from '../zset/value.ts';
+import { isWord } from '../zset/value.ts';
 import { Place, scoreOfPlace } from './cell.ts';
 import { choice, readPlace, token } from './value.ts';
 

@@ -1,11 +1,14 @@
 /** GEOADD, and what reads single places: GEOPOS, GEODIST, GEOHASH. */
+
 import { type ArgDoc, type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { SortedSet } from '../../engine/types/zset.ts';
 import { SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { NOT_THERE, OPENED, openToRead, REFUSED, refused, tail } from '../zset/value.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
+import { NOT_THERE, OPENED, openToRead, REFUSED } from '../zset/value.ts';
 import { distance } from './area.ts';
 import { geohashText, Place } from './cell.ts';
 import { distanceText, UNIT_DOC, unitAt, writePlace } from './value.ts';

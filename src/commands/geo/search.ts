@@ -4,6 +4,7 @@
  * Candidates come from the sorted set by ranges of scores, cell by cell, in the order of Redis; ranks stand for them until
  * the reply is written, as nothing changes in between.
  */
+
 import { type ArgDoc, type ArgIndex, custom, type KeyFlag, type KeySpec, key } from '../../command/args.ts';
 import { changes, type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -13,7 +14,8 @@ import { SortedSetBuilder } from '../../engine/types/zset-builder.ts';
 import { ZsetCursor } from '../../engine/types/zset-cursor.ts';
 import { GEO_MEMBER_UNKNOWN, OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { NOT_THERE, OPENED, openToRead, REFUSED, refused, roomForResult, storeResult } from '../zset/value.ts';
+import { refused } from '../refused.ts';
+import { NOT_THERE, OPENED, openToRead, REFUSED, roomForResult, storeResult } from '../zset/value.ts';
 import { type Area, distanceWithin, spansOf } from './area.ts';
 import { Place } from './cell.ts';
 import { type Form, type Query, queryParser } from './query.ts';

@@ -3,6 +3,7 @@
  *
  * Hot path: HINCRBY allocates nothing. Guarded by `bench/hash.ts`.
  */
+
 import { INT64_MAX, INT64_MIN, parseBigInteger, parseInteger, writeInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, floatText, integerText, key } from '../../command/args.ts';
 import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
@@ -21,20 +22,10 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { roomFor } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
 import { addLongDoubles, isInfinite, longDoubleText, parseLongDouble, ZERO } from '../string/long-double.ts';
-import {
-  hash,
-  NOT_THERE,
-  OPENED,
-  type Opened,
-  openToWrite,
-  placeOf,
-  REFUSED,
-  refused,
-  roomAnew,
-  valueView,
-} from './value.ts';
+import { hash, NOT_THERE, OPENED, type Opened, openToWrite, placeOf, REFUSED, roomAnew, valueView } from './value.ts';
 import { setField } from './write.ts';
 
 const COUNTED = changed('hash', 'hincrby');

@@ -1,4 +1,5 @@
 /** HGETDEL and HGETEX: reading fields and deleting them, or changing their times to live, in the same step. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { type ArgDoc, type ArgIndex, key } from '../../command/args.ts';
 import { changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
@@ -6,9 +7,11 @@ import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { MISSING, NO_ROOM } from '../../engine/database.ts';
 import { NUMFIELDS_NOT_POSITIVE, OOM, REPLY_TOO_LARGE, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { MILLISECONDS, SECONDS, type TimeUnit, UNIX_MILLISECONDS, UNIX_SECONDS } from '../times.ts';
-import { FIELDS_DOC, fieldsFrom, fieldTime, isWord, rest, TimedFields } from './fields.ts';
+import { isWord } from '../words.ts';
+import { FIELDS_DOC, fieldsFrom, fieldTime, rest, TimedFields } from './fields.ts';
 import {
   dropIfEmpty,
   hash,
@@ -17,7 +20,6 @@ import {
   openToWrite,
   placeOf,
   REFUSED,
-  refused,
   roomAnew,
   valueView,
   writeValue,

@@ -1,4 +1,5 @@
 /** HEXPIRE and its kin: giving fields of a hash a time to live, or taking it away. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { type ArgDoc, type ArgIndex, integerText, key, unixTimeText } from '../../command/args.ts';
 import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
@@ -7,9 +8,11 @@ import { MISSING, NO_ROOM } from '../../engine/database.ts';
 import { NEVER } from '../../engine/types/hash.ts';
 import { NUMFIELDS_NOT_POSITIVE, NUMFIELDS_TOO_SMALL, OOM } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { MILLISECONDS, SECONDS, type TimeUnit, UNIX_MILLISECONDS, UNIX_SECONDS } from '../times.ts';
-import { FIELDS_DOC, fieldsFrom, fieldTime, isWord, rest, TimedFields } from './fields.ts';
-import { dropIfEmpty, hash, NOT_THERE, OPENED, openToWrite, placeOf, REFUSED, refused, roomAnew } from './value.ts';
+import { isWord } from '../words.ts';
+import { FIELDS_DOC, fieldsFrom, fieldTime, rest, TimedFields } from './fields.ts';
+import { dropIfEmpty, hash, NOT_THERE, OPENED, openToWrite, placeOf, REFUSED, roomAnew } from './value.ts';
 
 /** What happened to a field. */
 const NO_FIELD = -2;

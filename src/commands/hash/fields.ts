@@ -4,7 +4,7 @@
  *
  * Invariant: a time of a field is between 0 and FIELD_TIME_MAX, milliseconds since the epoch.
  */
-import { spells } from '../../base/ascii.ts';
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgDoc, type ArgIndex, custom } from '../../command/args.ts';
@@ -20,6 +20,7 @@ import {
 import { Request } from '../../resp/request.ts';
 import { type Replay, viewOf } from '../replay.ts';
 import type { TimeUnit } from '../times.ts';
+import { isWord } from '../words.ts';
 import { DEL_EVENT } from './value.ts';
 
 /** Redis keeps two of its 48 bits for later. */
@@ -35,11 +36,6 @@ export const FIELDS_DOC: ArgDoc = { name: 'fields', type: 'block', token: 'FIELD
 /** The rest of the request; the value is where it begins. */
 export function rest(required: number, docs: readonly ArgDoc[]) {
   return custom({ required, docs, parse: (request, at) => ({ end: request.argc, value: at, keys: [] }) });
-}
-
-/** Whether an argument is a word, letters in any case; `word` in upper case. */
-export function isWord(request: Request, at: ArgIndex, word: Uint8Array): boolean {
-  return spells(request.bytes, request.start(at), request.end(at), word);
 }
 
 /** The first of the fields that fill the request behind `FIELDS numfields` at an argument. */

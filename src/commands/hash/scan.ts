@@ -1,10 +1,12 @@
 /** HSCAN: walks the fields of a hash in steps. A small hash is answered as a whole, as Redis does. */
+
 import { key } from '../../command/args.ts';
 import { UNCHANGED } from '../../command/effect.ts';
 import { shardCommand } from '../../command/spec.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { cursorArgument, isWanted, type ScanOptions, scanOptionArguments, scanOptions } from '../scan-options.ts';
-import { hash, NOT_THERE, nameView, openToRead, REFUSED, refused, writeName, writeValue } from './value.ts';
+import { hash, NOT_THERE, nameView, openToRead, REFUSED, writeName, writeValue } from './value.ts';
 
 function answer(cursor: number, options: ScanOptions, out: ReplyWriter): void {
   const places: number[] = [];

@@ -1,4 +1,5 @@
 /** HSETEX: setting fields under conditions, with a time to live for all of them if wanted. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgDoc, type ArgIndex, key } from '../../command/args.ts';
@@ -16,9 +17,11 @@ import {
   wrongArity,
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
+import { isWord } from '../words.ts';
 import { expirationDoc, TIME_OPTIONS } from './exchange.ts';
-import { fieldTime, isWord, rest } from './fields.ts';
+import { fieldTime, rest } from './fields.ts';
 import {
   DEL_EVENT,
   dropIfEmpty,
@@ -29,7 +32,6 @@ import {
   openToWrite,
   placeOf,
   REFUSED,
-  refused,
 } from './value.ts';
 import { SET_REFUSED, setFields, setInPart } from './write.ts';
 

@@ -1,4 +1,5 @@
 /** How long fields of a hash live, and until when. */
+
 import { type ArgIndex, key } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -6,8 +7,9 @@ import { MISSING } from '../../engine/database.ts';
 import { NEVER } from '../../engine/types/hash.ts';
 import { NUMFIELDS_NOT_POSITIVE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { FIELDS_DOC, fieldsFrom, rest } from './fields.ts';
-import { hash, OPENED, openToRead, placeOf, REFUSED, refused } from './value.ts';
+import { hash, OPENED, openToRead, placeOf, REFUSED } from './value.ts';
 
 const NO_FIELD = -2;
 const NO_TIME = -1;

@@ -6,12 +6,12 @@
  * Hot path: once or twice per command. Guarded by `bench/hash.ts`.
  */
 import type { ArgIndex } from '../../command/args.ts';
-import { changed, changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
+import { changed, changes, type Effect, type KeyEvent } from '../../command/effect.ts';
 import type { ShardCall } from '../../command/spec.ts';
 import { MISSING, ValueType } from '../../engine/database.ts';
 import { ElementView } from '../../engine/listpack-element.ts';
 import { Hash } from '../../engine/types/hash.ts';
-import { type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
+import { WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { find, findForWrite } from '../keys.ts';
 
@@ -68,11 +68,6 @@ export function writeName(place: number, out: ReplyWriter): void {
 export function writeValue(place: number, out: ReplyWriter): void {
   hash.readValue(place, valueView);
   out.bulk(valueView.bytes, valueView.start, valueView.end);
-}
-
-export function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
 }
 
 /** Deletes the entry of a hash of which nothing is left. @returns whether it did. */

@@ -1,4 +1,5 @@
 /** PFDEBUG and PFSELFTEST: a look inside HyperLogLogs, for tests and the curious. */
+
 import { foldedText } from '../../base/ascii.ts';
 import { bytes, key } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
@@ -14,6 +15,7 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { findForWrite } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { denseRegister } from './dense.ts';
 import { HEADER_BYTES, REGISTERS, SPARSE_BYTES_MAX } from './layout.ts';
 import { selfTestFailure } from './self-test.ts';
@@ -25,11 +27,6 @@ import { WorkingHyperloglog } from './working.ts';
 const CONVERTED: Effect = { kind: 'changed', changes: 1, events: [], replay: undefined };
 const KEY = 2;
 const working = new WorkingHyperloglog();
-
-function refused(out: ReplyWriter, why: Refusal): Effect {
-  out.error(why);
-  return UNCHANGED;
-}
 
 /** Makes a sparse value dense. Undefined: it is now. */
 function densify(call: ShardCall, ref: number): Refusal | undefined {

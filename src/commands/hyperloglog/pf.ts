@@ -3,6 +3,7 @@
  *
  * Hot path: PFADD and PFCOUNT of one key allocate nothing but an effect. Guarded by `bench/hyperloglog.ts`.
  */
+
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { changed, changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -10,6 +11,7 @@ import { Encoding, MISSING } from '../../engine/database.ts';
 import { HYPERLOGLOG_CORRUPTED, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { find, findForWrite } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { isStale, keepCount, keptCount, REGISTERS } from './layout.ts';
 import { addAll, countOf, countOfRegisters, isDense, kindRefusal, load, mergeInto, store } from './value.ts';
 import { CORRUPT, WorkingHyperloglog } from './working.ts';
@@ -21,11 +23,6 @@ const COUNT_KEPT: Effect = { kind: 'changed', changes: 1, events: [], replay: un
 
 const working = new WorkingHyperloglog();
 const registers = new Uint8Array(REGISTERS);
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 export const pfadd = shardCommand({
   name: 'PFADD',

@@ -1,4 +1,5 @@
 /** Commands that change the middle of lists. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { bytes, custom, integer, integerText, key } from '../../command/args.ts';
@@ -9,7 +10,9 @@ import { encodeElement, Scratch } from '../../engine/listpack-element.ts';
 import { List } from '../../engine/types/list.ts';
 import { ListCursor } from '../../engine/types/list-cursor.ts';
 import { INDEX_OUT_OF_RANGE, NO_SUCH_KEY, NOT_AN_INTEGER, OOM, SYNTAX_ERROR } from '../../resp/refusals.ts';
-import { ELEMENT_OVERHEAD_BYTES, edited, isWord, NOT_THERE, OPENED, openToAdd, openToWrite, refused } from './value.ts';
+import { refused } from '../refused.ts';
+import { isWord } from '../words.ts';
+import { ELEMENT_OVERHEAD_BYTES, edited, NOT_THERE, OPENED, openToAdd, openToWrite } from './value.ts';
 
 const list = new List();
 const cursor = new ListCursor();

@@ -6,6 +6,7 @@
  *
  * Hot path: a move allocates nothing. Guarded by `bench/list.ts`.
  */
+
 import { type ArgIndex, custom, floatText, key } from '../../command/args.ts';
 import { type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -18,9 +19,10 @@ import { OOM, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { findForWrite } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
-import { endDoc, headAt, NOT_THERE, OPENED, openToAdd, openToWrite, REFUSED, refused } from './value.ts';
+import { endDoc, headAt, NOT_THERE, OPENED, openToAdd, openToWrite, REFUSED } from './value.ts';
 
 /** Where the keys stand in all of these commands. */
 const FROM: ArgIndex = 1;

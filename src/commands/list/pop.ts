@@ -6,6 +6,7 @@
  *
  * Hot path: LPOP and RPOP of one element allocate nothing. Guarded by `bench/list.ts`.
  */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgDoc, type ArgIndex, counted, custom, floatText, key, READS, WRITES } from '../../command/args.ts';
@@ -23,9 +24,11 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
-import { edited, endDoc, headAt, isWord, NOT_THERE, OPENED, openToWrite, REFUSED, refused, tail } from './value.ts';
+import { isWord, tail } from '../words.ts';
+import { edited, endDoc, headAt, NOT_THERE, OPENED, openToWrite, REFUSED } from './value.ts';
 
 const list = new List();
 const cursor = new ListCursor();

@@ -3,6 +3,7 @@
  *
  * Hot path: one element allocates nothing. Guarded by `bench/list.ts`.
  */
+
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { changed, changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -13,7 +14,8 @@ import { ListBuilder } from '../../engine/types/list-builder.ts';
 import { ElementRun } from '../../engine/types/list-run.ts';
 import { OOM } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { ELEMENT_OVERHEAD_BYTES, NOT_THERE, OPENED, openToAdd, REFUSED, refused } from './value.ts';
+import { refused } from '../refused.ts';
+import { ELEMENT_OVERHEAD_BYTES, NOT_THERE, OPENED, openToAdd, REFUSED } from './value.ts';
 
 const ONE_PUSHED_FIRST = changed('list', 'lpush');
 const ONE_PUSHED_LAST = changed('list', 'rpush');

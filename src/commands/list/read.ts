@@ -3,6 +3,7 @@
  *
  * Hot path. Guarded by `bench/list.ts`.
  */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, integer, integerText, key } from '../../command/args.ts';
@@ -21,7 +22,9 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
-import { isWord, NOT_THERE, OPENED, openToRead, refused, tail } from './value.ts';
+import { refused } from '../refused.ts';
+import { isWord, tail } from '../words.ts';
+import { NOT_THERE, OPENED, openToRead } from './value.ts';
 
 const list = new List();
 const cursor = new ListCursor();

@@ -3,33 +3,24 @@
  *
  * Hot path. Guarded by `bench/list.ts`.
  */
-import { spells } from '../../base/ascii.ts';
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
-import { type ArgDoc, type ArgIndex, custom } from '../../command/args.ts';
-import { changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
+import type { ArgDoc, ArgIndex } from '../../command/args.ts';
+import { changes, type Effect, type KeyEvent } from '../../command/effect.ts';
 import type { ShardCall } from '../../command/spec.ts';
 import { MISSING, ValueType } from '../../engine/database.ts';
 import type { List } from '../../engine/types/list.ts';
-import { OOM, type Refusal } from '../../resp/refusals.ts';
+import { OOM } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { find, findForWrite, isOther, roomFor } from '../keys.ts';
+import { isWord } from '../words.ts';
 
 /** What an element takes beyond its text: the frame in its listpack, and its share of a node. */
 export const ELEMENT_OVERHEAD_BYTES = 12;
 
 const LEFT = bytesOfLatin1('LEFT');
 const RIGHT = bytesOfLatin1('RIGHT');
-
-export function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
-
-/** Whether an argument is this word, given in upper case. */
-export function isWord(request: Request, at: ArgIndex, word: Uint8Array): boolean {
-  return spells(request.bytes, request.start(at), request.end(at), word);
-}
 
 /** LEFT is the head of a list: true. Undefined when it is neither word. */
 export function headAt(request: Request, at: ArgIndex): boolean | undefined {
@@ -48,11 +39,6 @@ export function endDoc(name: string): ArgDoc {
       { name: 'right', type: 'pure-token', token: 'RIGHT', flags: [] },
     ],
   };
-}
-
-/** Arguments to the end of the request that the handler reads itself; the value is where they begin. */
-export function tail(required: number, docs: readonly ArgDoc[]) {
-  return custom({ required, docs, parse: (request, at) => ({ end: request.argc, value: at, keys: [] }) });
 }
 
 /** Outcomes of aiming a list at a key; what is something else has been refused already, as OOM has been answered. */

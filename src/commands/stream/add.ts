@@ -3,6 +3,7 @@
  *
  * Hot path. Budget: 1.5 us for an entry of two pairs with an ID of ours; guarded by `bench/stream.ts`.
  */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { type ArgIndex, key } from '../../command/args.ts';
 import type { Changed, Effect, KeyEvent } from '../../command/effect.ts';
@@ -22,19 +23,11 @@ import {
   XADD_ID_TOO_SMALL,
   XADD_ID_ZERO,
 } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { type Replay, viewOf } from '../replay.ts';
+import { isWord, tail } from '../words.ts';
 import { TrimOptions, trimDoc } from './trim-options.ts';
-import {
-  ENTRY_ROOM_BYTES,
-  idBytes,
-  isRefusal,
-  isSign,
-  isWord,
-  refused,
-  rest,
-  streamToWrite,
-  writeId,
-} from './value.ts';
+import { ENTRY_ROOM_BYTES, idBytes, isRefusal, isSign, streamToWrite, writeId } from './value.ts';
 
 const NOMKSTREAM = bytesOfLatin1('NOMKSTREAM');
 const ASTERISK = 0x2a;
@@ -177,7 +170,7 @@ export const xadd = shardCommand({
   ],
   args: {
     key: key('RW', 'update'),
-    entry: rest(3, [
+    entry: tail(3, [
       { name: 'nomkstream', type: 'pure-token', token: 'NOMKSTREAM', flags: ['optional'] },
       trimDoc(true),
       {

@@ -3,6 +3,7 @@
  *
  * Claims are made before anything is answered, as the answer begins with where the next slice does.
  */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { INT64_MAX, parseBigInteger, parseInteger } from '../../base/integer.ts';
 import { STREAM_CLAIM_ATTEMPTS_MAX } from '../../base/limits.ts';
@@ -18,17 +19,16 @@ import { OOM, type Refusal, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { noSuchKeyOrGroup, XAUTOCLAIM_COUNT, XAUTOCLAIM_MIN_IDLE } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
+import { isWord, tail } from '../words.ts';
 import { Claimant, claimEffect } from './claim.ts';
 import {
   CONSUMER_ROOM_BYTES,
   copyOfId,
   entryReplyBytesMax,
   isRefusal,
-  isWord,
   PENDING_ROOM_BYTES,
   readBound,
-  refused,
-  rest,
   streamToRead,
   writeEntry,
   writeId,
@@ -163,7 +163,7 @@ export const xautoclaim = shardCommand({
     consumer: bytes,
     minIdleTime: bytes,
     start: bytes,
-    options: rest(0, [
+    options: tail(0, [
       { name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] },
       { name: 'justid', type: 'pure-token', token: 'JUSTID', flags: ['optional'] },
     ]),

@@ -1,4 +1,5 @@
 /** XCLAIM: a consumer takes over what is pending at others. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseBigInteger, parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, key } from '../../command/args.ts';
@@ -21,7 +22,9 @@ import {
   XCLAIM_RETRY_COUNT,
   XCLAIM_TIME,
 } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
+import { isWord, tail } from '../words.ts';
 import { claimRow, type GroupWords, progressRow, type Row } from './replay.ts';
 import {
   CONSUMER_ROOM_BYTES,
@@ -29,13 +32,10 @@ import {
   entryReplyBytesMax,
   idBytes,
   isRefusal,
-  isWord,
   PENDING_BYTES,
   PENDING_ROOM_BYTES,
   readId,
-  refused,
   replyHasRoom,
-  rest,
   streamToRead,
   writeEntry,
   writeId,
@@ -240,7 +240,7 @@ export const xclaim = shardCommand({
     group: bytes,
     consumer: bytes,
     minIdleTime: bytes,
-    ids: rest(1, [
+    ids: tail(1, [
       { name: 'id', type: 'string', flags: ['multiple'] },
       { name: 'ms', type: 'integer', token: 'IDLE', flags: ['optional'] },
       { name: 'unix-time-milliseconds', type: 'unix-time', token: 'TIME', flags: ['optional'] },

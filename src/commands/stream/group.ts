@@ -1,4 +1,5 @@
 /** XGROUP: groups and consumers come and go. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseBigInteger } from '../../base/integer.ts';
 import { LAZY_FREE_BLOCKS_AT_ONCE } from '../../base/limits.ts';
@@ -18,18 +19,17 @@ import {
   noSuchGroup,
   XGROUP_KEY_MISSING,
 } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { helpCommand } from '../server/help.ts';
+import { isWord, tail } from '../words.ts';
 import { place } from './add.ts';
 import {
   CONSUMER_ROOM_BYTES,
   ENTRY_ROOM_BYTES,
   isRefusal,
   isSign,
-  isWord,
   readId,
   readIdOrEdge,
-  refused,
-  rest,
   streamToWrite,
 } from './value.ts';
 
@@ -116,7 +116,7 @@ const create = shardCommand({
   summary: 'Makes a consumer group.',
   flags: ['write', 'denyoom'],
   history: [['7.0.0', 'Added the `entries_read` named argument.']],
-  args: { key: key('RW', 'insert'), groupname: bytes, id: bytes, options: rest(0, optionDocs) },
+  args: { key: key('RW', 'insert'), groupname: bytes, id: bytes, options: tail(0, optionDocs) },
   run({ key: at, groupname, id: given, options }, call, out) {
     const { request } = call;
     const parsed = optionsFrom(request, options.value, true);
@@ -143,7 +143,7 @@ const setid = shardCommand({
   summary: 'Sets the ID up to which a group counts as served.',
   flags: ['write'],
   history: [['7.0.0', 'Added the optional `entries_read` argument.']],
-  args: { key: key('RW', 'update'), groupname: bytes, id: bytes, options: rest(0, optionDocs.slice(1)) },
+  args: { key: key('RW', 'update'), groupname: bytes, id: bytes, options: tail(0, optionDocs.slice(1)) },
   run({ key: at, groupname, id: given, options }, call, out) {
     const { request } = call;
     const parsed = optionsFrom(request, options.value, false);

@@ -1,4 +1,5 @@
 /** XINFO: what can be told of a stream, its groups and their consumers. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, key } from '../../command/args.ts';
@@ -12,10 +13,12 @@ import { NO_SUCH_KEY, NOT_AN_INTEGER, type Refusal, unknownSubcommandOrArguments
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { noSuchGroup } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { helpCommand } from '../server/help.ts';
+import { isWord, tail } from '../words.ts';
 import { tellProgress, writeName } from './group-reply.ts';
 import { tellGroupInFull } from './info-full.ts';
-import { isRefusal, isWord, refused, rest, streamToRead, writeEntries, writeEntry, writeId } from './value.ts';
+import { isRefusal, streamToRead, writeEntries, writeEntry, writeId } from './value.ts';
 
 const FULL = bytesOfLatin1('FULL');
 const COUNT = bytesOfLatin1('COUNT');
@@ -85,7 +88,7 @@ const stream = shardCommand({
   ],
   args: {
     key: key('RO', 'access'),
-    full: rest(0, [
+    full: tail(0, [
       {
         name: 'full',
         type: 'block',

@@ -1,4 +1,5 @@
 /** XACK and XPENDING: what was delivered and is not acknowledged. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
@@ -12,9 +13,11 @@ import { NOT_AN_INTEGER, type Refusal, SYNTAX_ERROR } from '../../resp/refusals.
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { INVALID_STREAM_ID, noSuchKeyOrGroup } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
+import { isWord, tail } from '../words.ts';
 import { writeName } from './group-reply.ts';
 import { areIds } from './remove.ts';
-import { isRefusal, isWord, readBound, readId, refused, rest, streamToRead, writeId } from './value.ts';
+import { isRefusal, readBound, readId, streamToRead, writeId } from './value.ts';
 
 const IDLE = bytesOfLatin1('IDLE');
 
@@ -162,7 +165,7 @@ export const xpending = shardCommand({
   args: {
     key: key('RO', 'access'),
     group: bytes,
-    filters: rest(0, [
+    filters: tail(0, [
       {
         name: 'filters',
         type: 'block',

@@ -1,4 +1,5 @@
 /** XLEN, XRANGE and XREVRANGE. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, key } from '../../command/args.ts';
@@ -9,7 +10,9 @@ import { StreamId } from '../../engine/types/stream-id.ts';
 import { NOT_AN_INTEGER, type Refusal, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
-import { isRefusal, isWord, readBound, refused, rest, streamToRead, writeEntries } from './value.ts';
+import { refused } from '../refused.ts';
+import { isWord, tail } from '../words.ts';
+import { isRefusal, readBound, streamToRead, writeEntries } from './value.ts';
 
 const COUNT = bytesOfLatin1('COUNT');
 /** Of a count: none was given. */
@@ -19,7 +22,7 @@ const first = new StreamId();
 const last = new StreamId();
 const cursor = new StreamCursor();
 
-const countDoc = rest(0, [{ name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] }]);
+const countDoc = tail(0, [{ name: 'count', type: 'integer', token: 'COUNT', flags: ['optional'] }]);
 
 export const xlen = shardCommand({
   name: 'XLEN',

@@ -4,6 +4,7 @@
  * What is delivered is told: a reply that would outgrow its bound, or a budget that has no room for another pending entry,
  * ends it early, with what was delivered until then; the rest stays new.
  */
+
 import type { ArgIndex } from '../../command/args.ts';
 import { type Changed, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -16,6 +17,7 @@ import { advance } from '../../engine/types/stream-progress.ts';
 import { OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { INVALID_STREAM_ID, noSuchKeyOrGroupToRead, XREADGROUP_LAST } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
 import { claimRows, consumerRow, type GroupWords, progressRow, type Row } from './replay.ts';
@@ -26,7 +28,6 @@ import {
   isSign,
   PENDING_ROOM_BYTES,
   readId,
-  refused,
   replyHasRoom,
   streamToRead,
   writeEntry,

@@ -1,4 +1,5 @@
 /** The arguments of XREAD and XREADGROUP, up to where the IDs begin, which only the handler can read. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { type Arg, type ArgDoc, type ArgIndex, type CustomParse, custom, READS } from '../../command/args.ts';
@@ -11,7 +12,7 @@ import {
 } from '../../resp/refusals.ts';
 import type { Request } from '../../resp/request.ts';
 import { XREAD_GROUP, XREAD_NOACK, XREAD_UNBALANCED, XREADGROUP_WITHOUT_GROUP } from '../../resp/stream-refusals.ts';
-import { isWord } from './value.ts';
+import { isWord } from '../words.ts';
 
 const BLOCK = bytesOfLatin1('BLOCK');
 const COUNT = bytesOfLatin1('COUNT');

@@ -1,4 +1,5 @@
 /** XREAD. BLOCK is read and checked; when there is nothing the answer is null at once, as nobody waits yet. */
+
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { StreamCursor } from '../../engine/types/stream-cursor.ts';
@@ -6,8 +7,9 @@ import { StreamId } from '../../engine/types/stream-id.ts';
 import type { Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { INVALID_STREAM_ID, XREAD_NEW } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
-import { isRefusal, isSign, readId, refused, streamToRead, writeEntries } from './value.ts';
+import { isRefusal, isSign, readId, streamToRead, writeEntries } from './value.ts';
 
 const DOLLAR = 0x24;
 const GREATER = 0x3e;

@@ -1,4 +1,5 @@
 /** XTRIM and XDEL: entries that go. A stream that becomes empty stays. */
+
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { type Changed, changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -9,9 +10,11 @@ import { type Refusal, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { INVALID_STREAM_ID } from '../../resp/stream-refusals.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
+import { tail } from '../words.ts';
 import { TrimOptions, trimDoc } from './trim-options.ts';
-import { isRefusal, readId, refused, rest, streamToWrite } from './value.ts';
+import { isRefusal, readId, streamToWrite } from './value.ts';
 
 const TRIMMED: readonly KeyEvent[] = [{ eventClass: 'stream', name: 'xtrim', key: 1 }];
 const DELETED: readonly KeyEvent[] = [{ eventClass: 'stream', name: 'xdel', key: 1 }];
@@ -51,7 +54,7 @@ export const xtrim = shardCommand({
   flags: ['write'],
   tips: ['nondeterministic_output'],
   history: [['6.2.0', 'Added the `MINID` trimming strategy and the `LIMIT` option.']],
-  args: { key: key('RW', 'delete'), options: rest(2, [trimDoc(false)]) },
+  args: { key: key('RW', 'delete'), options: tail(2, [trimDoc(false)]) },
   run({ key, options: given }, call, out) {
     const refusal = parseTrim(call.request, given.value);
     if (refusal !== undefined) return refused(out, refusal);

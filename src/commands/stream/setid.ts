@@ -1,4 +1,5 @@
 /** XSETID: the counters of a stream, as replicas and logs are given them. */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseBigInteger } from '../../base/integer.ts';
 import { type ArgIndex, bytes, key } from '../../command/args.ts';
@@ -15,7 +16,9 @@ import {
   XSETID_BELOW_GIVEN_DELETED,
   XSETID_BELOW_TOP,
 } from '../../resp/stream-refusals.ts';
-import { isRefusal, isWord, readId, refused, rest, streamToWrite } from './value.ts';
+import { refused } from '../refused.ts';
+import { isWord, tail } from '../words.ts';
+import { isRefusal, readId, streamToWrite } from './value.ts';
 
 const ENTRIESADDED = bytesOfLatin1('ENTRIESADDED');
 const MAXDELETEDID = bytesOfLatin1('MAXDELETEDID');
@@ -64,7 +67,7 @@ export const xsetid = shardCommand({
   args: {
     key: key('RW', 'update'),
     lastId: bytes,
-    options: rest(0, [
+    options: tail(0, [
       { name: 'entries_added', type: 'integer', token: 'ENTRIESADDED', flags: ['optional'] },
       { name: 'max_deleted_entry_id', type: 'string', token: 'MAXDELETEDID', flags: ['optional'] },
     ]),

@@ -4,6 +4,7 @@
  *
  * Hot path: once per XADD. The object is used again and again.
  */
+
 import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseInteger } from '../../base/integer.ts';
 import type { ArgDoc, ArgIndex } from '../../command/args.ts';
@@ -23,7 +24,8 @@ import {
   TRIM_STRATEGY_MISSING,
 } from '../../resp/stream-refusals.ts';
 import { viewOf } from '../replay.ts';
-import { idBytes, isSign, isWord, readId } from './value.ts';
+import { isWord } from '../words.ts';
+import { idBytes, isSign, readId } from './value.ts';
 
 const MAXLEN = bytesOfLatin1('MAXLEN');
 const MINID = bytesOfLatin1('MINID');

@@ -3,10 +3,8 @@
  *
  * Hot path: once or more per command, and once per entry of a reply. Guarded by `bench/stream.ts`.
  */
-import { spells } from '../../base/ascii.ts';
 import { assert } from '../../base/result.ts';
-import { type Arg, type ArgDoc, type ArgIndex, type CustomParse, custom } from '../../command/args.ts';
-import { type Effect, UNCHANGED } from '../../command/effect.ts';
+import type { ArgIndex } from '../../command/args.ts';
 import type { ShardCall } from '../../command/spec.ts';
 import { MISSING, ValueType } from '../../engine/database.ts';
 import { ElementView } from '../../engine/listpack-element.ts';
@@ -50,11 +48,6 @@ const idText = new Uint8Array(STREAM_ID_TEXT_BYTES);
 const field = new ElementView();
 const value = new ElementView();
 
-export function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
-
 /** The stream of an entry; undefined of MISSING. WRONG_TYPE when it is something else. */
 function streamOf(call: ShardCall, ref: number): Stream | Refusal | undefined {
   if (ref === MISSING) return undefined;
@@ -77,18 +70,6 @@ export function isRefusal(found: object | number | undefined): found is Refusal 
 }
 
 // -- Arguments -----------------------------------------------------------------------------------------------------------
-
-const NO_KEYS: CustomParse<ArgIndex>['keys'] = [];
-
-/** All further arguments, which the handler reads; the value is the position of the first. */
-export function rest(required: number, docs: readonly ArgDoc[]): Arg<CustomParse<ArgIndex>> {
-  return custom({ required, docs, parse: (request, at) => ({ end: request.argc, value: at, keys: NO_KEYS }) });
-}
-
-/** Whether an argument is a word, in any case, given in upper case. */
-export function isWord(request: Request, at: ArgIndex, word: Uint8Array): boolean {
-  return spells(request.bytes, request.start(at), request.end(at), word);
-}
 
 /** Whether an argument is this one sign. */
 export function isSign(request: Request, at: ArgIndex, sign: number): boolean {

@@ -1,22 +1,18 @@
 /** Commands that change a part of a string: APPEND and SETRANGE. Both leave it raw, as Redis does. */
+
 import { copyRange } from '../../base/bytes.ts';
 import { type ArgIndex, bytes, integer, key } from '../../command/args.ts';
-import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
+import { changed, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING, NO_EXPIRY } from '../../engine/database.ts';
-import { OFFSET_OUT_OF_RANGE, OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
-import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { OFFSET_OUT_OF_RANGE, OOM, WRONG_TYPE } from '../../resp/refusals.ts';
 import { findForWrite, roomFor } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { isString, lengthen, lengthRefusal, put, putBytes } from './value.ts';
 
 const APPENDED = changed('string', 'append');
 const OVERWRITTEN = changed('string', 'setrange');
 const NOTHING = new Uint8Array(0);
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 /** Copies an argument over the value of an entry that is long enough. */
 function overwrite(call: ShardCall, ref: number, offset: number, value: ArgIndex): void {

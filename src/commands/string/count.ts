@@ -3,9 +3,10 @@
  *
  * Hot path: INCR allocates nothing. Guarded by `bench/command.ts`.
  */
+
 import { INT64_MAX, INT64_MIN, parseBigInteger, parseInteger, writeInteger } from '../../base/integer.ts';
 import { type ArgIndex, floatText, integerText, key } from '../../command/args.ts';
-import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
+import { changed, type Effect } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING, NO_EXPIRY, OK } from '../../engine/database.ts';
 import {
@@ -15,11 +16,11 @@ import {
   NOT_A_FLOAT,
   NOT_AN_INTEGER,
   OOM,
-  type Refusal,
   WRONG_TYPE,
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { findForWrite, roomFor } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
 import { addLongDoubles, isInfinite, longDoubleText, parseLongDouble, ZERO } from './long-double.ts';
 import { isString, putBytes } from './value.ts';
@@ -29,11 +30,6 @@ const COUNTED_FLOAT = [{ eventClass: 'string', name: 'incrbyfloat', key: 1 }] as
 /** Digits of a 64-bit integer with its sign. */
 const DIGITS_MAX = 20;
 const digits = new Uint8Array(DIGITS_MAX + 4);
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
 
 /** Adds to the integer at a key; `exact` gives the same step as a bigint when doubles do not do. */
 function count(call: ShardCall, key: ArgIndex, step: number, exact: bigint | undefined, out: ReplyWriter): Effect {

@@ -3,6 +3,7 @@
  *
  * Hot path: a SET without options allocates nothing. Guarded by `bench/command.ts`.
  */
+
 import {
   type ArgIndex,
   after,
@@ -21,6 +22,7 @@ import { KEEP_TTL, MISSING, NO_EXPIRY } from '../../engine/database.ts';
 import { OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { findForWrite, roomFor } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { RewrittenEffect, viewOf } from '../replay.ts';
 import {
   MILLISECONDS,
@@ -130,11 +132,6 @@ function conditional(
   }
   if (!get) out.ok();
   return at_ms < 0 ? WRITTEN : SET_WITH_TIME.of(request, at_ms);
-}
-
-function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
 }
 
 export const setnx = shardCommand({

@@ -3,6 +3,7 @@
  *
  * Hot path: ZADD of one member. Budget 2 us at 1M members; guarded by `bench/zset.ts`.
  */
+
 import { doubleText } from '../../base/double.ts';
 import { type ArgDoc, type ArgIndex, bytes, floatText, key } from '../../command/args.ts';
 import { changed, changes, type Effect, UNCHANGED } from '../../command/effect.ts';
@@ -24,8 +25,10 @@ import {
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { ENTRY_OVERHEAD_BYTES } from '../keys.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
-import { isWord, MEMBER_OVERHEAD_BYTES, NOT_THERE, openToWrite, REFUSED, refused, tail } from './value.ts';
+import { tail } from '../words.ts';
+import { isWord, MEMBER_OVERHEAD_BYTES, NOT_THERE, openToWrite, REFUSED } from './value.ts';
 
 export const NX = 1;
 export const XX = 2;

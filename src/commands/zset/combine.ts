@@ -7,6 +7,7 @@
  * Invariant: what is put together beside the keys is charged to the account, and gone when the command is over or is
  * what the key holds from then on.
  */
+
 import { type ArgDoc, type ArgIndex, type Counted, counted, key } from '../../command/args.ts';
 import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
 import { parseFloatStrictly } from '../../command/float.ts';
@@ -25,8 +26,10 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
 import { rising, type Source, sourcesOf } from './sources.ts';
-import { integerAt, isWord, refused, roomForResult, storeResult, tail, writeElements } from './value.ts';
+import { integerAt, isWord, roomForResult, storeResult, writeElements } from './value.ts';
 
 type Operation = 'union' | 'inter' | 'diff';
 type Aggregate = 'sum' | 'min' | 'max';

@@ -4,6 +4,7 @@
  * The blocking forms are read and answered like the others as long as one of their keys has members. Nobody waits yet:
  * where there are none, the answer is at once the one that comes when the time is over.
  */
+
 import { type ArgDoc, type ArgIndex, counted, custom, floatText, key, READS, WRITES } from '../../command/args.ts';
 import { type Changed, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -18,9 +19,11 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
-import { dropIfEmpty, integerAt, isWord, NOT_THERE, OPENED, openToWrite, REFUSED, refused, tail } from './value.ts';
+import { tail } from '../words.ts';
+import { dropIfEmpty, integerAt, isWord, NOT_THERE, OPENED, openToWrite, REFUSED } from './value.ts';
 
 const zset = new SortedSet();
 const cursor = new ZsetCursor();

@@ -1,4 +1,5 @@
 /** ZRANDMEMBER: random members, each as likely as any other, however the set is kept. */
+
 import { type ArgDoc, type ArgIndex, key } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -7,17 +8,9 @@ import { ZsetCursor } from '../../engine/types/zset-cursor.ts';
 import { OUT_OF_RANGE, SYNTAX_ERROR } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { randomCount, repeatsRefusal } from '../random-count.ts';
-import {
-  beginElements,
-  isWord,
-  NOT_THERE,
-  openToRead,
-  REFUSED,
-  refused,
-  tail,
-  writeElement,
-  writeElements,
-} from './value.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
+import { beginElements, isWord, NOT_THERE, openToRead, REFUSED, writeElement, writeElements } from './value.ts';
 
 /** Half of the range of a signed 64-bit integer: with scores there are twice as many words. */
 const WITH_SCORES_MAX = 2 ** 62;

@@ -3,6 +3,7 @@
  *
  * Hot path: ZRANGE of a few elements. Guarded by `bench/zset.ts`.
  */
+
 import { type ArgDoc, type ArgIndex, bytes, integerText, key } from '../../command/args.ts';
 import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -22,6 +23,8 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
 import { LexRange, ScoreRange } from './bounds.ts';
 import {
   beginElements,
@@ -30,10 +33,8 @@ import {
   NOT_THERE,
   openToRead,
   REFUSED,
-  refused,
   roomForResult,
   storeResult,
-  tail,
   writeElements,
 } from './value.ts';
 

@@ -3,14 +3,17 @@
  *
  * Hot path: ZSCORE and ZRANK. Guarded by `bench/zset.ts`.
  */
+
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { SortedSet } from '../../engine/types/zset.ts';
 import { LEX_RANGE_INVALID, SCORE_RANGE_INVALID, SYNTAX_ERROR, wrongArity } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
+import { tail } from '../words.ts';
 import { LexRange, ScoreRange } from './bounds.ts';
-import { isWord, NOT_THERE, OPENED, openToRead, REFUSED, refused, tail } from './value.ts';
+import { isWord, NOT_THERE, OPENED, openToRead, REFUSED } from './value.ts';
 
 const zset = new SortedSet();
 const scoreRange = new ScoreRange();

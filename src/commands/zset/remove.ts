@@ -1,12 +1,14 @@
 /** Commands that take members out of one sorted set. */
+
 import { type ArgIndex, bytes, key, many } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
 import { SortedSet } from '../../engine/types/zset.ts';
 import { LEX_RANGE_INVALID, NOT_AN_INTEGER, SCORE_RANGE_INVALID } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { LexRange, ScoreRange } from './bounds.ts';
-import { dropIfEmpty, integerAt, NOT_THERE, openToWrite, REFUSED, refused, shrunk } from './value.ts';
+import { dropIfEmpty, integerAt, NOT_THERE, openToWrite, REFUSED, shrunk } from './value.ts';
 
 const zset = new SortedSet();
 const scoreRange = new ScoreRange();

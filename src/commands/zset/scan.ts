@@ -1,4 +1,5 @@
 /** ZSCAN: walks a sorted set in steps; a small one in one. */
+
 import { doubleText } from '../../base/double.ts';
 import { key } from '../../command/args.ts';
 import { UNCHANGED } from '../../command/effect.ts';
@@ -8,8 +9,9 @@ import { SortedSet } from '../../engine/types/zset.ts';
 import { ZsetCursor } from '../../engine/types/zset-cursor.ts';
 import type { LargeSortedSet } from '../../engine/types/zset-large.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { refused } from '../refused.ts';
 import { cursorArgument, isWanted, type ScanOptions, scanOptionArguments, scanOptions } from '../scan-options.ts';
-import { NOT_THERE, openToRead, REFUSED, refused } from './value.ts';
+import { NOT_THERE, openToRead, REFUSED } from './value.ts';
 
 const zset = new SortedSet();
 const cursor = new ZsetCursor();

@@ -4,19 +4,21 @@
  *
  * Hot path. Guarded by `bench/zset.ts`.
  */
+
 import { upper } from '../../base/ascii.ts';
 import { parseInteger } from '../../base/integer.ts';
-import { type ArgDoc, type ArgIndex, custom } from '../../command/args.ts';
+import type { ArgIndex } from '../../command/args.ts';
 import { changes, type Effect, type KeyEvent, UNCHANGED } from '../../command/effect.ts';
 import type { ShardCall } from '../../command/spec.ts';
 import { MISSING, OK, ValueType } from '../../engine/database.ts';
 import type { SortedSet } from '../../engine/types/zset.ts';
 import type { SortedSetBuilder } from '../../engine/types/zset-builder.ts';
 import { ZsetCursor } from '../../engine/types/zset-cursor.ts';
-import { OOM, type Refusal, WRONG_TYPE } from '../../resp/refusals.ts';
+import { OOM, WRONG_TYPE } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import { find, findForWrite, roomFor } from '../keys.ts';
+import { refused } from '../refused.ts';
 
 /** What a member takes beyond its name: its block, the index, the tree and their slack, generously. */
 export const MEMBER_OVERHEAD_BYTES = 72;
@@ -45,16 +47,6 @@ function aim(call: ShardCall, ref: number, zset: SortedSet, out: ReplyWriter): O
   }
   zset.open(call.database, ref);
   return OPENED;
-}
-
-export function refused(out: ReplyWriter, refusal: Refusal): Effect {
-  out.error(refusal);
-  return UNCHANGED;
-}
-
-/** Arguments to the end of the request that the handler reads, because Redis looks at keys first; the value is where they begin. */
-export function tail(required: number, docs: readonly ArgDoc[]) {
-  return custom({ required, docs, parse: (request, at) => ({ end: request.argc, value: at, keys: [] }) });
 }
 
 /** What a set of so many elements takes, whose names and scores lie in so many bytes now. */
