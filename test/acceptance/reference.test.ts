@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
 import { Prng } from '../../src/base/prng.ts';
-import { shardDeclarations } from '../../src/commands/shard-families.ts';
+import { comparable, REFERENCE_FLAGS } from '../differential/comparable.ts';
 import { Generator } from '../differential/generate.ts';
 import { Runner } from '../differential/runner.ts';
 import { SocketSystem } from '../differential/systems.ts';
@@ -269,7 +269,7 @@ describe.skipIf(!redisServerInstalled)(`beside redis-server${hint}`, () => {
 
   beforeAll(async () => {
     serve = await Serve.start({ flags: ['--trust-loopback'], plainPort: await freePort() });
-    server = await RedisServer.start('--enable-debug-command', 'yes');
+    server = await RedisServer.start(...REFERENCE_FLAGS);
     for (const port of [server.port, serve.plainPort]) {
       const client = await RespClient.connect(port);
       await client.send('ACL', 'SETUSER', 'alice', 'on', '>secret', '~a*', '+@all', '-@dangerous');
@@ -297,8 +297,8 @@ describe.skipIf(!redisServerInstalled)(`beside redis-server${hint}`, () => {
     const reference = await SocketSystem.connect(server.port);
     const ours = await SocketSystem.connect(serve.plainPort);
     await reference.run(2, [['DEBUG', 'SET-ACTIVE-EXPIRE', '0']]);
-    const declared = shardDeclarations.filter(({ name }) => name !== 'DEBUG');
-    const report = await new Runner(reference, ours, new Generator(declared, prng, Date.now, shards > 1), prng).run(
+
+    const report = await new Runner(reference, ours, new Generator(comparable, prng, Date.now, shards > 1), prng).run(
       COMMANDS,
     );
     expect(report.failure, `seed ${seed}`).toBeUndefined();

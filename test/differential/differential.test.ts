@@ -7,9 +7,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
-import { shardDeclarations } from '../../src/commands/shard-families.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { seed } from '../support/seed.ts';
+import { comparable, REFERENCE_FLAGS } from './comparable.ts';
 import { Generator } from './generate.ts';
 import { type Report, Runner } from './runner.ts';
 import { HarnessSystem, SocketSystem, type System } from './systems.ts';
@@ -22,8 +22,7 @@ const count = Number(process.env['PORTCULLIS_DIFFERENTIAL_COUNT'] ?? 50_000);
 const shards = Number(process.env['PORTCULLIS_TEST_SHARDS'] ?? 1);
 /** Groups of commands to keep to, as COMMAND DOCS names them; all of them by default. */
 const groups = listed('PORTCULLIS_DIFFERENTIAL_GROUPS');
-/** Commands to leave out; PFSELFTEST of redis-server takes seconds. */
-const without = ['DEBUG', 'PFSELFTEST', ...listed('PORTCULLIS_DIFFERENTIAL_WITHOUT')];
+const without = listed('PORTCULLIS_DIFFERENTIAL_WITHOUT');
 const port = process.env['PORTCULLIS_TEST_PORT'];
 const hint = redisServerInstalled ? '' : ' (skipped: redis-server is not installed)';
 /** Keys end only when somebody looks, on both sides. */
@@ -41,8 +40,7 @@ describe.skipIf(!redisServerInstalled)(`generated commands, seed ${seed}${hint}`
   let ours: System;
 
   beforeAll(async () => {
-    // We look at every element of a payload; redis-server does when it is told to.
-    server = await RedisServer.start('--enable-debug-command', 'yes', '--sanitize-dump-payload', 'yes');
+    server = await RedisServer.start(...REFERENCE_FLAGS);
     reference = await SocketSystem.connect(server.port);
     await reference.run(2, [QUIET]);
     ours = port === undefined ? new HarnessSystem(true) : await SocketSystem.connect(Number(port));
@@ -56,9 +54,8 @@ describe.skipIf(!redisServerInstalled)(`generated commands, seed ${seed}${hint}`
 
   it('are answered as redis-server answers them', { timeout: 1_800_000 }, async () => {
     const prng = new Prng(seed);
-    const declared = shardDeclarations.filter(
-      ({ name, group, since }) =>
-        !without.includes(name) && since < '7.1' && (groups.length === 0 || groups.includes(group)),
+    const declared = comparable.filter(
+      ({ name, group }) => !without.includes(name) && (groups.length === 0 || groups.includes(group)),
     );
     const runner = new Runner(reference, ours, new Generator(declared, prng, Date.now, shards > 1), prng);
     const report = await runner.run(count);

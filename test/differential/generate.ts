@@ -7,6 +7,7 @@ import type { ArgDoc, Shape } from '../../src/command/args.ts';
 import type { Declaration, Group } from '../../src/command/spec.ts';
 import { element, type Flavour, HOMES, homeOf, howMany } from './homes.ts';
 import { restoreWord } from './payloads.ts';
+import { Slots } from './slots.ts';
 import { flattened, sortedWord } from './sorted.ts';
 import { isSort, SORTABLE, sortPattern, unambiguous } from './sorting.ts';
 import { StreamWords } from './streams.ts';
@@ -109,6 +110,7 @@ export class Generator {
   private command: string;
   /** Behind a pool of shards: commands over several keys that do not fan out keep to one slot, or they are refused. */
   private readonly oneSlot: boolean;
+  private readonly slots: Slots | undefined;
   /** What its elements are like, and how many different ones there are. */
   private flavour: Flavour;
   private variety: number;
@@ -125,6 +127,7 @@ export class Generator {
     this.pool = KEYS;
     this.command = '';
     this.oneSlot = oneSlot;
+    this.slots = oneSlot ? new Slots(declarations) : undefined;
     this.flavour = 'mixed';
     this.variety = 0;
     this.pending = undefined;
@@ -146,8 +149,10 @@ export class Generator {
     }
     const drawn = this.drawn();
     const made = isSort(drawn[0] ?? '') ? unambiguous(drawn) : drawn;
-    const parts = flattened(made);
-    if (parts === undefined) return made;
+    const parts = flattened(made) ?? [made, undefined];
+    if (this.slots !== undefined && !parts.every((words) => words === undefined || this.slots?.areOne(words))) {
+      return this.next();
+    }
     this.pending = parts[1];
     return parts[0];
   }

@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 
+const QUIET_MS = 150;
+
 export const redisServerInstalled = spawnSync('redis-server', ['--version']).status === 0;
 
 export class RedisServer {
@@ -34,18 +36,25 @@ export class RedisServer {
 
   /**
    * Sends bytes on a connection of their own and returns what comes back and whether redis closed it. Ends at
-   * `enough` bytes, at the end of the stream, or when nothing comes for a while.
+   * `enough` bytes, at the end of the stream, or when nothing has come for a while though redis has answered another
+   * connection since: its one thread had read these bytes before.
    */
   exchange(bytes: Uint8Array, enough = Number.POSITIVE_INFINITY): Promise<{ bytes: Buffer; closed: boolean }> {
     return new Promise((resolve, reject) => {
-      const socket: Socket = connect(this.port, '127.0.0.1', () => socket.write(bytes));
+      const socket: Socket = connect(this.port, '127.0.0.1', () => {
+        socket.write(bytes, () => socket.setTimeout(QUIET_MS, () => quiet(length)));
+      });
       const parts: Buffer[] = [];
       let length = 0;
       const finish = (closed: boolean) => {
         socket.destroy();
         resolve({ bytes: Buffer.concat(parts), closed });
       };
-      socket.setTimeout(150, () => finish(false));
+      const quiet = (before: number) => {
+        const settled = () => (length === before && !socket.destroyed ? finish(false) : undefined);
+        // Timers run before what has arrived is read: the second look comes behind that.
+        void this.answers().then(() => setImmediate(() => setImmediate(settled)), reject);
+      };
       socket.on('data', (part) => {
         parts.push(part);
         length += part.length;
@@ -53,6 +62,18 @@ export class RedisServer {
       });
       socket.on('end', () => finish(true));
       socket.on('error', (error) => (length > 0 ? finish(true) : reject(error)));
+    });
+  }
+
+  /** Resolves when a connection made now has been answered. */
+  private answers(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, '127.0.0.1', () => socket.write('PING\r\n'));
+      socket.once('error', reject);
+      socket.once('data', () => {
+        socket.destroy();
+        resolve();
+      });
     });
   }
 
