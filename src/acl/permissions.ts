@@ -5,7 +5,7 @@
  * by `bench/acl.ts`.
  */
 import { equalRanges, latin1 } from '../base/bytes.ts';
-import { globMatches } from '../base/glob.ts';
+import { Glob } from '../base/glob.ts';
 import { EVERY_KEY, READS, WRITES } from '../command/args.ts';
 
 const STAR = 0x2a;
@@ -20,10 +20,12 @@ export class Pattern {
   /** READS and WRITES bits; both for channels. */
   readonly access: number;
   readonly shape: 'all' | 'literal' | 'prefix' | 'glob';
+  private readonly glob: Glob;
 
   constructor(bytes: Uint8Array, access: number) {
     this.bytes = bytes;
     this.access = access;
+    this.glob = new Glob(bytes);
     let special = 0;
     while (special < bytes.length && !isSpecial(bytes[special] as number)) special++;
     if (special === bytes.length) this.shape = 'literal';
@@ -42,7 +44,7 @@ export class Pattern {
       case 'prefix':
         return end - start >= bytes.length - 1 && equalRanges(bytes, 0, text, start, bytes.length - 1);
       case 'glob':
-        return globMatches(bytes, text, start, end);
+        return this.glob.matches(text, start, end);
     }
   }
 

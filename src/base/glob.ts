@@ -1,8 +1,15 @@
 /**
  * Redis' glob patterns over bytes: `*`, `?`, `[a-z]`, `[^a]`, `\x`. Semantics of stringmatchlen in redis-server 7.0.15,
- * but never exponential: on a mismatch only the last `*` is retried, so the cost is at most pattern x text steps.
+ * but never exponential: on a mismatch only the last `*` is retried. A pattern is compiled once and then costs one step per
+ * element and byte, however long its classes are.
+ *
+ * Bound: a match that takes more than GLOB_STEPS_MAX steps, and GLOB_STEPS_PER_BYTE for each byte of the text, is given up as
+ * none. No pattern that means something comes near: it takes thousands of bytes made to match almost, everywhere.
+ *
+ * Hot path: key patterns of users. Budget 100 ns for a name of 16 bytes; guarded by `bench/acl.ts`.
  */
 import { lower } from './ascii.ts';
+import { GLOB_STEPS_MAX, GLOB_STEPS_PER_BYTE } from './limits.ts';
 
 const STAR = 0x2a;
 const QUESTION = 0x3f;
@@ -12,106 +19,160 @@ const CARET = 0x5e;
 const DASH = 0x2d;
 const BACKSLASH = 0x5c;
 
-/** End of the pattern element that starts at `at` (never a star). */
-function elementEnd(pattern: Uint8Array, at: number, end: number): number {
-  const byte = pattern[at] as number;
-  if (byte === BACKSLASH && at + 1 < end) return at + 2;
-  if (byte !== OPEN) return at + 1;
-  let i = at + 1;
-  if (i < end && pattern[i] === CARET) i++;
-  for (;;) {
-    // An unterminated class ends with the pattern.
-    if (i >= end) return end;
-    if (pattern[i] === BACKSLASH && i + 1 < end) {
-      i += 2;
-      continue;
-    }
-    if (pattern[i] === CLOSE) return i + 1;
-    i += i + 2 < end && pattern[i + 1] === DASH ? 3 : 1;
-  }
-}
+/** Compiled elements: a byte stands for itself, these for what their names say, what follows for classes. */
+const ANY_BYTE = 256;
+const ANY_BYTES = 257;
+const FIRST_CLASS = 258;
+const BYTES = 256;
+/** Words of a class: a bit for each byte that belongs. */
+const CLASS_WORDS = 8;
 
 function signed(byte: number): number {
   return (byte << 24) >> 24;
 }
 
-function classMatches(pattern: Uint8Array, at: number, end: number, wanted: number, fold: boolean): boolean {
-  let i = at + 1;
-  let negated = false;
-  if (i < end && pattern[i] === CARET) {
-    negated = true;
-    i++;
+export class Glob {
+  private readonly fold: boolean;
+  private readonly elements: Int32Array;
+  private readonly count: number;
+  private readonly members: Int32Array;
+  /** Steps that are left to `matchesOfMany`. */
+  private left: number;
+
+  /** `fold` ignores the case of ASCII letters. */
+  constructor(pattern: Uint8Array, fold = false) {
+    this.fold = fold;
+    this.elements = new Int32Array(pattern.length);
+    this.left = GLOB_STEPS_MAX;
+    let classes = 0;
+    // A class ends with a bracket, or with the pattern.
+    for (let i = 0; i < pattern.length; i++) if (pattern[i] === CLOSE) classes++;
+    this.members = new Int32Array(pattern.includes(OPEN) ? (classes + 1) * CLASS_WORDS : 0);
+    this.count = this.compile(pattern);
   }
-  let found = false;
-  while (i < end && pattern[i] !== CLOSE) {
-    const byte = pattern[i] as number;
-    if (byte === BACKSLASH && i + 1 < end) {
-      if (pattern[i + 1] === wanted) found = true;
-      i += 2;
-    } else if (i + 2 < end && pattern[i + 1] === DASH) {
-      // Redis compares chars, which are signed: [a-\xff] means \xff to a.
-      let low = signed(byte);
-      let high = signed(pattern[i + 2] as number);
-      if (low > high) [low, high] = [high, low];
-      const probe = signed(fold ? (lower[wanted] as number) : wanted);
-      if (fold) {
-        low = signed(lower[low & 0xff] as number);
-        high = signed(lower[high & 0xff] as number);
+
+  private compile(pattern: Uint8Array): number {
+    const { elements, fold } = this;
+    const end = pattern.length;
+    let count = 0;
+    let classes = 0;
+    for (let p = 0; p < end; ) {
+      const byte = pattern[p] as number;
+      if (byte === STAR) {
+        if (count === 0 || elements[count - 1] !== ANY_BYTES) elements[count++] = ANY_BYTES;
+        p++;
+      } else if (byte === OPEN) {
+        p = this.compileClass(pattern, p + 1, classes * CLASS_WORDS);
+        elements[count++] = FIRST_CLASS + classes++;
+      } else if (byte === QUESTION) {
+        elements[count++] = ANY_BYTE;
+        p++;
+      } else {
+        const escaped = byte === BACKSLASH && p + 1 < end;
+        const literal = escaped ? (pattern[p + 1] as number) : byte;
+        elements[count++] = fold ? (lower[literal] as number) : literal;
+        p += escaped ? 2 : 1;
       }
-      if (probe >= low && probe <= high) found = true;
-      i += 3;
-    } else {
-      if (byte === wanted || (fold && lower[byte] === lower[wanted])) found = true;
-      i++;
     }
+    return count;
   }
-  return found !== negated;
+
+  /** @returns the position behind the class whose first byte is at `at`. */
+  private compileClass(pattern: Uint8Array, at: number, members: number): number {
+    const { fold } = this;
+    const set = this.members.subarray(members, members + CLASS_WORDS);
+    const end = pattern.length;
+    let i = at;
+    const negated = i < end && pattern[i] === CARET;
+    if (negated) i++;
+    while (i < end && pattern[i] !== CLOSE) {
+      const byte = pattern[i] as number;
+      if (byte === BACKSLASH && i + 1 < end) {
+        add(set, pattern[i + 1] as number);
+        i += 2;
+      } else if (i + 2 < end && pattern[i + 1] === DASH) {
+        addRange(set, byte, pattern[i + 2] as number, fold);
+        i += 3;
+      } else {
+        add(set, byte);
+        if (fold) for (let other = 0; other < BYTES; other++) if (lower[other] === lower[byte]) add(set, other);
+        i++;
+      }
+    }
+    if (negated) for (let word = 0; word < CLASS_WORDS; word++) set[word] = ~(set[word] as number);
+    return i < end ? i + 1 : end;
+  }
+
+  /**
+   * Whether the whole text range matches the whole pattern.
+   *
+   * As in redis an empty text matches the empty pattern only, not even `*`: where Redis lists an empty key for `*`, it has
+   * looked at {@link matchesEverything} first, and so must the caller.
+   */
+  matches(text: Uint8Array, start = 0, end: number = text.length): boolean {
+    this.left = GLOB_STEPS_MAX;
+    return this.matchesOfMany(text, start, end);
+  }
+
+  /** The same for a walk over many texts, all of which share one bound. */
+  matchesOfMany(text: Uint8Array, start: number, end: number): boolean {
+    const { elements, count } = this;
+    if (start === end) return count === 0;
+    let steps = this.left + (end - start) * GLOB_STEPS_PER_BYTE;
+    let p = 0;
+    let t = start;
+    let starAfter = -1;
+    let starText = 0;
+    let matched = false;
+    while (steps-- > 0) {
+      if (p < count && elements[p] === ANY_BYTES) {
+        p++;
+        if (p === count) {
+          matched = true;
+          break;
+        }
+        starAfter = p;
+        starText = t;
+      } else if (t === end) {
+        matched = p === count;
+        break;
+      } else if (p < count && this.elementMatches(elements[p] as number, text[t] as number)) {
+        p++;
+        t++;
+      } else {
+        if (starAfter < 0) break;
+        p = starAfter;
+        t = ++starText;
+      }
+    }
+    this.left = Math.max(0, Math.min(steps, GLOB_STEPS_MAX));
+    return matched;
+  }
+
+  private elementMatches(element: number, byte: number): boolean {
+    if (element < ANY_BYTE) return element === (this.fold ? lower[byte] : byte);
+    if (element === ANY_BYTE) return true;
+    const word = this.members[(element - FIRST_CLASS) * CLASS_WORDS + (byte >>> 5)] as number;
+    return (word & (1 << (byte & 31))) !== 0;
+  }
 }
 
-function elementMatches(pattern: Uint8Array, at: number, end: number, byte: number, fold: boolean): boolean {
-  const first = pattern[at] as number;
-  if (first === QUESTION) return true;
-  if (first === OPEN) return classMatches(pattern, at, end, byte, fold);
-  const literal = first === BACKSLASH && at + 1 < end ? (pattern[at + 1] as number) : first;
-  return literal === byte || (fold && lower[literal] === lower[byte]);
+function add(set: Int32Array, byte: number): void {
+  set[byte >>> 5] = (set[byte >>> 5] as number) | (1 << (byte & 31));
 }
 
-/**
- * Whether the whole text range matches the whole pattern. `fold` ignores the case of ASCII letters.
- *
- * As in redis an empty text matches the empty pattern only, not even `*`: where Redis lists an empty key for `*`, it has
- * looked at {@link matchesEverything} first, and so must the caller.
- */
-export function globMatches(
-  pattern: Uint8Array,
-  text: Uint8Array,
-  textStart = 0,
-  textEnd = text.length,
-  fold = false,
-): boolean {
-  const end = pattern.length;
-  if (textStart === textEnd) return end === 0;
-  let p = 0;
-  let t = textStart;
-  let starAfter = -1;
-  let starText = 0;
-  for (;;) {
-    if (p < end && pattern[p] === STAR) {
-      while (p < end && pattern[p] === STAR) p++;
-      if (p === end) return true;
-      starAfter = p;
-      starText = t;
-      continue;
-    }
-    if (t === textEnd) return p === end;
-    if (p < end && elementMatches(pattern, p, end, text[t] as number, fold)) {
-      p = elementEnd(pattern, p, end);
-      t++;
-      continue;
-    }
-    if (starAfter < 0) return false;
-    p = starAfter;
-    t = ++starText;
+/** Redis compares chars, which are signed: [a-\xff] means \xff to a. */
+function addRange(set: Int32Array, first: number, last: number, fold: boolean): void {
+  let low = signed(first);
+  let high = signed(last);
+  if (low > high) [low, high] = [high, low];
+  if (fold) {
+    low = signed(lower[low & 0xff] as number);
+    high = signed(lower[high & 0xff] as number);
+  }
+  for (let byte = 0; byte < BYTES; byte++) {
+    const probe = signed(fold ? (lower[byte] as number) : byte);
+    if (probe >= low && probe <= high) add(set, byte);
   }
 }
 

@@ -104,8 +104,11 @@ export const SAMPLE_MS = 100;
 
 /** COUNT of one SCAN call: it is a hint, and a walk over more keys than this would hold up everybody else. */
 export const SCAN_COUNT_MAX = 100_000;
-/** Elements that SRANDMEMBER and its kin repeat for one request, which may name any number: about half a second. */
-export const RANDOM_REPEATS_MAX = 4 * 1024 * 1024;
+/** Elements that SRANDMEMBER and its kin repeat for one request, which may name any number: about 0.2 s. */
+export const RANDOM_REPEATS_MAX = 1024 * 1024;
+/** Steps of one pattern over one text, or over all that one command looks at, and more for each byte of a text: about 6 ms. */
+export const GLOB_STEPS_MAX = 4 * 1024 * 1024;
+export const GLOB_STEPS_PER_BYTE = 64;
 /** Elements of one SREM by which a pop of many is replayed: rows of the log stay small. */
 export const REPLAY_ROW_ARGUMENTS_MAX = 1024;
 /** Pending entries that one XAUTOCLAIM looks at, whatever its COUNT: about 50 ms; the answer says where to go on. */

@@ -4,7 +4,7 @@
  */
 import { spells } from '../base/ascii.ts';
 import { bytesOfLatin1 } from '../base/bytes.ts';
-import { globMatches, matchesEverything } from '../base/glob.ts';
+import { Glob, matchesEverything } from '../base/glob.ts';
 import { parseInteger } from '../base/integer.ts';
 import { SCAN_COUNT_MAX } from '../base/limits.ts';
 import { type ArgDoc, type ArgIndex, type CustomParse, custom } from '../command/args.ts';
@@ -37,15 +37,15 @@ export const cursorArgument = custom({
   docs: [{ name: 'cursor', type: 'integer', flags: [] }],
 });
 
-/** A pattern's bytes, copied, as the reply may outgrow the buffer that the request lies in; undefined when everything matches. */
-export function patternAt(request: Request, at: ArgIndex | undefined): Uint8Array | undefined {
+/** A pattern made ready; undefined when everything matches. */
+export function patternAt(request: Request, at: ArgIndex | undefined): Glob | undefined {
   if (at === undefined) return undefined;
   const given = request.copy(at);
-  return matchesEverything(given) ? undefined : given;
+  return matchesEverything(given) ? undefined : new Glob(given);
 }
 
 export interface ScanOptions {
-  readonly glob: Uint8Array | undefined;
+  readonly glob: Glob | undefined;
   readonly count: number;
   /** HSCAN only. */
   readonly withoutValues: boolean;
@@ -55,7 +55,7 @@ const DEFAULTS: ScanOptions = { glob: undefined, count: SCAN_COUNT, withoutValue
 
 /** Whether an element is among those that the options ask for. */
 export function isWanted(options: ScanOptions, bytes: Uint8Array, start: number, end: number): boolean {
-  return options.glob === undefined || globMatches(options.glob, bytes, start, end);
+  return options.glob === undefined || options.glob.matchesOfMany(bytes, start, end);
 }
 
 /** The options from an argument to the end of the request. */

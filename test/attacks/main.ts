@@ -10,7 +10,11 @@ import { parseArgs } from 'node:util';
 import { Canary, type Seen } from './canary.ts';
 import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
+import { edgeCases } from './cases/edges.ts';
+import { keyCases } from './cases/keys.ts';
 import { logCases } from './cases/logs.ts';
+import { memoryCases } from './cases/memory.ts';
+import { payloadCases } from './cases/payloads.ts';
 import { policyCases } from './cases/policies.ts';
 import { protocolCases } from './cases/protocol.ts';
 import { resourceCases } from './cases/resources.ts';
@@ -42,9 +46,13 @@ const { values: options } = parseArgs({
 const cases: readonly AttackCase[] = [
   ...protocolCases,
   ...accessCases,
+  ...keyCases,
   ...ruleCases,
   ...tenantCases,
   ...resourceCases,
+  ...memoryCases,
+  ...edgeCases,
+  ...payloadCases,
   ...logCases,
   ...policyCases,
   ...transportCases,

@@ -1,7 +1,7 @@
 /** The options of the running process: what CONFIG GET shows to whom, and CONFIG SET as all or nothing. */
 import { asciiLower } from '../../base/ascii.ts';
 import { bytesOfLatin1, latin1 } from '../../base/bytes.ts';
-import { globMatches, matchesEverything } from '../../base/glob.ts';
+import { Glob, matchesEverything } from '../../base/glob.ts';
 import { configSetFailed, type Refusal, unknownConfigOption } from '../../resp/refusals.ts';
 import { OPTIONS, type Option } from './options.ts';
 import type { Facts, Settings } from './settings.ts';
@@ -80,5 +80,6 @@ function matching(pattern: Uint8Array): readonly Option[] {
     return option === undefined ? [] : [option];
   }
   if (matchesEverything(pattern)) return OPTIONS;
-  return OPTIONS.filter(({ name }) => globMatches(pattern, bytesOfLatin1(name), 0, undefined, true));
+  const glob = new Glob(pattern, true);
+  return OPTIONS.filter(({ name }) => glob.matches(bytesOfLatin1(name)));
 }

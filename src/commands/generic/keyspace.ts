@@ -1,6 +1,6 @@
 /** Commands about a database as a whole: walking it, counting it, emptying it. */
 import { spells } from '../../base/ascii.ts';
-import { globMatches } from '../../base/glob.ts';
+import type { Glob } from '../../base/glob.ts';
 import { SCAN_COUNT_MAX } from '../../base/limits.ts';
 import { type ArgIndex, after, bytes, integer, pattern } from '../../command/args.ts';
 import { UNCHANGED } from '../../command/effect.ts';
@@ -11,10 +11,10 @@ import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { cursorArgument, patternAt, SCAN_COUNT } from '../scan-options.ts';
 import { typeName } from './types.ts';
 
-function keyMatches(database: Database, ref: number, glob: Uint8Array | undefined): boolean {
+function keyMatches(database: Database, ref: number, glob: Glob | undefined): boolean {
   if (glob === undefined) return true;
   const start = database.keyStart(ref);
-  return globMatches(glob, database.valueBytes(ref), start, start + database.keyLength(ref));
+  return glob.matchesOfMany(database.valueBytes(ref), start, start + database.keyLength(ref));
 }
 
 function writeKey(database: Database, ref: number, out: ReplyWriter): void {

@@ -1,7 +1,7 @@
 /** COMMAND: the table, told to clients. Nothing here knows a command by name. */
 import { asciiLower, spells } from '../../base/ascii.ts';
 import { bytesOfLatin1 } from '../../base/bytes.ts';
-import { globMatches, matchesEverything } from '../../base/glob.ts';
+import { Glob, matchesEverything } from '../../base/glob.ts';
 import { bytes, type CustomParse, custom, many } from '../../command/args.ts';
 import type { Command } from '../../command/command.ts';
 import { type CommandFlag, container, sessionCommand } from '../../command/spec.ts';
@@ -154,17 +154,19 @@ function parseFilter(request: Request, at: number): CustomParse<Filter | undefin
 }
 
 /** There are no modules here, so that filter matches nothing. */
-function passes(command: Command, filter: Filter, request: Request): boolean {
+function predicateOf(filter: Filter, request: Request): (command: Command) => boolean {
   switch (filter.by) {
     case 'module':
-      return false;
+      return () => false;
     case 'aclcat': {
       const wanted = asciiLower(request.text(filter.at));
-      return command.categories.some((category) => category === wanted);
+      return ({ categories }) => categories.some((category) => category === wanted);
     }
     case 'pattern': {
       const wanted = request.copy(filter.at);
-      return matchesEverything(wanted) || globMatches(wanted, bytesOfLatin1(command.fullName), 0, undefined, true);
+      if (matchesEverything(wanted)) return () => true;
+      const glob = new Glob(wanted, true);
+      return ({ fullName }) => glob.matchesOfMany(bytesOfLatin1(fullName), 0, fullName.length);
     }
   }
 }
@@ -199,7 +201,8 @@ const list = sessionCommand({
   },
   run({ filterby }, { server, request }, out) {
     const filter = filterby.value;
-    const listed = server.table.all.filter((command) => filter === undefined || passes(command, filter, request));
+    const passes = filter === undefined ? () => true : predicateOf(filter, request);
+    const listed = server.table.all.filter(passes);
     out.array(listed.length);
     for (const command of listed) out.bulkText(command.fullName);
   },

@@ -94,40 +94,6 @@ export const accessCases: readonly AttackCase[] = [
     same(await t1.ask('GET', 't1:own'), '$4\r\nkept\r\n', 'the own key');
     t1.close();
   }),
-  attack('K70', 'writing to a foreign key by detour', async (world) => {
-    const t1 = await world.as('t1');
-    await refuseEach(t1, [
-      ['RENAME', 't1:own', 'other'],
-      ['RENAMENX', 'other', 't1:own'],
-      ['COPY', 't1:own', 'other', 'REPLACE'],
-      ['COPY', 'other', 't1:own'],
-    ]);
-    t1.close();
-  }),
-  attack('K79', 'asking whether a foreign key exists', async (world) => {
-    const t1 = await world.as('t1');
-    for (const words of [['EXISTS'], ['TYPE'], ['TTL'], ['OBJECT', 'ENCODING'], ['MEMORY', 'USAGE'], ['TOUCH']]) {
-      const [there, absent] = [await t1.ask(...words, 'other'), await t1.ask(...words, 'nothing')];
-      noPermission(there, words.join(' '));
-      same(there, absent, `${words.join(' ')} tells them apart`);
-    }
-    t1.close();
-  }),
-  attack('K81', 'reading is not writing', async (world) => {
-    const ro = await world.as('ro');
-    same((await ro.ask('GET', 't1:ro')).startsWith('-'), false, 'GET');
-    await refuseEach(ro, [
-      ['SET', 't1:ro', 'v'],
-      ['SET', 't1:ro', 'v', 'GET'],
-      ['GETSET', 't1:ro', 'v'],
-      ['GETDEL', 't1:ro'],
-      ['GETEX', 't1:ro', 'EX', '5'],
-      ['EXPIRE', 't1:ro', '5'],
-      ['APPEND', 't1:ro', 'v'],
-      ['INCR', 't1:ro'],
-    ]);
-    ro.close();
-  }),
   attack('K87', 'CONFIG GET shows no secret and CONFIG SET needs its own permission', async (world) => {
     const admin = await world.as('admin');
     await admin.ask('ACL', 'SETUSER', 'reader', 'on', `>${PASSWORD}`, '~*', '-@all', '+config|get');

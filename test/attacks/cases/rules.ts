@@ -1,6 +1,7 @@
 /** Group K, the rule language: what containers, malformed rules and made-up users come to on the wire. */
 import { type AttackCase, attack, holds, matches, noPermission, same } from '../case.ts';
 import { PASSWORD } from '../password.ts';
+import { filled, TEMPLATES } from '../requests.ts';
 import { encode, type Wire } from '../wire.ts';
 import type { World } from '../world.ts';
 
@@ -56,7 +57,21 @@ function seeded(seed: number): (below: number) => number {
   };
 }
 
-const RULES = ['+@all', '+@read', '+@write', '+@string', '-@dangerous', '+get', '-get', '-set', '+config|get', '+acl'];
+const RULES = [
+  ...['+@all', '+@all', '+@read', '+@write', '+@string', '-@dangerous', '+get', '-get', '-set', '+config|get', '+acl'],
+  ...[
+    '+@hash',
+    '+@set',
+    '+@sortedset',
+    '+@list',
+    '+@stream',
+    '+@geo',
+    '+@bitmap',
+    '+@hyperloglog',
+    '-@write',
+    '-@slow',
+  ],
+];
 const MORE_RULES = [
   '-@keyspace',
   '+mget',
@@ -67,6 +82,12 @@ const MORE_RULES = [
   '-object|freq',
   '+@fast',
   '+set',
+  '-@blocking',
+  '+bitfield',
+  '-lmove',
+  '+sort',
+  '-xinfo|stream',
+  '+xgroup|create',
 ];
 const PATTERNS = [
   '~*',
@@ -81,46 +102,43 @@ const PATTERNS = [
   'resetkeys',
 ];
 const KEYS = ['a', 'b', 'c', 'aa', 'bb', 'd'];
+const SORT_DENIED = /^-ERR (BY|GET) option of SORT denied due to insufficient ACL/;
 
-/** Each is made of keys k, l and given to a user who may or may not. None of them waits or ends anything. */
-const REQUESTS: readonly ((k: string, l: string) => readonly string[])[] = [
-  (k) => ['GET', k],
-  (k) => ['SET', k, '1'],
-  (k) => ['SET', k, '1', 'GET'],
-  (k, l) => ['MGET', k, l],
-  (k, l) => ['MSET', k, '1', l, '2'],
-  (k, l) => ['DEL', k, l],
-  (k, l) => ['RENAME', k, l],
-  (k, l) => ['COPY', k, l, 'REPLACE'],
-  (k) => ['INCR', k],
-  (k) => ['EXPIRE', k, '100'],
-  (k) => ['GETEX', k, 'PERSIST'],
-  (k) => ['OBJECT', 'FREQ', k],
-  (k) => ['OBJECT', 'ENCODING', k],
-  (k, l) => ['EXISTS', k, l],
-  (k) => ['APPEND', k, 'x'],
-  (k, l) => ['LCS', k, l],
-  (k) => ['GETDEL', k],
-  () => ['CONFIG', 'GET', 'maxmemory'],
-  () => ['CONFIG', 'SET', 'lfu-log-factor', '10'],
-  () => ['CLIENT', 'ID'],
-  () => ['ACL', 'WHOAMI'],
-  () => ['ACL', 'LOAD'],
-  () => ['PING'],
-  () => ['DBSIZE'],
-  () => ['KEYS', 'nothing'],
-  () => ['SAVE'],
+/** Requests without keys; those with keys are in the table of all commands. None of them ends anything. */
+const KEYLESS: readonly (readonly string[])[] = [
+  ['CONFIG', 'GET', 'maxmemory'],
+  ['CONFIG', 'SET', 'lfu-log-factor', '10'],
+  ['CLIENT', 'ID'],
+  ['ACL', 'WHOAMI'],
+  ['ACL', 'LOAD'],
+  ['PING'],
+  ['DBSIZE'],
+  ['KEYS', 'nothing'],
+  ['RANDOMKEY'],
+  ['SCAN', '0'],
+  ['SAVE'],
 ];
+/** Of words that some commands take for one more key, a pattern over keys, or a mistake. */
+const EXTRAS = ['STORE', 'BY', 'GET', 'a', 'b*', '1', 'nosuch'];
 
 type Verdict = 'allowed' | 'command' | 'key';
 
 function verdictOf(reply: string): Verdict {
+  if (SORT_DENIED.test(reply)) return 'key';
   if (!/^-NOPERM|This user has no permissions/.test(reply)) return 'allowed';
   return / keys? |'s? key|one of the keys| key$|the '[^']*' key/.test(reply) ? 'key' : 'command';
 }
 
-const USERS = 40;
-const REQUESTS_EACH = 12;
+const USERS = 100;
+const REQUESTS_EACH = 100;
+
+/** Most of them whole, some with words too many. */
+function requestByChance(below: (limit: number) => number, pick: <T>(from: readonly T[]) => T): readonly string[] {
+  if (below(20) === 0) return pick(KEYLESS);
+  const words = filled(pick(TEMPLATES), () => pick(KEYS));
+  for (let i = below(8); i > 5; i--) words.push(pick(EXTRAS), pick(KEYS));
+  return words;
+}
 
 /** So many users with rules by chance; what DRYRUN says of a request is what the request then meets. */
 async function dryrunTellsTheTruth(world: World): Promise<void> {
@@ -137,19 +155,24 @@ async function dryrunTellsTheTruth(world: World): Promise<void> {
     // Rules that contradict each other are refused by SETUSER, and then another user is made.
     const made = await admin.ask('ACL', 'SETUSER', 'chance', 'reset', 'on', `>${PASSWORD}`, ...rules);
     if (made !== '+OK\r\n') continue;
+    const requests = Array.from({ length: REQUESTS_EACH }, () => requestByChance(below, pick));
+    admin.send(requests.map((words) => encode('ACL', 'DRYRUN', 'chance', ...words)).join(''));
+    const said = await admin.collect(requests.length);
     const wire = await world.as('chance');
-    for (let i = 0; i < REQUESTS_EACH; i++) {
-      const words = pick(REQUESTS)(pick(KEYS), pick(KEYS));
-      const said = verdictOf(await admin.ask('ACL', 'DRYRUN', 'chance', ...words));
-      const met = verdictOf(await wire.ask(...words));
-      same(met, said, `${words.join(' ')} of ${rules.join(' ')}`);
-      seen[met]++;
+    wire.send(requests.map((words) => encode(...words)).join(''));
+    const met = await wire.collect(requests.length);
+    same(met.length, requests.length, `replies to ${rules.join(' ')}`);
+    for (const [i, words] of requests.entries()) {
+      const verdict = verdictOf(met[i] ?? '');
+      same(verdict, verdictOf(said[i] ?? ''), `${words.join(' ')} of ${rules.join(' ')}`);
+      seen[verdict]++;
     }
     wire.close();
   }
   await admin.ask('ACL', 'DELUSER', 'chance');
+  await admin.ask('FLUSHALL');
   admin.close();
-  for (const verdict of ['allowed', 'command', 'key'] as const) holds(seen[verdict] > 20, `too few were '${verdict}'`);
+  for (const verdict of ['allowed', 'command', 'key'] as const) holds(seen[verdict] > 500, `too few were '${verdict}'`);
 }
 
 function lines(reply: string): string[] {
