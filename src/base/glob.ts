@@ -35,6 +35,7 @@ export class Glob {
   private readonly fold: boolean;
   private readonly elements: Int32Array;
   private readonly count: number;
+  /** The classes, CLASS_WORDS words each. */
   private readonly members: Int32Array;
   /** Steps that are left to `matchesOfMany`. */
   private left: number;
