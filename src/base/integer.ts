@@ -66,6 +66,11 @@ export function parseBigInteger(bytes: Uint8Array, start: number, end: number): 
   return isInteger(bytes, start, end) ? digitsToBigInt(bytes, start, end) : undefined;
 }
 
+/** The digits of 0 to 99. */
+const TENS = Uint8Array.from({ length: 100 }, (_, i) => 0x30 + Math.floor(i / 10));
+const ONES = Uint8Array.from({ length: 100 }, (_, i) => 0x30 + (i % 10));
+const BILLION = 1_000_000_000;
+
 /** Decimal digits that a safe integer needs, sign included. */
 export function integerLength(value: number): number {
   let length = value < 0 ? 2 : 1;
@@ -89,15 +94,31 @@ export function writeInteger(into: Uint8Array, at: number, value: number): numbe
   }
   const end = from + integerLength(rest);
   let position = end;
-  while (rest >= 0x40000000) {
-    const quotient = Math.floor(rest / 10);
-    into[--position] = 0x30 + (rest - quotient * 10);
+  if (rest >= BILLION) {
+    // Doubles are divided once; what is left are halves that 32 bits hold.
+    const upper = Math.floor(rest / BILLION);
+    let lower = (rest - upper * BILLION) | 0;
+    for (let pair = 0; pair < 4; pair++) {
+      const quotient = (lower / 100) | 0;
+      position -= 2;
+      writePair(into, position, lower - quotient * 100);
+      lower = quotient;
+    }
+    into[--position] = 0x30 + lower;
+    rest = upper;
+  }
+  while (rest >= 100) {
+    const quotient = (rest / 100) | 0;
+    position -= 2;
+    writePair(into, position, rest - quotient * 100);
     rest = quotient;
   }
-  while (position > from) {
-    const quotient = (rest / 10) | 0;
-    into[--position] = 0x30 + (rest - quotient * 10);
-    rest = quotient;
-  }
+  if (rest >= 10) writePair(into, from, rest);
+  else into[from] = 0x30 + rest;
   return end;
+}
+
+function writePair(into: Uint8Array, at: number, pair: number): void {
+  into[at] = TENS[pair] as number;
+  into[at + 1] = ONES[pair] as number;
 }
