@@ -81,6 +81,10 @@ export class Command {
   readonly isDenyOom: boolean;
   readonly isNoAuth: boolean;
   readonly isFast: boolean;
+  /** May answer long after it was asked, and nothing of its connection runs meanwhile. */
+  readonly isBlocking: boolean;
+  readonly isNoMulti: boolean;
+  readonly traces: 'leaves' | 'clears' | undefined;
   /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
   readonly mayTakeLong: boolean;
   /** Parses the request into the command's own record; the record is valid until its next parse. */
@@ -113,6 +117,9 @@ export class Command {
     this.isDenyOom = parts.flags.includes('denyoom');
     this.isNoAuth = parts.flags.includes('no_auth');
     this.isFast = parts.flags.includes('fast');
+    this.isBlocking = parts.flags.includes('blocking') && parts.declaration.kind === 'shard';
+    this.isNoMulti = parts.flags.includes('no_multi');
+    this.traces = parts.declaration.kind === 'shard' ? parts.declaration.traces : undefined;
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
     this.parse = parts.parse;
     this.keys = parts.keys;

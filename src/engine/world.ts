@@ -15,6 +15,7 @@ import type { Arena } from './arena.ts';
 import { clockOf, setClock } from './entry.ts';
 import { LargeValues } from './large.ts';
 import { LazyFree } from './lazy-free.ts';
+import { ReadyKeys } from './waiters.ts';
 
 /** Where a key belongs: unsigned or signed 32 bits. KeyedHash in production, something with collisions in tests. */
 export interface Hasher {
@@ -56,6 +57,8 @@ export class World {
   readonly hash: Hasher;
   readonly lazyFree: LazyFree;
   readonly large: LargeValues;
+  /** Keys that somebody waits for and that have changed. */
+  readonly readyKeys: ReadyKeys;
   listener: EngineListener;
   /** Wall clock of this turn. */
   now_ms: number;
@@ -80,6 +83,7 @@ export class World {
     this.hash = hash;
     this.lazyFree = new LazyFree();
     this.large = new LargeValues(this.lazyFree);
+    this.readyKeys = new ReadyKeys();
     this.listener = silent;
     this.now_ms = 0;
     this.noTouch = false;

@@ -7,13 +7,18 @@ import type { Shard } from '../engine/shard.ts';
 
 export class Background {
   private readonly shard: Shard;
+  private readonly worked: () => void;
   private readonly ticked: () => void;
   private readonly timer: ReturnType<typeof setInterval>;
   private slice: ReturnType<typeof setImmediate> | undefined;
 
-  /** @param ticked runs after each round: statistics are brought up to date there */
-  constructor(shard: Shard, ticked: () => void) {
+  /**
+   * @param worked runs after each slice: keys may have expired for which somebody waits
+   * @param ticked runs after each round: statistics are brought up to date there
+   */
+  constructor(shard: Shard, worked: () => void, ticked: () => void) {
     this.shard = shard;
+    this.worked = worked;
     this.ticked = ticked;
     this.slice = undefined;
     this.timer = setInterval(() => this.round(), SHARD_CRON_MS);
@@ -21,6 +26,7 @@ export class Background {
 
   private round(): void {
     if (this.shard.cron()) this.later();
+    this.worked();
     this.ticked();
   }
 
@@ -34,6 +40,7 @@ export class Background {
     this.slice = setImmediate(() => {
       this.slice = undefined;
       if (this.shard.backgroundSlice()) this.later();
+      this.worked();
     });
   }
 

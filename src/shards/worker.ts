@@ -6,6 +6,7 @@
  * says what was lost.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { parseInteger } from '../base/integer.ts';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import { CommandTable } from '../command/table.ts';
@@ -18,9 +19,11 @@ import { Background } from './background.ts';
 import { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { databaseCounts } from './inline.ts';
-import { ReplyBatchWriter, RequestBatchReader } from './mailbox.ts';
+import { ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.ts';
+import { NewsDesk } from './news-desk.ts';
 import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
+import { writeWaiting } from './waiting-mark.ts';
 import { ShardWorld } from './world.ts';
 
 class Worker {
@@ -28,6 +31,7 @@ class Worker {
   private readonly world: ShardWorld;
   private readonly executor: Executor;
   private readonly background: Background;
+  private readonly news: NewsDesk;
   private readonly statistics: ShardStatistics;
   private readonly realms: Set<number> = new Set();
   private readonly request: Request = new Request();
@@ -51,11 +55,16 @@ class Worker {
     this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms);
-    this.executor = new Executor(this.world.shard);
-    this.background = new Background(this.world.shard, () => {
-      this.publishAll();
-      this.out.reset();
-    });
+    this.news = new NewsDesk((items) => post({ kind: 'news', items }));
+    this.executor = new Executor(this.world.shard, this.news);
+    this.background = new Background(
+      this.world.shard,
+      () => this.settle(),
+      () => {
+        this.publishAll();
+        this.out.reset();
+      },
+    );
     this.publishAll();
   }
 
@@ -102,14 +111,10 @@ class Worker {
       }
       out.reset();
       out.protocol = reader.protocol;
-      try {
-        this.run();
-      } catch (bug) {
-        if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
-        out.reset();
-        out.error(INTERNAL_ERROR);
-      }
       this.touched.add(reader.tenantNumber);
+      if (reader.commandId === TRANSACTION_ID) this.transact();
+      else this.runSafely();
+      if (this.executor.hasReady) this.executor.serveWaiting();
       if (out.length >= REPLY_BATCH_BYTES) {
         this.sendLarge();
         break;
@@ -122,7 +127,43 @@ class Worker {
     if (this.world.shard.pendingFrees() > 0) this.background.wake();
     request.release();
     if (replies.bytes > 0) this.send(replies.take());
+    this.news.flush();
     return isEnd;
+  }
+
+  /** A bug in one command is one error, and no half of a reply. */
+  private runSafely(): void {
+    const { out } = this;
+    const mark = out.mark();
+    try {
+      this.run();
+    } catch (bug) {
+      if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
+      out.truncate(mark);
+      out.error(INTERNAL_ERROR);
+    }
+  }
+
+  /** All commands of a transaction, in one reply; or none, when a key has changed that the client watches. */
+  private transact(): void {
+    const { reader, request, out, executor } = this;
+    const count = parseInteger(request.bytes, request.start(0), request.end(0));
+    const client = reader.id;
+    const isWatching = request.argc > 1;
+    const holds = !isWatching || this.world.shard.realm(reader.tenantNumber).watchHolds(client);
+    if (isWatching) executor.forget(client);
+    if (holds) out.array(count);
+    else out.nullArray();
+    for (let i = 0; i < count; i++) {
+      reader.next(request);
+      if (holds) this.runSafely();
+    }
+  }
+
+  /** What background work has made ready, or has to tell. */
+  private settle(): void {
+    if (this.executor.hasReady) this.executor.serveWaiting();
+    this.news.flush();
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
@@ -146,7 +187,10 @@ class Worker {
     if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
-    else this.executor.run(command, request, reader.tenantNumber, reader.databaseNumber, reader.noTouch, out);
+    else {
+      const effect = this.executor.run(command, request, reader, out);
+      if (effect.kind === 'waits') writeWaiting(out, effect.timeout_ms);
+    }
   }
 
   private control(message: ToWorker): FromWorker | undefined {
@@ -166,6 +210,13 @@ class Worker {
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
         this.publish(message.tenantNumber);
+        return undefined;
+      case 'cut':
+        this.executor.waiting.cut(message.client, message.how);
+        this.news.flush();
+        return undefined;
+      case 'forget':
+        this.executor.forget(message.client);
         return undefined;
       case 'taken':
         return undefined;

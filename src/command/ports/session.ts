@@ -1,6 +1,6 @@
 /** What a session command may see and do of the connection that sent it. The gateway implements it. */
 import type { Refusal } from '../../resp/refusals.ts';
-import type { Caller, LaterReply } from './backend.ts';
+import type { Caller, LaterReply, WaitCut, WaitingReply } from './backend.ts';
 
 /** The filters of CLIENT LIST and CLIENT KILL; undefined fields match everything. */
 export interface ClientFilter {
@@ -28,11 +28,8 @@ export interface ClientsPort {
   unpause(): void;
 }
 
-/** CLIENT UNBLOCK, as if the time were over or with an error; or the connection is gone. */
-export type WaitCut = 'timeout' | 'error' | 'closed';
 
 export interface SessionPort extends Caller {
-  readonly id: number;
   /** One character per byte. */
   readonly userName: string;
   /** The tenant of the user: its identity. */
@@ -73,5 +70,5 @@ export interface SessionPort extends Caller {
    * The same for a command that waits: nothing behind it runs before its answer. `cut` is told at most once, when the wait
    * ends by something else than the answer; unless the connection is gone, an answer is still owed.
    */
-  block(cut: (how: WaitCut) => void): LaterReply;
+  block(cut: (how: WaitCut) => void): WaitingReply;
 }
