@@ -167,6 +167,8 @@ export const BACKOFF_RECORDS_MAX = 20_000;
 export const PENDING_PLACES_MAX = 4096;
 /** Replies of one turn leave in pieces of about this size when there are more. */
 export const FLUSH_BYTES = 256 * 1024;
+/** References to pushed messages that a connection keeps room for once they have left. */
+export const PUSHES_KEPT = 1024;
 /** One connection's share of a turn, as far as its commands let themselves be parted. */
 export const TURN_MS_MAX = 5;
 /** Bytes read from a client whose command waits; past this its socket is left alone until the wait ends. */

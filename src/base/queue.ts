@@ -45,6 +45,16 @@ export class Queue<Item> {
     return item;
   }
 
+  /** Takes back what was pushed last. */
+  pop(): Item | undefined {
+    if (this.count === 0) return undefined;
+    const at = (this.head + this.count - 1) & (this.items.length - 1);
+    const item = this.items[at];
+    this.items[at] = undefined;
+    this.count--;
+    return item;
+  }
+
   private grow(): void {
     const capacity = this.items.length;
     const grown = new Array<Item | undefined>(2 * capacity).fill(undefined);

@@ -37,21 +37,21 @@ import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
 import type { CloseReason } from './close-reasons.ts';
 import type { Core } from './core.ts';
 import type { TenantCounters } from './counters.ts';
-import { OutputWatch, takeCopy } from './outbox.ts';
-import { Pending } from './pending.ts';
+import {
+  HELD_BY_PAUSE,
+  HELD_BY_PLACES,
+  HELD_BY_RATE,
+  HELD_BY_READER,
+  HELD_BY_TURN,
+  HELD_BY_WAIT,
+  KEPT_WAITING,
+} from './holds.ts';
+import { Outbox } from './outbox.ts';
+import type { Pending } from './pending.ts';
 import { Session } from './session.ts';
 
-/** Why a connection is held; bits, as it may be for several reasons. */
-const HELD_BY_PLACES = 1;
-const HELD_BY_READER = 2;
-export const HELD_BY_PAUSE = 4;
-export const HELD_BY_RATE = 8;
-const HELD_BY_WAIT = 16;
-/** Its turn was long enough: the others come first. */
-const HELD_BY_TURN = 32;
 /** Commands that take little, between two looks at the clock. */
 const QUICK_COMMANDS = 16;
-const KEPT_WAITING = HELD_BY_PAUSE | HELD_BY_RATE | HELD_BY_WAIT;
 
 /** Where a connection comes from and arrives. */
 export interface Peer {
@@ -79,11 +79,13 @@ export class Connection implements LaterReplies {
   lastCommand: number;
   /** Time until which the tenant's bandwidth holds the connection. */
   rateUntil_ms: number;
+  /** It has subscriptions: what it may leave unread is another limit's business. */
+  isSubscriber: boolean;
   private readonly core: Core;
   private readonly socket: Socket;
+  private readonly outbox: Outbox;
   private readonly pending: Pending;
   private replyBytesMax: number;
-  private readonly outputWatch: OutputWatch;
   private held: number;
   /** The request in the decoder was put off by a pause and has yet to run. */
   private postponed: boolean;
@@ -108,6 +110,7 @@ export class Connection implements LaterReplies {
     this.lastActive_ms = this.openedAt_ms;
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
+    this.isSubscriber = false;
     this.held = 0;
     this.postponed = false;
     this.inputEnded = false;
@@ -117,9 +120,9 @@ export class Connection implements LaterReplies {
     this.cut = undefined;
     this.decoder = new Decoder(STRANGER_LIMITS);
     this.counters = core.counters.strangers;
-    this.pending = new Pending(() => this.scheduleFlush());
+    this.outbox = new Outbox(core, this, socket);
+    this.pending = this.outbox.pending;
     this.replyBytesMax = REPLY_BYTES_MAX_DEFAULT;
-    this.outputWatch = new OutputWatch();
     this.session = new Session(core, this);
     this.listen();
   }
@@ -157,6 +160,7 @@ export class Connection implements LaterReplies {
     const { out } = core;
     out.reset();
     out.protocol = this.session.protocol;
+    this.outbox.movePushes(out);
     if (this.postponed) {
       this.postponed = false;
       this.runOne(out);
@@ -200,6 +204,7 @@ export class Connection implements LaterReplies {
     out.replyBytesMax = this.replyBytesMax;
     const mark = out.mark();
     const before = this.pending.length;
+    this.core.running = this;
     try {
       this.core.dispatcher.run(this, this.decoder.request, out);
     } catch (bug) {
@@ -209,10 +214,12 @@ export class Connection implements LaterReplies {
       else out.error(INTERNAL_ERROR);
       this.finish('internal_error');
     }
+    this.core.running = undefined;
     // It has not run, so there is no reply that CLIENT REPLY SKIP could have skipped.
     if (this.postponed) return;
     if (out.overflowed) this.overflowed(out, mark);
     if (!this.session.showsReplies && this.pending.length === before && this.session.dropsReply()) out.truncate(mark);
+    this.outbox.movePushes(out);
     if (before > 0 && out.length > mark) {
       // Something before this reply is still open: it has to wait its turn.
       this.pending.behind(out.buffer, mark, out.length, out.protocol);
@@ -309,7 +316,23 @@ export class Connection implements LaterReplies {
     if ((this.held & HELD_BY_PAUSE) !== 0) this.scheduleFlush();
   }
 
-  private scheduleFlush(): void {
+  /**
+   * A whole message out of band; shared by all who get it, so nobody may ever change it. It stands behind what the
+   * connection has been answered and before the reply of a command that waits. What does not show replies shows these.
+   */
+  push(bytes: Uint8Array): void {
+    if (this.state !== 'open') return;
+    if (this.core.running !== this) {
+      this.outbox.push(bytes, this.cut !== undefined);
+      this.scheduleFlush();
+    } else if (this.session.showsReplies) {
+      this.outbox.pushInto(this.core.out, bytes);
+    } else {
+      this.outbox.pushOwn(bytes);
+    }
+  }
+
+  scheduleFlush(): void {
     if (this.flushScheduled || this.state === 'closed') return;
     this.flushScheduled = true;
     this.core.flushSoon(this);
@@ -322,7 +345,7 @@ export class Connection implements LaterReplies {
     const { out } = this.core;
     out.reset();
     this.flush(out);
-    if (this.pending.settledBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
+    if (this.outbox.waitingBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
     else if (this.socket.writableLength <= WRITE_BACKLOG_BYTES_MAX) this.release(HELD_BY_READER);
     this.release(HELD_BY_TURN);
     if (this.cut === undefined) this.release(HELD_BY_WAIT);
@@ -338,57 +361,19 @@ export class Connection implements LaterReplies {
   }
 
   private flush(out: ReplyWriter): void {
-    if (this.pending.length > 0) this.flushPending(out);
-    else if (out.length > 0) this.write(out);
-    if (this.state === 'finishing' && this.pending.length === 0) this.end();
-  }
-
-  /** Replies in order, a piece at a time; for a reader who is behind they wait in their places. */
-  private flushPending(out: ReplyWriter): void {
-    // Each was held to its bound when it came. Together they may be longer, and the bound may be that of somebody else.
-    out.replyBytesMax = Number.POSITIVE_INFINITY;
-    while (this.state !== 'closed') {
-      const isBehind = this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX;
-      if (!isBehind) this.pending.drainInto(out);
-      if (out.length > 0) {
-        this.write(out);
-        out.reset();
-        continue;
-      }
-      const large = isBehind ? undefined : this.pending.takeLarge();
-      if (large === undefined) return;
-      this.send(large);
-    }
-  }
-
-  private write(out: ReplyWriter): void {
-    this.send(out.length >= FLUSH_BYTES ? out.handOver() : takeCopy(out));
-  }
-
-  /** The socket may keep these bytes for as long as it likes. */
-  private send(bytes: Uint8Array): void {
-    if (this.state === 'closed') return;
-    this.lastActive_ms = this.core.turn_ms;
-    this.counters.writes++;
-    this.counters.bytesOut += bytes.length;
-    if (this.core.limitsBandwidth(this)) this.core.chargeOutput(this, bytes.length);
-    if (!this.socket.write(bytes)) this.checkOutput();
+    this.outbox.flush(out);
+    if (this.state === 'finishing' && this.outbox.isEmpty) this.end();
   }
 
   /** After a write that the socket did not take at once, and at every sweep. */
   checkOutput(): void {
-    const waiting = this.outputBytes;
-    if (this.outputWatch.exceeded(waiting, this.core.view.outputLimits.normal, this.core.clock.monotonicMs())) {
-      this.close('output_buffer_limit');
-    } else if (waiting > WRITE_BACKLOG_BYTES_MAX) {
-      this.hold(HELD_BY_READER);
-    }
+    this.outbox.check();
   }
 
   /** The reader has caught up. */
   private drained(): void {
     this.lastActive_ms = this.core.clock.monotonicMs();
-    if (this.pending.isReady) this.scheduleFlush();
+    if (this.outbox.isReady) this.scheduleFlush();
     else this.release(HELD_BY_READER);
   }
 
@@ -468,7 +453,7 @@ export class Connection implements LaterReplies {
     this.backlog.length = 0;
     this.backlogBytes = 0;
     this.cutWait('closed');
-    this.pending.close();
+    this.outbox.close();
     this.core.closed(this);
     this.session.forgetIdentity();
     this.decoder.request.release();
@@ -481,7 +466,7 @@ export class Connection implements LaterReplies {
 
   /** Bytes of replies not yet taken by the client. */
   get outputBytes(): number {
-    return this.socket.writableLength + this.pending.settledBytes;
+    return this.outbox.bytes;
   }
 
   get waitingReplies(): number {

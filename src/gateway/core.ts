@@ -18,10 +18,11 @@ import { ReplyWriter } from '../resp/reply-writer.ts';
 import { type DecoderLimits, REDIS_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import { Clients } from './clients.ts';
-import { type Connection, HELD_BY_RATE } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { Counters, type TenantCounters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
+import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
@@ -51,6 +52,8 @@ export class Core {
   readonly denials: Denials;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
+  /** Whose command is being run, its reply going into `out`. */
+  running: Connection | undefined;
   view: GatewayView;
   /** Set once the process has one; session commands need it. */
   server: ServerPort | undefined;
@@ -78,6 +81,7 @@ export class Core {
     this.dirty = [];
     this.turnEnd = undefined;
     this.out = new ReplyWriter();
+    this.running = undefined;
     this.counters = new Counters(parts.table);
     this.clients = new Clients(this);
     this.identity = new Identity(this);

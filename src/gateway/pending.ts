@@ -138,6 +138,19 @@ export class Pending {
     this.places.push(place);
   }
 
+  /**
+   * A message that nobody asked for, shared with others who get it. Behind all replies so far; or before the last place,
+   * when that is the reply of a command that waits and may wait for ever.
+   */
+  push(bytes: Uint8Array, beforeLast: boolean): void {
+    const place = new Place(this, 2, false, NO_COMMAND, undefined);
+    place.content = bytes;
+    this.settledBytes += bytes.length;
+    const last = beforeLast ? this.places.pop() : undefined;
+    this.places.push(place);
+    if (last !== undefined) this.places.push(last);
+  }
+
   /** Moves replies that may leave into the writer, until it holds as much as one write should or a large one is next. */
   drainInto(out: ReplyWriter): void {
     while (out.length < FLUSH_BYTES) {
