@@ -38,6 +38,9 @@ export class KeyList {
   }
 }
 
+/** What is never queued. */
+const RUNS_IN_MULTI: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset']);
+
 /** What `compile.ts` derives from a declaration. */
 export interface CommandParts {
   readonly id: number;
@@ -84,6 +87,8 @@ export class Command {
   /** May answer long after it was asked, and nothing of its connection runs meanwhile. */
   readonly isBlocking: boolean;
   readonly isNoMulti: boolean;
+  /** Whether it waits for EXEC when MULTI has been said. */
+  readonly isQueued: boolean;
   readonly traces: 'leaves' | 'clears' | undefined;
   /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
   readonly mayTakeLong: boolean;
@@ -119,6 +124,7 @@ export class Command {
     this.isFast = parts.flags.includes('fast');
     this.isBlocking = parts.flags.includes('blocking') && parts.declaration.kind === 'shard';
     this.isNoMulti = parts.flags.includes('no_multi');
+    this.isQueued = !RUNS_IN_MULTI.has(parts.fullName);
     this.traces = parts.declaration.kind === 'shard' ? parts.declaration.traces : undefined;
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
     this.parse = parts.parse;

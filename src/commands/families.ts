@@ -7,6 +7,7 @@ import { connectionDeclarations } from './connection/family.ts';
 import { wait } from './generic/wait.ts';
 import { serverDeclarations } from './server/family.ts';
 import { shardDeclarations } from './shard-families.ts';
+import { transactionDeclarations } from './transaction/family.ts';
 
 /** Families whose commands need more than the ports offer bring their own declarations, bound to what they need. */
 export interface BoundFamilies {
@@ -14,5 +15,12 @@ export interface BoundFamilies {
 }
 
 export function declarations({ acl }: BoundFamilies): readonly Declaration[] {
-  return [...shardDeclarations, ...connectionDeclarations, ...acl, wait, ...serverDeclarations];
+  return [
+    ...shardDeclarations,
+    ...connectionDeclarations,
+    ...acl,
+    wait,
+    ...transactionDeclarations,
+    ...serverDeclarations,
+  ];
 }

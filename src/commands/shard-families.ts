@@ -29,6 +29,7 @@ import { get, getrange, mget, strlen, substr } from './string/get.ts';
 import { lcs } from './string/lcs.ts';
 import { mset, msetnx } from './string/mset.ts';
 import { psetex, set, setex, setnx } from './string/set.ts';
+import { unwatch, watch } from './transaction/watch.ts';
 import { zsetDeclarations } from './zset/family.ts';
 
 const string: readonly Declaration[] = [
@@ -102,4 +103,6 @@ export const shardDeclarations: readonly Declaration[] = [
   ...geoDeclarations,
   ...listDeclarations,
   ...streamDeclarations,
+  unwatch,
+  watch,
 ];

@@ -75,7 +75,8 @@ export class Clients {
       return false;
     }
     if (command.fullName.startsWith('client|') && connection.session.isOperator) return false;
-    return !pause.onlyWrites || command.isWrite;
+    const writes = command.isWrite || (command.fullName === 'exec' && connection.session.transaction?.writes === true);
+    return !pause.onlyWrites || writes;
   }
 
   startPause(timeout_ms: number, onlyWrites: boolean): void {
@@ -162,17 +163,17 @@ export class Clients {
       ['sub', 0],
       ['psub', 0],
       ['ssub', 0],
-      ['multi', -1],
+      ['multi', session.transaction?.requests.count ?? -1],
       ['qbuf', query],
       ['qbuf-free', 0],
       ['argv-mem', 0],
-      ['multi-mem', 0],
+      ['multi-mem', session.transaction?.queuedBytes ?? 0],
       ['rbs', 0],
       ['rbp', 0],
       ['obl', 0],
       ['oll', connection.waitingReplies],
       ['omem', output],
-      ['tot-mem', query + output],
+      ['tot-mem', query + output + (session.transaction?.requests.heldBytes ?? 0)],
       ['events', 'r'],
       ['cmd', command?.fullName ?? 'NULL'],
       ['user', session.userName],
@@ -187,7 +188,8 @@ export class Clients {
 
 /** The letters of Redis, `N` when there is nothing to say. */
 function flagsOf({ session, isWaiting }: Connection): string {
-  const flags = `${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
+  const multi = session.transaction === undefined ? '' : 'x';
+  const flags = `${multi}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
   return flags === '' ? 'N' : flags;
 }
 

@@ -10,6 +10,7 @@
 import type { AclLog } from '../acl/log.ts';
 import type { AclRegistry } from '../acl/registry.ts';
 import type { Clock } from '../base/clock.ts';
+import { Deadlines } from '../base/deadlines.ts';
 import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { ServerPort } from '../command/ports/server.ts';
@@ -22,6 +23,7 @@ import type { Connection } from './connection.ts';
 import { Counters, type TenantCounters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
+import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
@@ -49,7 +51,10 @@ export class Core {
   readonly clients: Clients;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly exec: Exec;
   readonly denials: Denials;
+  /** When waits end that nothing else ends. */
+  readonly deadlines: Deadlines;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -85,8 +90,10 @@ export class Core {
     this.counters = new Counters(parts.table);
     this.clients = new Clients(this);
     this.identity = new Identity(this);
+    this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
     this.denials = new Denials(this, parts.aclLog);
     this.dispatcher = new Dispatcher(this);
+    this.exec = new Exec(this);
     this.adopt(view);
   }
 

@@ -12,15 +12,19 @@ import { type Command, KeyList } from '../command/command.ts';
 import type { SessionCall } from '../command/spec.ts';
 import {
   ceiling,
+  execAbort,
   LOADING,
   NOAUTH,
   NOPERM_KEY,
+  NOT_IN_MULTI,
   nopermCommand,
   RATE_COMMANDS,
   type Refusal,
+  rulesChanged,
   sortDenied,
   unknownCommand,
   unknownSubcommand,
+  WATCH_IN_MULTI,
   wrongArity,
 } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -35,7 +39,8 @@ const NO_COMMAND = -1;
 
 export class Dispatcher {
   private readonly core: Core;
-  private readonly keys: KeyList;
+  /** Those of the command judged last. */
+  readonly keys: KeyList;
   private readonly ran: Int32Array;
   private ranCount: number;
 
@@ -63,6 +68,11 @@ export class Dispatcher {
     } else {
       const refusal = this.gates(connection, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
+      if (session.transaction !== undefined) {
+        if (command.isNoMulti) return this.refuse(connection, command, NOT_IN_MULTI, out);
+        // A slip, and no reason to give up what is queued.
+        if (command.traces === 'leaves') return out.error(WATCH_IN_MULTI);
+      }
       if (core.clients.isPaused && !command.isNoAuth && core.clients.pauses(connection, command)) {
         return connection.postpone();
       }
@@ -82,8 +92,55 @@ export class Dispatcher {
         return this.refuse(connection, command, keyRefusal(request, keys), out);
       }
     }
+    if (session.transaction !== undefined && command.isQueued) return this.queue(connection, command, request, out);
     if (fault !== undefined) return this.fail(connection, command, fault, out);
     this.execute(connection, command, request, out);
+  }
+
+  /** MULTI has been said: the command waits for EXEC. */
+  private queue(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
+    const { backend } = this.core;
+    const { tenantNumber, transaction } = connection.session;
+    const refusal = transaction?.add(command, request, (bytes) => backend.hasRoom(tenantNumber, bytes));
+    if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
+    out.simple('QUEUED');
+  }
+
+  /** Runs a queued command as EXEC does: judged anew, and without what was asked of it when it was queued. */
+  runAgain(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
+    const refusal = this.judge(connection, command, request);
+    if (refusal === undefined) this.execute(connection, command, request, out);
+    else this.fail(connection, command, refusal, out);
+  }
+
+  /** Whether a command that was taken before may run now. Its record is filled, and `keys` are its keys. */
+  judge(connection: Connection, command: Command, request: Request): Refusal | undefined {
+    const { core, keys } = this;
+    const { session } = connection;
+    if (session.rosterVersion !== core.acl.roster.version && !core.identity.renew(connection)) return NOAUTH;
+    const { user } = session;
+    if (user === undefined && !command.isNoAuth) return NOAUTH;
+    if (user !== undefined && !user.root.allCommands && !checkCommand(user, command, request)) {
+      return rulesChanged('no permission to execute the command or subcommand');
+    }
+    if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    const fault = command.parse(request);
+    keys.clear();
+    if (command.fixedKey !== 0) {
+      command.keys(request, keys);
+      if (user !== undefined && checkAll(user, command, request, keys) !== 0) {
+        core.denials.key(connection, request.text(denied.argument));
+        return rulesChanged('no permission to touch the specified keys');
+      }
+    }
+    return fault;
+  }
+
+  /** Whether the command that waits on a connection would be allowed now. */
+  mayStillRun(connection: Connection): boolean {
+    const { request } = connection.decoder;
+    const command = this.core.table.resolve(request);
+    return command === undefined || this.judge(connection, command, request) === undefined;
   }
 
   private execute(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
@@ -94,6 +151,7 @@ export class Dispatcher {
     counters.called(command.id);
     const mark = out.length;
     if (command.runShard !== undefined) {
+      if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
       core.backend.run(command, request, this.keys, connection.session, out, connection);
     } else if (command.runSession !== undefined && core.server !== undefined) {
       const call: SessionCall = { session: connection.session, server: core.server, request };
@@ -132,8 +190,12 @@ export class Dispatcher {
 
   /** A gate said no: the command was never called. */
   private refuse(connection: Connection, command: Command | undefined, refusal: Refusal, out: ReplyWriter): void {
-    connection.counters.refused(command?.id ?? NO_COMMAND, refusal.code);
-    out.error(refusal);
+    const { counters, session } = connection;
+    counters.refused(command?.id ?? NO_COMMAND, refusal.code);
+    if (session.transaction !== undefined) session.transaction.isAborted = true;
+    if (command?.fullName !== 'exec') return out.error(refusal);
+    session.leaveTransaction();
+    out.error(execAbort(refusal));
   }
 
   /** Its arguments made no sense: called, and failed. */

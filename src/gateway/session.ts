@@ -6,13 +6,15 @@
  * the roster has changed, so permissions act at the next command.
  */
 import type { User } from '../acl/user.ts';
-import type { LaterReply } from '../command/ports/backend.ts';
-import type { ClientsPort, SessionPort, WaitCut } from '../command/ports/session.ts';
+import type { LaterReply, WaitCut, WaitingReply } from '../command/ports/backend.ts';
+import type { ClientsPort, SessionPort } from '../command/ports/session.ts';
 import type { Refusal } from '../resp/refusals.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Transaction } from './transaction.ts';
 
 const SHOWN = 0;
 const OFF = 1;
@@ -39,6 +41,12 @@ export class Session implements SessionPort {
   name: string;
   libraryName: string;
   libraryVersion: string;
+  /** What was queued since MULTI. */
+  transaction: Transaction | undefined;
+  /** Commands of a transaction are running. */
+  isInTransaction: boolean;
+  /** Shards watch keys in its name. */
+  isWatching: boolean;
   private replies: number;
   private readonly core: Core;
   private readonly connection: Connection;
@@ -61,6 +69,9 @@ export class Session implements SessionPort {
     this.name = '';
     this.libraryName = '';
     this.libraryVersion = '';
+    this.transaction = undefined;
+    this.isInTransaction = false;
+    this.isWatching = false;
     this.replies = SHOWN;
   }
 
@@ -91,6 +102,9 @@ export class Session implements SessionPort {
   /** Takes an identity that has been proven. */
   become(user: User, tenant: Tenant, namespace: Tenant): void {
     if (this.tenant !== tenant) {
+      // What it watches and has queued was meant for the data of another.
+      this.unwatch();
+      if (this.transaction !== undefined) this.transaction.isAborted = true;
       if (this.tenant !== undefined) this.tenant.connections--;
       tenant.connections++;
       if (this.tenant !== undefined) this.databaseNumber = 0;
@@ -129,6 +143,7 @@ export class Session implements SessionPort {
   useTenant(name: string): boolean {
     const tenant = this.core.tenants.get(name);
     if (tenant === undefined || tenant.isSystem || !tenant.isOpen) return false;
+    if (tenant !== this.namespace) this.unwatch();
     this.namespace = tenant;
     this.tenantNumber = tenant.number;
     return true;
@@ -183,7 +198,25 @@ export class Session implements SessionPort {
     this.noEvict = on;
   }
 
+  beginTransaction(): Refusal | undefined {
+    return this.core.exec.begin(this.connection);
+  }
+
+  executeTransaction(out: ReplyWriter): void {
+    this.core.exec.run(this.connection, out);
+  }
+
+  leaveTransaction(): boolean {
+    return this.core.exec.discard(this.connection);
+  }
+
+  unwatch(): void {
+    if (this.isWatching) this.core.backend.forget(this.id);
+    this.isWatching = false;
+  }
+
   reset(): void {
+    this.leaveTransaction();
     this.forgetIdentity();
     this.databaseNumber = 0;
     this.setProtocol(2);
@@ -206,7 +239,7 @@ export class Session implements SessionPort {
     return this.connection.later();
   }
 
-  block(cut: (how: WaitCut) => void): LaterReply {
+  block(cut: (how: WaitCut) => void): WaitingReply {
     return this.connection.block(cut);
   }
 }

@@ -4,7 +4,13 @@
  *
  * Hot path: `isWanted` once per write. Guarded by the P16 rows of `npm run bench`.
  */
-import { EVENT_CLASS_FLAGS, NOTIFY_EVICTED, NOTIFY_EXPIRED, NOTIFY_GENERIC, NOTIFY_HASH } from '../base/notify-flags.ts';
+import {
+  EVENT_CLASS_FLAGS,
+  NOTIFY_EVICTED,
+  NOTIFY_EXPIRED,
+  NOTIFY_GENERIC,
+  NOTIFY_HASH,
+} from '../base/notify-flags.ts';
 import type { Changed } from '../command/effect.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';

@@ -118,6 +118,10 @@ export class InlineBackend implements Backend, ShardNews {
     if (this.executor.hasReady) this.executor.serveWaiting();
   }
 
+  hasRoom(tenantNumber: number, bytes: number): boolean {
+    return this.world.shard.realm(tenantNumber).ensureRoom(bytes);
+  }
+
   forget(client: number): void {
     this.executor.forget(client);
   }

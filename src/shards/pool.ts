@@ -73,7 +73,9 @@ export class PoolBackend implements Backend {
     this.transactions = {
       kind: 'pooled',
       open: (caller, protocol) =>
-        new PoolTransaction(caller, protocol, options.shards, this.watched.take(caller.id), (shard) => this.link(shard)),
+        new PoolTransaction(caller, protocol, options.shards, this.watched.take(caller.id), (shard) =>
+          this.link(shard),
+        ),
     };
     this.statistics = Array.from({ length: options.shards }, () => new ShardStatistics());
     const events: LinkEvents = {
@@ -139,7 +141,7 @@ export class PoolBackend implements Backend {
       out.error(sortDeniedInPool(request.text(plan.position - 1).toUpperCase()));
       return true;
     }
-    if (plan.kind === 'parts' && command.isDenyOom && !this.roomFor(caller.tenantNumber, request.wireBytes)) {
+    if (plan.kind === 'parts' && command.isDenyOom && !this.hasRoom(caller.tenantNumber, request.wireBytes)) {
       out.error(OOM);
       return true;
     }
@@ -161,8 +163,8 @@ export class PoolBackend implements Backend {
     return this.links[shard] as ShardLink;
   }
 
-  /** Whether a write of so many bytes may begin; with an evicting policy each shard makes its own room. */
-  private roomFor(tenantNumber: number, bytes: number): boolean {
+  /** With an evicting policy each shard makes its own room. */
+  hasRoom(tenantNumber: number, bytes: number): boolean {
     const realm = this.realms.get(tenantNumber);
     const { budgets } = this.options;
     const own = realm?.limitBytes ?? 0;

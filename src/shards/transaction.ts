@@ -69,7 +69,8 @@ export class PoolTransaction implements PooledTransaction {
   add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined {
     const plan = planOf(command, request, keys, this.shards);
     if (plan.kind === 'everyKey') return sortDeniedInPool(request.text(plan.position - 1).toUpperCase());
-    if (plan.kind !== 'one') return CROSSSLOT;
+    // UNWATCH: EXEC has forgotten what was watched, so any shard may say that it is done.
+    if (plan.kind !== 'one' && command.traces !== 'clears') return CROSSSLOT;
     for (let i = 0; i < keys.count; i++) {
       const at = keys.at[i] as number;
       if (((keys.access[i] as number) & EVERY_KEY) !== 0) return CROSSSLOT;

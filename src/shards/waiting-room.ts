@@ -8,8 +8,8 @@
  */
 import type { Command } from '../command/command.ts';
 import type { Effect, Waits } from '../command/effect.ts';
-import type { Caller } from '../command/ports/backend.ts';
-import type { WaitCut } from '../command/ports/session.ts';
+import type { Caller, WaitCut } from '../command/ports/backend.ts';
+
 import { type Database, MISSING, ValueType } from '../engine/database.ts';
 import { keyOfName, nameOf } from '../engine/names.ts';
 import type { Shard } from '../engine/shard.ts';

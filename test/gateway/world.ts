@@ -117,6 +117,10 @@ export class LaterBackend implements Backend {
     this.inline.flush();
   }
 
+  readonly transactions: Backend['transactions'] = this.inline.transactions;
+  hasRoom: Backend['hasRoom'] = (...args) => this.inline.hasRoom(...args);
+  forget: Backend['forget'] = (...args) => this.inline.forget(...args);
+  tell: Backend['tell'] = (...args) => this.inline.tell(...args);
   configureRealm: Backend['configureRealm'] = (...args) => this.inline.configureRealm(...args);
   removeRealm: Backend['removeRealm'] = (...args) => this.inline.removeRealm(...args);
   configureEngine: Backend['configureEngine'] = (...args) => this.inline.configureEngine(...args);

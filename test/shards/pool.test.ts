@@ -160,8 +160,10 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
         answers[place] = latin1(writer.buffer, 0, writer.length);
       },
     };
-    const caller = { tenantNumber: 0, databaseNumber: 0, noTouch: false };
-    if (backend.run(command, request, keys, caller, out, { later: () => later })) {
+    const caller = { tenantNumber: 0, databaseNumber: 0, noTouch: false, id: 1, isInTransaction: false };
+    if (
+      backend.run(command, request, keys, caller, out, { later: () => later, block: () => ({ ...later, waits() {} }) })
+    ) {
       answers[place] = latin1(out.buffer, 0, out.length);
     }
   };

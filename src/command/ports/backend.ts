@@ -147,6 +147,8 @@ export interface Backend {
     out: ReplyWriter,
     replies: LaterReplies,
   ): boolean;
+  /** Whether a tenant may hold so many bytes beside its data; with an evicting policy room is made where that can be. */
+  hasRoom(tenantNumber: number, bytes: number): boolean;
   /** A client is gone that has left traces (WATCH), or waits. */
   forget(client: number): void;
   /** End of the turn: whatever was gathered for a shard leaves as one message. */

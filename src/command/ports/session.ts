@@ -1,5 +1,6 @@
 /** What a session command may see and do of the connection that sent it. The gateway implements it. */
 import type { Refusal } from '../../resp/refusals.ts';
+import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Caller, LaterReply, WaitCut, WaitingReply } from './backend.ts';
 
 /** The filters of CLIENT LIST and CLIENT KILL; undefined fields match everything. */
@@ -27,7 +28,6 @@ export interface ClientsPort {
   pause(timeout_ms: number, onlyWrites: boolean): void;
   unpause(): void;
 }
-
 
 export interface SessionPort extends Caller {
   /** One character per byte. */
@@ -58,6 +58,12 @@ export interface SessionPort extends Caller {
   setReplyMode(mode: 'on' | 'off' | 'skip'): void;
   setNoTouch(on: boolean): void;
   setNoEvict(on: boolean): void;
+  /** MULTI. */
+  beginTransaction(): Refusal | undefined;
+  /** EXEC, whose answer may come later. */
+  executeTransaction(out: ReplyWriter): void;
+  /** DISCARD: false when there was no MULTI. What was watched is watched no more. */
+  leaveTransaction(): boolean;
   /** RESET: everything a session gathered is dropped; what needs authentication asks for it again. */
   reset(): void;
   /** The connection ends once the replies so far have left. */
