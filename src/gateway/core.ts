@@ -24,6 +24,7 @@ import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { PubSub } from './pubsub.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -50,6 +51,7 @@ export class Core {
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
   readonly denials: Denials;
+  readonly pubsub: PubSub;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -86,6 +88,7 @@ export class Core {
     this.clients = new Clients(this);
     this.identity = new Identity(this);
     this.denials = new Denials(this, parts.aclLog);
+    this.pubsub = new PubSub();
     this.dispatcher = new Dispatcher(this);
     this.adopt(view);
   }
