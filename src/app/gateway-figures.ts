@@ -18,7 +18,7 @@ export class CoreFigures implements GatewayFigures {
   }
 
   clients(tenantName: string | undefined): ClientFigures {
-    const { view, counters, clients } = this.core;
+    const { view, counters, clients, pubsub } = this.core;
     const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
     const cap = tenant === undefined || tenant.budget.connections === 0 ? view.maxclients : tenant.budget.connections;
     const closed = (reason: 'query_buffer_limit' | 'output_buffer_limit') =>
@@ -26,6 +26,8 @@ export class CoreFigures implements GatewayFigures {
     return {
       connected: clients.countOf(tenant),
       blocked: clients.blockedOf(tenant),
+      subscribers: clients.subscribersOf(tenant),
+      ...pubsub.figures(tenant?.number),
       maxclients: cap,
       queryBufferDisconnections: closed('query_buffer_limit'),
       outputBufferDisconnections: closed('output_buffer_limit'),

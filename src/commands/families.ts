@@ -5,6 +5,7 @@
 import type { Declaration } from '../command/spec.ts';
 import { connectionDeclarations } from './connection/family.ts';
 import { wait } from './generic/wait.ts';
+import { pubsubDeclarations } from './pubsub/family.ts';
 import { serverDeclarations } from './server/family.ts';
 import { shardDeclarations } from './shard-families.ts';
 import { transactionDeclarations } from './transaction/family.ts';
@@ -21,6 +22,7 @@ export function declarations({ acl }: BoundFamilies): readonly Declaration[] {
     ...acl,
     wait,
     ...transactionDeclarations,
+    ...pubsubDeclarations,
     ...serverDeclarations,
   ];
 }

@@ -125,6 +125,11 @@ export class Realm {
   }
 
   flushDatabase(number: number, lazily: boolean): void {
+    this.empty(number, lazily);
+    this.world.listener.flushed?.(this.number);
+  }
+
+  private empty(number: number, lazily: boolean): void {
     const database = this.databases[number];
     if (database === undefined) return;
     if (this.onlookers.isAwake) this.onlookers.databaseChanged(number, (name) => holds(database, name));
@@ -133,7 +138,8 @@ export class Realm {
   }
 
   flushAll(lazily: boolean): void {
-    for (let i = 0; i < DATABASE_COUNT; i++) this.flushDatabase(i, lazily);
+    for (let i = 0; i < DATABASE_COUNT; i++) this.empty(i, lazily);
+    this.world.listener.flushed?.(this.number);
   }
 }
 

@@ -40,6 +40,8 @@ export interface EngineListener {
     fieldStart: number,
     fieldEnd: number,
   ): void;
+  /** A database was emptied by a command. */
+  flushed?(realm: number): void;
   /** The last field has gone so, and the key goes with it: event `del`. */
   emptied?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
 }
@@ -67,6 +69,8 @@ export class World {
   /** lfu-log-factor and lfu-decay-time. */
   lfuLogFactor: number;
   lfuDecayMinutes: number;
+  /** tracking-table-max-keys, of each tenant; 0 is no limit. */
+  trackingKeysMax: number;
   /** How long a value may become, whoever's it is. */
   valueBytesMax: number;
   /** Up to which size collections stay compact. */
@@ -89,6 +93,7 @@ export class World {
     this.noTouch = false;
     this.lfuLogFactor = 10;
     this.lfuDecayMinutes = 1;
+    this.trackingKeysMax = 0;
     this.valueBytesMax = STRING_BYTES_MAX;
     this.collections = COLLECTION_LIMITS_DEFAULT;
     this.seconds = 0;

@@ -48,6 +48,14 @@ export class Clients {
     return count;
   }
 
+  subscribersOf(tenant: Tenant | undefined): number {
+    let count = 0;
+    for (const { isSubscriber, session } of this.byId.values()) {
+      if (isSubscriber && (tenant === undefined || session.tenant === tenant)) count++;
+    }
+    return count;
+  }
+
   fromAddress(address: string): number {
     return this.perAddress.get(address) ?? 0;
   }
@@ -62,6 +70,16 @@ export class Clients {
     const left = this.fromAddress(connection.addressText) - 1;
     if (left > 0) this.perAddress.set(connection.addressText, left);
     else this.perAddress.delete(connection.addressText);
+  }
+
+  get(id: number): Connection | undefined {
+    return this.byId.get(id);
+  }
+
+  /** The same, as far as another may know of it. */
+  findFor(viewer: Connection, id: number): Connection | undefined {
+    const connection = this.byId.get(id);
+    return connection !== undefined && visible(viewer, connection) ? connection : undefined;
   }
 
   // -- Pause -----------------------------------------------------------------------------------------------------------
@@ -144,7 +162,7 @@ export class Clients {
 
   /** The line of CLIENT LIST, with the fields and in the order of Redis 7. */
   describe(connection: Connection): string {
-    const { session, peer } = connection;
+    const { session, peer, subscriptions } = connection;
     const now_ms = this.core.clock.monotonicMs();
     const seconds = (since_ms: number) => Math.max(0, Math.floor((now_ms - since_ms) / 1000));
     const command = this.core.table.all[connection.lastCommand];
@@ -160,9 +178,9 @@ export class Clients {
       ['idle', seconds(connection.lastActive_ms)],
       ['flags', flagsOf(connection)],
       ['db', session.databaseNumber],
-      ['sub', 0],
-      ['psub', 0],
-      ['ssub', 0],
+      ['sub', subscriptions?.channels.size ?? 0],
+      ['psub', subscriptions?.patterns.size ?? 0],
+      ['ssub', subscriptions?.shardChannels.size ?? 0],
       ['multi', session.transaction?.requests.count ?? -1],
       ['qbuf', query],
       ['qbuf-free', 0],
@@ -173,11 +191,11 @@ export class Clients {
       ['obl', 0],
       ['oll', connection.waitingReplies],
       ['omem', output],
-      ['tot-mem', query + output + (session.transaction?.requests.heldBytes ?? 0)],
+      ['tot-mem', query + output + (session.transaction?.requests.heldBytes ?? 0) + (subscriptions?.bytes ?? 0)],
       ['events', 'r'],
       ['cmd', command?.fullName ?? 'NULL'],
       ['user', session.userName],
-      ['redir', -1],
+      ['redir', session.tracker?.options.redirect ?? -1],
       ['resp', session.protocol],
       ['lib-name', session.libraryName],
       ['lib-ver', session.libraryVersion],
@@ -187,9 +205,19 @@ export class Clients {
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */
-function flagsOf({ session, isWaiting }: Connection): string {
-  const multi = session.transaction === undefined ? '' : 'x';
-  const flags = `${multi}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
+/** In the order in which redis-server writes them. */
+function flagsOf({ session, isWaiting, isSubscriber }: Connection): string {
+  const letters: readonly (readonly [boolean, string])[] = [
+    [isSubscriber, 'P'],
+    [session.transaction !== undefined, 'x'],
+    [isWaiting, 'b'],
+    [session.tracker !== undefined, 't'],
+    [session.tracker?.isBroken === true, 'R'],
+    [session.tracker?.options.bcast === true, 'B'],
+    [session.noEvict, 'e'],
+    [session.noTouch, 'T'],
+  ];
+  const flags = letters.map(([is, letter]) => (is ? letter : '')).join('');
   return flags === '' ? 'N' : flags;
 }
 
@@ -211,6 +239,7 @@ function matches(connection: Connection, filter: ClientFilter, now_ms: number): 
     return false;
   if (filter.localAddress !== undefined && filter.localAddress !== peer.localText) return false;
   if (filter.userName !== undefined && (!session.isAuthenticated || filter.userName !== session.userName)) return false;
-  if (filter.clientType !== undefined && filter.clientType !== 'normal') return false;
+  if (filter.clientType !== undefined && filter.clientType !== (connection.isSubscriber ? 'pubsub' : 'normal'))
+    return false;
   return filter.maxAgeSeconds === undefined || now_ms - connection.openedAt_ms >= 1000 * filter.maxAgeSeconds;
 }

@@ -48,6 +48,7 @@ import {
 import { Outbox } from './outbox.ts';
 import type { Pending } from './pending.ts';
 import { Session } from './session.ts';
+import type { Subscriptions } from './subscriptions.ts';
 import { Wait } from './wait.ts';
 
 /** Commands that take little, between two looks at the clock. */
@@ -81,6 +82,7 @@ export class Connection implements LaterReplies {
   rateUntil_ms: number;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
+  subscriptions: Subscriptions | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
   private readonly outbox: Outbox;
@@ -111,6 +113,7 @@ export class Connection implements LaterReplies {
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
     this.isSubscriber = false;
+    this.subscriptions = undefined;
     this.held = 0;
     this.postponed = false;
     this.inputEnded = false;
@@ -315,11 +318,17 @@ export class Connection implements LaterReplies {
     if (this.core.running !== this) {
       this.outbox.push(bytes, this.wait?.isOver === false);
       this.scheduleFlush();
-    } else if (this.session.showsReplies) {
+    } else if (this.session.showsReplies && !this.session.isInTransaction) {
       this.outbox.pushInto(this.core.out, bytes);
     } else {
       this.outbox.pushOwn(bytes);
     }
+  }
+
+  /** The same, but never before what the running command has still to answer. */
+  pushAfterReply(bytes: Uint8Array): void {
+    if (this.core.running !== this) this.push(bytes);
+    else if (this.state === 'open') this.outbox.pushOwn(bytes);
   }
 
   scheduleFlush(): void {
@@ -445,8 +454,7 @@ export class Connection implements LaterReplies {
     this.cutWait('closed');
     this.outbox.close();
     this.core.closed(this);
-    this.session.leaveTransaction();
-    this.session.forgetIdentity();
+    this.session.end();
     this.decoder.request.release();
   }
 

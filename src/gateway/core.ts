@@ -26,6 +26,9 @@ import { Dispatcher } from './dispatch.ts';
 import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { News } from './news.ts';
+import { PubSub } from './pubsub.ts';
+import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -55,6 +58,8 @@ export class Core {
   readonly denials: Denials;
   /** When waits end that nothing else ends. */
   readonly deadlines: Deadlines;
+  readonly pubsub: PubSub;
+  readonly tracking: Tracking;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -92,6 +97,9 @@ export class Core {
     this.identity = new Identity(this);
     this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
     this.denials = new Denials(this, parts.aclLog);
+    this.pubsub = new PubSub();
+    this.tracking = new Tracking(this);
+    this.backend.tell(new News(this));
     this.dispatcher = new Dispatcher(this);
     this.exec = new Exec(this);
     this.adopt(view);
@@ -143,15 +151,16 @@ export class Core {
   endChunk(counters: TenantCounters): void {
     this.dispatcher.book(counters, this.clock.monotonicMs() - this.turn_ms);
     if (this.backend.isInline) this.backend.flush();
-    else this.scheduleTurnEnd();
+    else this.endTurnSoon();
   }
 
   flushSoon(connection: Connection): void {
     this.dirty.push(connection);
-    this.scheduleTurnEnd();
+    this.endTurnSoon();
   }
 
-  private scheduleTurnEnd(): void {
+  /** The end of the turn has something to do. */
+  endTurnSoon(): void {
     if (this.turnEnd !== undefined) return;
     this.turnEnd = setImmediate(() => {
       this.turnEnd = undefined;
@@ -161,11 +170,12 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
+    this.tracking.tellChanges();
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
-    if (this.dirty.length > 0) this.scheduleTurnEnd();
+    if (this.dirty.length > 0) this.endTurnSoon();
   }
 
   // -- Bandwidth -------------------------------------------------------------------------------------------------------

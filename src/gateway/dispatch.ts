@@ -2,11 +2,13 @@
  * A request on its way to a handler: look-up, gates in order, the one parse, permission for its keys, then the backend or
  * the session command. The first gate that refuses answers.
  *
- * Order, as in Redis: known · arity · authenticated · permitted to run it · ceiling · loading · paused · rate · keys.
+ * Order, as in Redis: known · arity · authenticated · permitted to run it · ceiling · subscriber · loading · paused · rate ·
+ * keys and channels.
  *
  * Hot path. Budget 100 ns per command; guarded by the P16 rows of `npm run bench`.
  */
-import { checkAll, checkCommand, denied } from '../acl/check.ts';
+import { ALLOWED, checkAll, checkCommand, DENIED_CHANNEL, denied } from '../acl/check.ts';
+import type { User } from '../acl/user.ts';
 import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
 import type { SessionCall } from '../command/spec.ts';
@@ -15,9 +17,11 @@ import {
   execAbort,
   LOADING,
   NOAUTH,
+  NOPERM_CHANNEL,
   NOPERM_KEY,
   NOT_IN_MULTI,
   nopermCommand,
+  onlyInSubscriberMode,
   RATE_COMMANDS,
   type Refusal,
   rulesChanged,
@@ -36,6 +40,18 @@ import type { TenantCounters } from './counters.ts';
 /** Commands of one chunk among which its time is shared out; the time of a longer chunk goes to its first ones. */
 const BOOKED_MAX = 1024;
 const NO_COMMAND = -1;
+/** What a client may say while every array it is sent may be a message. RESP3 tells the two apart. */
+const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
+  'ping',
+  'quit',
+  'reset',
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+]);
 
 export class Dispatcher {
   private readonly core: Core;
@@ -81,16 +97,10 @@ export class Dispatcher {
     const fault = command.parse(request);
     const { keys } = this;
     keys.clear();
-    if (command.fixedKey !== 0) {
+    if (command.fixedKey !== 0 || command.hasChannels) {
       command.keys(request, keys);
-      if (
-        user !== undefined &&
-        (!user.root.allKeys || !user.root.allCommands) &&
-        checkAll(user, command, request, keys) !== 0
-      ) {
-        core.denials.key(connection, request.text(denied.argument));
-        return this.refuse(connection, command, keyRefusal(request, keys), out);
-      }
+      const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
+      if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
     }
     if (session.transaction !== undefined && command.isQueued) return this.queue(connection, command, request, out);
     if (fault !== undefined) return this.fail(connection, command, fault, out);
@@ -126,14 +136,12 @@ export class Dispatcher {
     if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
     const fault = command.parse(request);
     keys.clear();
-    if (command.fixedKey !== 0) {
-      command.keys(request, keys);
-      if (user !== undefined && checkAll(user, command, request, keys) !== 0) {
-        core.denials.key(connection, request.text(denied.argument));
-        return rulesChanged('no permission to touch the specified keys');
-      }
-    }
-    return fault;
+    if (command.fixedKey === 0 && !command.hasChannels) return fault;
+    command.keys(request, keys);
+    const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
+    if (refusal === undefined) return fault;
+    const object = refusal === NOPERM_CHANNEL ? CHANNELS_DENIED : 'no permission to touch the specified keys';
+    return rulesChanged(object);
   }
 
   /** Whether the command that waits on a connection would be allowed now. */
@@ -158,6 +166,7 @@ export class Dispatcher {
       command.runSession(call, out);
     }
     counters.answered(command.id, out.buffer, mark, out.length);
+    if (connection.session.caching !== undefined) connection.session.endCaching(command);
   }
 
   /** What is decided before the arguments are looked at. */
@@ -171,7 +180,25 @@ export class Dispatcher {
       return nopermCommand(command.fullName);
     }
     if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
+      return onlyInSubscriberMode(command.fullName);
+    }
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
+  }
+
+  /** May the user have these keys and channels? */
+  private argumentsGate(connection: Connection, user: User, command: Command, request: Request): Refusal | undefined {
+    const { root } = user;
+    if (root.allKeys && root.allCommands && (root.allChannels || !command.hasChannels)) return undefined;
+    const verdict = checkAll(user, command, request, this.keys);
+    if (verdict === ALLOWED) return undefined;
+    const object = request.text(denied.argument);
+    if (verdict === DENIED_CHANNEL) {
+      this.core.denials.channel(connection, object);
+      return NOPERM_CHANNEL;
+    }
+    this.core.denials.key(connection, object);
+    return keyRefusal(request, this.keys);
   }
 
   /** Behind the pause, as a request that was put off comes again and must not pay twice. */
@@ -217,6 +244,8 @@ export class Dispatcher {
     this.ranCount = 0;
   }
 }
+
+const CHANNELS_DENIED = 'no permission to access one of the channels used as arguments to the command';
 
 /** Why the argument that `denied` names may not be used. A pattern that makes keys stands behind the word of its option. */
 function keyRefusal(request: Request, keys: KeyList): Refusal {

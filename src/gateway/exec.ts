@@ -165,8 +165,8 @@ const MINUS = 0x2d;
 const NEWLINE = 0x0a;
 
 /** A caller as it is now: the session may change before the shard answers. */
-function callerOf({ id, tenantNumber, databaseNumber, noTouch }: Caller): Caller {
-  return { id, tenantNumber, databaseNumber, noTouch, isInTransaction: true };
+function callerOf({ id, tenantNumber, databaseNumber, noTouch, tracks }: Caller): Caller {
+  return { id, tenantNumber, databaseNumber, noTouch, isInTransaction: true, tracks };
 }
 
 /** The same words with offsets of its own; the bytes stay those of the list. */

@@ -7,9 +7,9 @@
  *
  * Hot path: once per command. Budget 30 ns beside the handler; guarded by the P16 rows of `npm run bench`.
  */
-import type { Command } from '../command/command.ts';
+import { type Command, KeyList } from '../command/command.ts';
 import { type Effect, UNCHANGED } from '../command/effect.ts';
-import type { Caller } from '../command/ports/backend.ts';
+import type { Caller, EngineSettings } from '../command/ports/backend.ts';
 import type { ShardCall } from '../command/spec.ts';
 import type { Database } from '../engine/database.ts';
 import type { Realm } from '../engine/realm.ts';
@@ -17,7 +17,7 @@ import type { Shard } from '../engine/shard.ts';
 import { OOM } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
-import { Aftermath, type ShardNews } from './aftermath.ts';
+import { Aftermath, type ShardNews, wantedOf } from './aftermath.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /** What the handler sees, filled anew for each command. */
@@ -50,6 +50,7 @@ export class Executor {
   readonly waiting: WaitingRoom;
   readonly aftermath: Aftermath;
   private readonly call: MutableCall;
+  private readonly keys: KeyList = new KeyList();
 
   constructor(shard: Shard, news: ShardNews) {
     this.shard = shard;
@@ -81,6 +82,7 @@ export class Executor {
     call.client = caller.id;
     call.mayWait = !caller.isInTransaction;
     call.onlyKey = 0;
+    this.aftermath.writer = caller.id;
     shard.setNoTouch(caller.noTouch);
     const run = command.runShard;
     if (run === undefined) return UNCHANGED;
@@ -88,7 +90,20 @@ export class Executor {
     if (effect.kind === 'changed') {
       if (this.aftermath.isWanted(realm)) this.aftermath.tell(effect, request, realm, databaseNumber);
     } else if (effect.kind === 'waits') this.waiting.admit(command, request, caller, effect, out.protocol);
+    if (caller.tracks && command.isReadonly) this.remember(command, request, realm, caller.id);
     return effect;
+  }
+
+  private remember(command: Command, request: Request, realm: Realm, client: number): void {
+    this.keys.clear();
+    command.keys(request, this.keys);
+    this.aftermath.remember(realm, client, request, this.keys);
+  }
+
+  /** Options that follow from changes. */
+  configure({ keyspaceEvents, trackingTableMaxKeys }: EngineSettings): void {
+    this.aftermath.wantedEvents = wantedOf(keyspaceEvents);
+    this.shard.world.trackingKeysMax = trackingTableMaxKeys;
   }
 
   /** Whether somebody may be served now. */
@@ -119,6 +134,7 @@ export class Executor {
     call.client = caller.id;
     call.mayWait = true;
     call.onlyKey = onlyKey;
+    this.aftermath.writer = caller.id;
     shard.setNoTouch(caller.noTouch);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);

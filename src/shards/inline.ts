@@ -15,6 +15,7 @@ import type {
   EngineMemory,
   EngineSettings,
   InlineTransactions,
+  Invalidation,
   LaterReplies,
   RealmCounts,
   RealmSettings,
@@ -122,6 +123,10 @@ export class InlineBackend implements Backend, ShardNews {
     return this.world.shard.realm(tenantNumber).ensureRoom(bytes);
   }
 
+  broadcast(tenantNumber: number, isWanted: boolean): void {
+    this.world.shard.realm(tenantNumber).onlookers.tracking.hasBroadcast = isWanted;
+  }
+
   forget(client: number): void {
     this.executor.forget(client);
   }
@@ -149,6 +154,14 @@ export class InlineBackend implements Backend, ShardNews {
     this.listener?.keyspaceEvent(tenantNumber, databaseNumber, name, copyOf(key, keyStart, keyEnd));
   }
 
+  invalidated(tenantNumber: number, key: string, change: Invalidation): void {
+    this.listener?.invalidated(tenantNumber, key, change);
+  }
+
+  flushed(tenantNumber: number, writer: number): void {
+    this.listener?.flushed(tenantNumber, writer);
+  }
+
   /** The turn is over: the next command takes the time anew. */
   flush(): void {
     if (!this.inTurn) return;
@@ -169,6 +182,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   configureEngine(settings: EngineSettings): void {
     this.world.configureEngine(settings, this.realms.keys());
+    this.executor.configure(settings);
   }
 
   realmCounts(tenantNumber: number): RealmCounts {
@@ -181,6 +195,9 @@ export class InlineBackend implements Backend, ShardNews {
       misses,
       expired,
       evicted,
+      trackedKeys: realm.onlookers.tracking.keyCount,
+      trackedItems: realm.onlookers.tracking.itemCount,
+      blockingKeys: realm.onlookers.waiters.size,
       databases: databaseCounts(realm),
     };
   }

@@ -19,6 +19,7 @@ const FIXED_WORDS = 7;
 const PROTOCOL_3 = 1 << 8;
 const NO_TOUCH = 1 << 9;
 const IN_TRANSACTION = 1 << 10;
+const TRACKS = 1 << 11;
 const UINT32 = 2 ** 32;
 
 /**
@@ -75,6 +76,7 @@ export interface Envelope {
   /** The number of the client. */
   readonly id: number;
   readonly isInTransaction: boolean;
+  readonly tracks: boolean;
 }
 
 export class RequestBatchWriter {
@@ -96,7 +98,8 @@ export class RequestBatchWriter {
       envelope.databaseNumber |
       (envelope.protocol === 3 ? PROTOCOL_3 : 0) |
       (envelope.noTouch ? NO_TOUCH : 0) |
-      (envelope.isInTransaction ? IN_TRANSACTION : 0);
+      (envelope.isInTransaction ? IN_TRANSACTION : 0) |
+      (envelope.tracks ? TRACKS : 0);
     out.words[word + 3] = envelope.tenantNumber;
     out.words[word + 4] = envelope.id | 0;
     out.words[word + 5] = (envelope.id / UINT32) | 0;
@@ -156,6 +159,7 @@ export class RequestBatchReader implements Envelope {
   noTouch = false;
   id = 0;
   isInTransaction = false;
+  tracks = false;
   private words: Int32Array = new Int32Array(0);
   private bytes: Uint8Array = new Uint8Array(0);
   private at = 0;
@@ -178,6 +182,7 @@ export class RequestBatchReader implements Envelope {
     this.protocol = (marks & PROTOCOL_3) === 0 ? 2 : 3;
     this.noTouch = (marks & NO_TOUCH) !== 0;
     this.isInTransaction = (marks & IN_TRANSACTION) !== 0;
+    this.tracks = (marks & TRACKS) !== 0;
     this.id = ((words[word + 4] as number) >>> 0) + (words[word + 5] as number) * UINT32;
     let at = 4 * (word + FIXED_WORDS + argc);
     let offsets = request.offsets;

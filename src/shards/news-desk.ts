@@ -1,4 +1,5 @@
 /** Gathers what a worker has to say besides replies, so that it leaves in one message, behind the replies before it. */
+import type { Invalidation } from '../command/ports/backend.ts';
 import type { ShardNews } from './aftermath.ts';
 import type { NewsItem } from './protocol.ts';
 
@@ -24,6 +25,14 @@ export class NewsDesk implements ShardNews {
     keyEnd: number,
   ): void {
     this.items.push({ kind: 'event', tenantNumber, databaseNumber, name, key: owned(key, keyStart, keyEnd) });
+  }
+
+  invalidated(tenantNumber: number, key: string, change: Invalidation): void {
+    this.items.push({ kind: 'invalidated', tenantNumber, key, change });
+  }
+
+  flushed(tenantNumber: number, writer: number): void {
+    this.items.push({ kind: 'flushed', tenantNumber, writer });
   }
 
   flush(): void {

@@ -52,6 +52,7 @@ class MutableEnvelope implements Envelope {
   noTouch = false;
   id = 0;
   isInTransaction = false;
+  tracks = false;
 }
 
 export class PoolBackend implements Backend {
@@ -126,6 +127,7 @@ export class PoolBackend implements Backend {
     envelope.protocol = out.protocol;
     envelope.noTouch = caller.noTouch;
     envelope.id = caller.id;
+    envelope.tracks = caller.tracks;
     const fixed = command.fixedKey;
     if (fixed > 0 && !command.isBlocking) {
       const shard = shardOfKey(request.bytes, request.start(fixed), request.end(fixed), this.options.shards);
@@ -211,7 +213,12 @@ export class PoolBackend implements Backend {
 
   /** A client is gone, or watches nothing any more. */
   forget(client: number): void {
-    for (const shard of this.watched.take(client)) this.link(shard).control({ kind: 'forget', client });
+    this.watched.take(client);
+    for (const link of this.links) link.control({ kind: 'forget', client });
+  }
+
+  broadcast(tenantNumber: number, isWanted: boolean): void {
+    for (const link of this.links) link.control({ kind: 'broadcast', tenantNumber, isWanted });
   }
 
   tell(news: BackendNews): void {
@@ -219,9 +226,11 @@ export class PoolBackend implements Backend {
   }
 
   private heard(item: NewsItem): void {
-    if (item.kind === 'event') {
-      this.listener?.keyspaceEvent(item.tenantNumber, item.databaseNumber, item.name, item.key);
-    }
+    const { listener } = this;
+    if (listener === undefined) return;
+    if (item.kind === 'event') listener.keyspaceEvent(item.tenantNumber, item.databaseNumber, item.name, item.key);
+    else if (item.kind === 'invalidated') listener.invalidated(item.tenantNumber, item.key, item.change);
+    else if (item.kind === 'flushed') listener.flushed(item.tenantNumber, item.writer);
   }
 
   flush(): void {

@@ -1,5 +1,5 @@
 /** The control messages between the pool and its workers; request and reply batches travel as bare `ArrayBuffer`s. */
-import type { EngineSettings, RealmSettings, WaitCut } from '../command/ports/backend.ts';
+import type { EngineSettings, Invalidation, RealmSettings, WaitCut } from '../command/ports/backend.ts';
 
 /** What a worker is born with. */
 export interface WorkerBirth {
@@ -24,6 +24,8 @@ export type ToWorker =
   | { readonly kind: 'cut'; readonly client: number; readonly how: WaitCut }
   /** A client is gone that has left traces. */
   | { readonly kind: 'forget'; readonly client: number }
+  /** Whether anybody of a tenant wants to hear of every change. */
+  | { readonly kind: 'broadcast'; readonly tenantNumber: number; readonly isWanted: boolean }
   /** A large batch of replies has been taken over: the worker may go on. */
   | { readonly kind: 'taken'; readonly bytes: number }
   | { readonly kind: 'close' };
@@ -37,7 +39,14 @@ export type NewsItem =
       readonly databaseNumber: number;
       readonly name: string;
       readonly key: Uint8Array;
-    };
+    }
+  | {
+      readonly kind: 'invalidated';
+      readonly tenantNumber: number;
+      readonly key: string;
+      readonly change: Invalidation;
+    }
+  | { readonly kind: 'flushed'; readonly tenantNumber: number; readonly writer: number };
 
 export type FromWorker =
   | { readonly kind: 'ready' }

@@ -6,6 +6,7 @@
  */
 import { DATABASE_COUNT, TENANTS_MAX } from '../base/limits.ts';
 import type { DatabaseCounts, RealmCounts } from '../command/ports/backend.ts';
+import type { Onlookers } from '../engine/onlookers.ts';
 
 const ALLOCATED = 0;
 const HELD = 1;
@@ -15,7 +16,10 @@ const HITS = 0;
 const MISSES = 1;
 const EXPIRED = 2;
 const EVICTED = 3;
-const COUNTERS = 4;
+const TRACKED_KEYS = 4;
+const TRACKED_ITEMS = 5;
+const BLOCKING_KEYS = 6;
+const COUNTERS = 7;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -60,6 +64,13 @@ export class ShardStatistics {
     this.values[row + MISSES] = figures.misses;
     this.values[row + EXPIRED] = figures.expired;
     this.values[row + EVICTED] = figures.evicted;
+  }
+
+  setOnlookers(tenantNumber: number, { tracking, waiters }: Onlookers): void {
+    const row = HEADER + tenantNumber * ROW;
+    this.values[row + TRACKED_KEYS] = tracking.keyCount;
+    this.values[row + TRACKED_ITEMS] = tracking.itemCount;
+    this.values[row + BLOCKING_KEYS] = waiters.size;
   }
 
   setDatabase(tenantNumber: number, counts: DatabaseCounts): void {
@@ -107,6 +118,9 @@ export class ShardStatistics {
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
       evicted: sum(row + EVICTED),
+      trackedKeys: sum(row + TRACKED_KEYS),
+      trackedItems: sum(row + TRACKED_ITEMS),
+      blockingKeys: sum(row + BLOCKING_KEYS),
       databases,
     };
   }

@@ -101,6 +101,7 @@ export class PoolTransaction implements PooledTransaction {
       noTouch: caller.noTouch,
       id: caller.id,
       isInTransaction: true,
+      tracks: caller.tracks,
     };
     this.link(shard).askTransaction(envelope, this.asked, watched.size > 0, { arrived: done, lost: refused });
   }

@@ -65,7 +65,7 @@ export class WaitingRoom {
     this.clients.set(id, {
       command,
       request: kept,
-      caller: { id, tenantNumber, databaseNumber, noTouch, isInTransaction: false },
+      caller: { id, tenantNumber, databaseNumber, noTouch, isInTransaction: false, tracks: false },
       protocol,
       valueType: VALUE_TYPES[effect.valueType],
       endsWithKey: effect.endsWithKey,

@@ -57,6 +57,7 @@ class Worker {
     this.world.configureEngine(birth.engine, this.realms);
     this.news = new NewsDesk((items) => post({ kind: 'news', items }));
     this.executor = new Executor(this.world.shard, this.news);
+    this.executor.configure(birth.engine);
     this.background = new Background(
       this.world.shard,
       () => this.settle(),
@@ -206,6 +207,7 @@ class Worker {
         return undefined;
       case 'engine':
         this.world.configureEngine(message.settings, this.realms);
+        this.executor.configure(message.settings);
         return undefined;
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
@@ -217,6 +219,9 @@ class Worker {
         return undefined;
       case 'forget':
         this.executor.forget(message.client);
+        return undefined;
+      case 'broadcast':
+        this.world.shard.realm(message.tenantNumber).onlookers.tracking.hasBroadcast = message.isWanted;
         return undefined;
       case 'taken':
         return undefined;
@@ -239,6 +244,7 @@ class Worker {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
     const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
     this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
+    if (realm !== undefined) this.statistics.setOnlookers(tenantNumber, realm.onlookers);
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
       const found = counts.find((count) => count.databaseNumber === databaseNumber);

@@ -36,7 +36,17 @@ function picture(isOperator: boolean): Picture {
       loading: false,
       cpu: { systemMicroseconds: 1, userMicroseconds: 2 },
     },
-    clients: { connected: 1, blocked: 0, maxclients: 50, queryBufferDisconnections: 0, outputBufferDisconnections: 0 },
+    clients: {
+      connected: 1,
+      blocked: 0,
+      subscribers: 0,
+      channels: 0,
+      patterns: 0,
+      shardChannels: 0,
+      maxclients: 50,
+      queryBufferDisconnections: 0,
+      outputBufferDisconnections: 0,
+    },
     memory: {
       usedBytes: 1000,
       peakBytes: 1000,

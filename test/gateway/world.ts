@@ -36,6 +36,7 @@ export const VIEW: GatewayView = {
   handshakeTimeoutSeconds: 5,
   authenticationTimeoutSeconds: 10,
   bulkBytesMax: 512 * 1024 * 1024,
+  keyspaceEvents: 0,
   queryBufferBytesMax: 1024 * 1024 * 1024,
   outputLimits: { normal: NO_LIMIT, pubsub: NO_LIMIT, replica: NO_LIMIT },
   adminAddresses: undefined,
@@ -59,6 +60,8 @@ function inlineBackend(): InlineBackend {
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,
       protoMaxBulkBytes: 512 * 1024 * 1024,
+      keyspaceEvents: 0,
+      trackingTableMaxKeys: 0,
     },
   });
 }
@@ -119,6 +122,7 @@ export class LaterBackend implements Backend {
 
   readonly transactions: Backend['transactions'] = this.inline.transactions;
   hasRoom: Backend['hasRoom'] = (...args) => this.inline.hasRoom(...args);
+  broadcast: Backend['broadcast'] = (...args) => this.inline.broadcast(...args);
   forget: Backend['forget'] = (...args) => this.inline.forget(...args);
   tell: Backend['tell'] = (...args) => this.inline.tell(...args);
   configureRealm: Backend['configureRealm'] = (...args) => this.inline.configureRealm(...args);

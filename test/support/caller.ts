@@ -8,6 +8,7 @@ export const CALLER: Caller = {
   databaseNumber: 0,
   noTouch: false,
   isInTransaction: false,
+  tracks: false,
 };
 
-export const SILENT: ShardNews = { served() {}, event() {} };
+export const SILENT: ShardNews = { served() {}, event() {}, invalidated() {}, flushed() {} };

@@ -18,7 +18,7 @@ import { unknownCommand, unknownSubcommand, wrongArity } from '../../src/resp/re
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { Request } from '../../src/resp/request.ts';
 import { Executor } from '../../src/shards/executor.ts';
-import { CALLER } from './caller.ts';
+import { CALLER, SILENT } from './caller.ts';
 import type { Words } from './words.ts';
 
 /** A clock that moves when told. */
@@ -65,7 +65,7 @@ export class Harness {
     });
     this.table = new CommandTable(shardDeclarations);
     this.executor = new Executor(this.shard, {
-      event() {},
+      ...SILENT,
       served: (_client, bytes, start, end) => this.served?.(bytes, start, end),
     });
     if (options.limitBytes !== undefined) {

@@ -51,6 +51,8 @@ const ENGINE_DEFAULTS: EngineSettings = {
   lfuDecayMinutes: 1,
   activeExpireEffort: 1,
   protoMaxBulkBytes: 512 * MEGABYTE,
+  keyspaceEvents: 0,
+  trackingTableMaxKeys: 1_000_000,
   ...COLLECTION_LIMITS_DEFAULT,
 };
 

@@ -31,6 +31,10 @@ export interface TrafficFigures {
 export interface ClientFigures {
   readonly connected: number;
   readonly blocked: number;
+  readonly subscribers: number;
+  readonly channels: number;
+  readonly patterns: number;
+  readonly shardChannels: number;
   readonly maxclients: number;
   readonly queryBufferDisconnections: number;
   readonly outputBufferDisconnections: number;

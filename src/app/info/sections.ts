@@ -90,7 +90,7 @@ function clients({ clients: figures }: Picture): readonly Line[] {
     ['client_recent_max_output_buffer', 0],
     ['blocked_clients', figures.blocked],
     ['tracking_clients', 0],
-    ['pubsub_clients', 0],
+    ['pubsub_clients', figures.subscribers],
     ['watching_clients', 0],
     ['clients_in_timeout_table', 0],
     ['total_blocking_keys', 0],
@@ -181,7 +181,8 @@ function kilobytes(bytes: number): string {
   return (bytes / 1024).toFixed(2);
 }
 
-function stats({ traffic, data, clients: { queryBufferDisconnections, outputBufferDisconnections } }: Picture) {
+function stats({ traffic, data, clients: figures }: Picture) {
+  const { queryBufferDisconnections, outputBufferDisconnections, channels, patterns, shardChannels } = figures;
   return [
     ['total_connections_received', traffic.connectionsReceived],
     ['total_commands_processed', traffic.commandsProcessed],
@@ -203,9 +204,9 @@ function stats({ traffic, data, clients: { queryBufferDisconnections, outputBuff
     ['evicted_clients', 0],
     ['keyspace_hits', data.hits],
     ['keyspace_misses', data.misses],
-    ['pubsub_channels', 0],
-    ['pubsub_patterns', 0],
-    ['pubsubshard_channels', 0],
+    ['pubsub_channels', channels],
+    ['pubsub_patterns', patterns],
+    ['pubsubshard_channels', shardChannels],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],

@@ -20,6 +20,8 @@ export interface Caller {
   readonly noTouch: boolean;
   /** Its commands run as one: none of them waits. */
   readonly isInTransaction: boolean;
+  /** What it reads is cached by it: it is told of changes. */
+  readonly tracks: boolean;
 }
 
 /** A place in a connection's order of replies, to be filled exactly once. A place whose connection is gone ignores it. */
@@ -70,6 +72,11 @@ export interface RealmCounts {
   readonly misses: number;
   readonly expired: number;
   readonly evicted: number;
+  /** Keys, and pairs of key and client, remembered for clients that cache. */
+  readonly trackedKeys: number;
+  readonly trackedItems: number;
+  /** Keys that somebody waits for. */
+  readonly blockingKeys: number;
   readonly databases: readonly DatabaseCounts[];
 }
 
@@ -96,13 +103,32 @@ export interface EngineSettings extends CollectionLimits {
   readonly lfuLogFactor: number;
   readonly lfuDecayMinutes: number;
   readonly activeExpireEffort: number;
+  /** notify-keyspace-events, as the bits of `base/keyspace-events`. */
+  readonly keyspaceEvents: number;
+  /** tracking-table-max-keys; 0 is no limit. */
+  readonly trackingTableMaxKeys: number;
   /** proto-max-bulk-len: of an argument, and of what APPEND and the like may make of a value. */
   readonly protoMaxBulkBytes: number;
 }
 
-/** A keyspace event of a class that is wanted. */
+/** Whom a change of a key concerns, and who made it. */
+export interface Invalidation {
+  /** Those who have read the key, and are not told again before they read it again. */
+  readonly clients: readonly number[];
+  /** Whether somebody wants to hear of every change. */
+  readonly isBroadcast: boolean;
+  /** 0 for nobody: the key expired, say. */
+  readonly writer: number;
+}
+
+/** What storage says besides replies. */
 export interface BackendNews {
+  /** Of a class that is wanted. */
   keyspaceEvent(tenantNumber: number, databaseNumber: number, name: string, key: Uint8Array): void;
+  /** A key has changed that these clients have read; one character per byte. */
+  invalidated(tenantNumber: number, key: string, change: Invalidation): void;
+  /** Everything has changed. `writer` is the client that did it, 0 for none. */
+  flushed(tenantNumber: number, writer: number): void;
 }
 
 /** The inline shard's part of EXEC: what runs between the two is run as ever, by a caller who is in a transaction. */
@@ -149,7 +175,9 @@ export interface Backend {
   ): boolean;
   /** Whether a tenant may hold so many bytes beside its data; with an evicting policy room is made where that can be. */
   hasRoom(tenantNumber: number, bytes: number): boolean;
-  /** A client is gone that has left traces (WATCH), or waits. */
+  /** Whether anybody of a tenant wants to hear of every change of a key. */
+  broadcast(tenantNumber: number, isWanted: boolean): void;
+  /** A client is gone that has left traces (WATCH, CLIENT TRACKING). */
   forget(client: number): void;
   /** End of the turn: whatever was gathered for a shard leaves as one message. */
   flush(): void;

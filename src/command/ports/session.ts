@@ -2,6 +2,8 @@
 import type { Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Caller, LaterReply, WaitCut, WaitingReply } from './backend.ts';
+import type { PubSubPort } from './pubsub.ts';
+import type { TrackingPort } from './tracking.ts';
 
 /** The filters of CLIENT LIST and CLIENT KILL; undefined fields match everything. */
 export interface ClientFilter {
@@ -43,6 +45,8 @@ export interface SessionPort extends Caller {
   /** CLIENT SETNAME; empty when none. */
   readonly name: string;
   readonly clients: ClientsPort;
+  readonly tracking: TrackingPort;
+  readonly pubsub: PubSubPort;
 
   /**
    * Changes identity on success; on failure the identity stays as it was, and the refusal is what to answer. Without a
