@@ -81,6 +81,8 @@ export class Command {
   readonly isDenyOom: boolean;
   readonly isNoAuth: boolean;
   readonly isFast: boolean;
+  /** Its work is bounded whatever there is: its time may be taken together with that of others. */
+  readonly isSteady: boolean;
   /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
   readonly mayTakeLong: boolean;
   /** Parses the request into the command's own record; the record is valid until its next parse. */
@@ -114,6 +116,10 @@ export class Command {
     this.isNoAuth = parts.flags.includes('no_auth');
     this.isFast = parts.flags.includes('fast');
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
+    this.isSteady =
+      parts.runShard !== undefined &&
+      parts.fixedKey > 0 &&
+      (this.isFast || (this.declaration.kind === 'shard' && this.declaration.complexity?.startsWith('O(1)') === true));
     this.parse = parts.parse;
     this.keys = parts.keys;
     this.runShard = parts.runShard;

@@ -36,6 +36,10 @@ export class Clients {
     return this.byId.values();
   }
 
+  find(id: number): Connection | undefined {
+    return this.byId.get(id);
+  }
+
   countOf(tenant: Tenant | undefined): number {
     return tenant === undefined ? this.byId.size : tenant.connections;
   }

@@ -177,7 +177,7 @@ export class Connection implements LaterReplies {
       if (this.mayHaveTakenLong(++ran) && core.isTurnLong()) this.yieldTurn();
     }
     if (this.held === 0) decoder.settle();
-    core.endChunk(this.counters);
+    core.endChunk();
     this.flush(out);
     if (this.inputEnded) this.goOnWithoutInput();
   }

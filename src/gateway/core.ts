@@ -19,11 +19,12 @@ import { type DecoderLimits, REDIS_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
-import { Counters, type TenantCounters } from './counters.ts';
+import { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { Timing } from './timing.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -50,6 +51,7 @@ export class Core {
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
   readonly denials: Denials;
+  readonly timing: Timing;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -86,6 +88,7 @@ export class Core {
     this.clients = new Clients(this);
     this.identity = new Identity(this);
     this.denials = new Denials(this, parts.aclLog);
+    this.timing = new Timing(this);
     this.dispatcher = new Dispatcher(this);
     this.adopt(view);
   }
@@ -93,6 +96,7 @@ export class Core {
   /** A new view: felt by every connection at its next command. */
   adopt(view: GatewayView): void {
     this.view = view;
+    this.timing.adopt(view.timing);
     this.limits = {
       multibulkMax: MULTIBULK_MAX,
       bulkBytesMax: view.bulkBytesMax,
@@ -126,15 +130,18 @@ export class Core {
 
   beginTurn(): void {
     this.turn_ms = this.clock.monotonicMs();
+    this.timing.begin(this.turn_ms);
   }
 
   isTurnLong(): boolean {
-    return this.clock.monotonicMs() - this.turn_ms > TURN_MS_MAX;
+    const { timing } = this;
+    const now_ms = timing.isFresh ? timing.readAt_ms : this.clock.monotonicMs();
+    return now_ms - this.turn_ms > TURN_MS_MAX;
   }
 
-  /** A chunk has run: its share of time is booked, and what it gave the backend will leave at the end of the turn. */
-  endChunk(counters: TenantCounters): void {
-    this.dispatcher.book(counters, this.clock.monotonicMs() - this.turn_ms);
+  /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */
+  endChunk(): void {
+    this.timing.settle();
     if (this.backend.isInline) this.backend.flush();
     else this.scheduleTurnEnd();
   }

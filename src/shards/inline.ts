@@ -19,7 +19,7 @@ import type {
 import type { Realm } from '../engine/realm.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
-import { Background } from './background.ts';
+import { Background, type BackgroundEvent } from './background.ts';
 import type { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { ShardWorld } from './world.ts';
@@ -29,6 +29,8 @@ export interface InlineOptions {
   readonly hashKey: readonly [number, number];
   readonly seed: number;
   readonly engine: EngineSettings;
+  /** Background work that took so long: for the latency monitor. */
+  readonly worked?: (event: BackgroundEvent, duration_ms: number) => void;
 }
 
 export class InlineBackend implements Backend {
@@ -49,7 +51,7 @@ export class InlineBackend implements Backend {
     // The tenant that every process has; its account must be a shared one from the start.
     this.configureRealm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     this.executor = new Executor(this.world.shard);
-    this.background = new Background(this.world.shard, () => {});
+    this.background = new Background(this.world.shard, { ticked() {}, worked: options.worked ?? (() => {}) });
     this.configureEngine(options.engine);
   }
 

@@ -8,9 +8,10 @@ import { REPLY_BATCH_BYTES, SHARD_RESTART_PAUSE_MS, SHARD_RESTART_PAUSE_MS_MAX }
 import { Queue } from '../base/queue.ts';
 import { SHARD_UNAVAILABLE } from '../resp/refusals.ts';
 import type { Request } from '../resp/request.ts';
+import type { BackgroundEvent } from './background.ts';
 import type { Expected } from './gather.ts';
 import { type Envelope, ReplyBatchReader, RequestBatchWriter } from './mailbox.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import type { FromWorker, SlowCommand, ToWorker } from './protocol.ts';
 
 /** A running worker, or in tests something that behaves like one. */
 export interface WorkerHandle {
@@ -34,6 +35,8 @@ export interface LinkEvents {
   up(shard: number): void;
   /** After the replies of one batch have gone to their places. */
   answered(): void;
+  slow(command: SlowCommand): void;
+  stalled(event: BackgroundEvent, duration_ms: number): void;
 }
 
 export class ShardLink {
@@ -109,17 +112,21 @@ export class ShardLink {
       this.replies.open(message);
       while (this.replies.next()) {
         const reply = this.expected.shift();
-        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end);
+        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
       }
       this.events.answered();
       this.taken(message.byteLength);
     } else if (message.kind === 'reply') {
-      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length);
+      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length, message.ran_ms);
       this.events.answered();
       this.taken(message.bytes.length);
     } else if (message.kind === 'ready') {
       if (this.state === 'starting') this.state = 'up';
       this.events.up(this.shard);
+    } else if (message.kind === 'slow') {
+      this.events.slow(message);
+    } else if (message.kind === 'stalled') {
+      this.events.stalled(message.event, message.duration_ms);
     } else {
       this.finish();
     }

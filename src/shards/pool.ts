@@ -47,6 +47,7 @@ class MutableEnvelope implements Envelope {
   databaseNumber = 0;
   protocol: 2 | 3 = 2;
   noTouch = false;
+  id = 0;
 }
 
 export class PoolBackend implements Backend {
@@ -108,6 +109,7 @@ export class PoolBackend implements Backend {
     envelope.databaseNumber = caller.databaseNumber;
     envelope.protocol = out.protocol;
     envelope.noTouch = caller.noTouch;
+    envelope.id = caller.id;
     const fixed = command.fixedKey;
     if (fixed > 0) {
       const shard = shardOfKey(request.bytes, request.start(fixed), request.end(fixed), this.options.shards);

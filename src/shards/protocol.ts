@@ -1,5 +1,6 @@
 /** The control messages between the pool and its workers; request and reply batches travel as bare `ArrayBuffer`s. */
 import type { EngineSettings, RealmSettings } from '../command/ports/backend.ts';
+import type { BackgroundEvent } from './background.ts';
 
 /** What a worker is born with. */
 export interface WorkerBirth {
@@ -28,4 +29,17 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'closed' }
   /** One reply that is too large for a batch, in memory that changes hands. */
-  | { readonly kind: 'reply'; readonly bytes: Uint8Array<ArrayBuffer> };
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array<ArrayBuffer>; readonly ran_ms: number }
+  | ({ readonly kind: 'slow' } & SlowCommand)
+  /** Background work that took as long as the latency monitor looks for. */
+  | { readonly kind: 'stalled'; readonly event: BackgroundEvent; readonly duration_ms: number };
+
+/** A command that took as long as the slow log looks for. */
+export interface SlowCommand {
+  readonly connection: number;
+  readonly tenant: number;
+  readonly command: number;
+  readonly duration_us: number;
+  /** As the slow log keeps them. */
+  readonly words: readonly string[];
+}

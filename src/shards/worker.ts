@@ -8,6 +8,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
+import type { Command } from '../command/command.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
@@ -21,6 +22,7 @@ import { databaseCounts } from './inline.ts';
 import { ReplyBatchWriter, RequestBatchReader } from './mailbox.ts';
 import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
+import { Stopwatch } from './stopwatch.ts';
 import { ShardWorld } from './world.ts';
 
 class Worker {
@@ -34,6 +36,7 @@ class Worker {
   private readonly reader: RequestBatchReader = new RequestBatchReader();
   private readonly replies: ReplyBatchWriter = new ReplyBatchWriter();
   private readonly out: ReplyWriter = new ReplyWriter();
+  private readonly stopwatch: Stopwatch;
   /** Tenants whose figures this batch may have changed. */
   private readonly touched: Set<number> = new Set();
   /** Messages behind a batch that waits. */
@@ -45,6 +48,8 @@ class Worker {
 
   constructor(birth: WorkerBirth, post: (message: FromWorker | ArrayBuffer) => void) {
     this.post = post;
+    this.stopwatch = new Stopwatch(this.replies, (slow) => this.post({ kind: 'slow', ...slow }));
+    this.stopwatch.configure(birth.engine);
     const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
     this.statistics = new ShardStatistics(birth.statistics);
     this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
@@ -52,9 +57,14 @@ class Worker {
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms);
     this.executor = new Executor(this.world.shard);
-    this.background = new Background(this.world.shard, () => {
-      this.publishAll();
-      this.out.reset();
+    this.background = new Background(this.world.shard, {
+      ticked: () => {
+        this.publishAll();
+        this.out.reset();
+      },
+      worked: (event, duration_ms) => {
+        if (this.stopwatch.isStall(duration_ms)) this.post({ kind: 'stalled', event, duration_ms });
+      },
     });
     this.publishAll();
   }
@@ -94,6 +104,7 @@ class Worker {
   private batch(): boolean {
     const { reader, request, out, replies } = this;
     this.world.shard.beginTurn();
+    this.stopwatch.begin();
     let isEnd = false;
     while (replies.bytes < REPLY_BATCH_BYTES) {
       if (!reader.next(request)) {
@@ -102,8 +113,10 @@ class Worker {
       }
       out.reset();
       out.protocol = reader.protocol;
+      const command = this.table.all[reader.commandId];
+      const isAlone = this.stopwatch.beforeCommand(command, request);
       try {
-        this.run();
+        this.run(command);
       } catch (bug) {
         if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
         out.reset();
@@ -111,11 +124,13 @@ class Worker {
       }
       this.touched.add(reader.tenantNumber);
       if (out.length >= REPLY_BATCH_BYTES) {
-        this.sendLarge();
+        this.sendLarge(this.stopwatch.afterLarge(command, reader, request));
         break;
       }
-      replies.add(out.buffer, 0, out.length);
+      const at = replies.add(out.buffer, 0, out.length);
+      this.stopwatch.afterCommand(at, isAlone, command, reader, request, out.length);
     }
+    this.stopwatch.settle();
     for (const tenantNumber of this.touched) this.publish(tenantNumber);
     this.touched.clear();
     this.publishMemory();
@@ -126,12 +141,12 @@ class Worker {
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
-  private sendLarge(): void {
+  private sendLarge(ran_ms: number): void {
     const { replies, out } = this;
     if (replies.bytes > 0) this.send(replies.take());
     const bytes = out.handOver();
     this.bytesAhead += bytes.length;
-    this.post({ kind: 'reply', bytes });
+    this.post({ kind: 'reply', bytes, ran_ms });
   }
 
   private send(replies: ArrayBuffer): void {
@@ -140,9 +155,8 @@ class Worker {
     this.post(replies);
   }
 
-  private run(): void {
+  private run(command: Command | undefined): void {
     const { reader, request, out } = this;
-    const command = this.table.all[reader.commandId];
     if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
@@ -162,6 +176,7 @@ class Worker {
         return undefined;
       case 'engine':
         this.world.configureEngine(message.settings, this.realms);
+        this.stopwatch.configure(message.settings);
         return undefined;
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();

@@ -26,6 +26,7 @@ export function gateOf(world: AclWorld): Gate {
     clients: { isPaused: false },
     denials: { key: (_connection: unknown, object: string) => deniedKeys.push(object), command: () => undefined },
     isTrusted: () => false,
+    timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
     loading: false,
     turn_ms: 0,
     backend: { run: () => undefined },

@@ -28,6 +28,7 @@ import { FakeSocket } from './fake-socket.ts';
 export const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
 export const VIEW: GatewayView = {
+  timing: { slowlogSlowerThan_us: 10_000, slowlogMaxLength: 128, latencyTracking: true, latencyThreshold_ms: 0 },
   maxclients: 10_000,
   connectionsPerIp: 0,
   perIpExempt: undefined,
@@ -59,6 +60,8 @@ function inlineBackend(): InlineBackend {
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,
       protoMaxBulkBytes: 512 * 1024 * 1024,
+      slowlogSlowerThan_us: 10_000,
+      latencyThreshold_ms: 0,
     },
   });
 }

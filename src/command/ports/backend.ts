@@ -15,16 +15,18 @@ export interface Caller {
   readonly databaseNumber: number;
   /** CLIENT NO-TOUCH: reads leave the access clock alone. */
   readonly noTouch: boolean;
+  /** Which connection: what the slow log of a worker is about. */
+  readonly id: number;
 }
 
 /** A place in a connection's order of replies, to be filled exactly once. A place whose connection is gone ignores it. */
 export interface LaterReply {
   /** The protocol the answer must be written in: that of the moment the request came. */
   readonly protocol: 2 | 3;
-  /** Copies the range; it is one whole reply. */
-  settleBytes(bytes: Uint8Array, start: number, end: number): void;
+  /** Copies the range; it is one whole reply. `ran_ms` is how long its command ran, for who measured it elsewhere. */
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms?: number): void;
   /** Lets the reply be written straight into the place. */
-  settle(write: (out: ReplyWriter) => void): void;
+  settle(write: (out: ReplyWriter) => void, ran_ms?: number): void;
 }
 
 /** Gives the next place in order; called at most once per run, and only when the answer cannot come at once. */
@@ -76,6 +78,10 @@ export interface EngineSettings extends CollectionLimits {
   readonly activeExpireEffort: number;
   /** proto-max-bulk-len: of an argument, and of what APPEND and the like may make of a value. */
   readonly protoMaxBulkBytes: number;
+  /** slowlog-log-slower-than in microseconds: 0 is everything, -1 nothing. Workers judge for themselves. */
+  readonly slowlogSlowerThan_us: number;
+  /** latency-monitor-threshold; 0 is off. */
+  readonly latencyThreshold_ms: number;
 }
 
 export interface Backend {
