@@ -163,6 +163,9 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     tenants: () => tenants.all().map((tenant) => numbered(tenant, registry, storage)),
     tenantNames: () => tenants.all().map(({ name }) => name),
     isLoading: () => gateway.isLoading,
+    slowlog: gateway.core.timing.slowlog,
+    latency: gateway.core.timing.latency,
+    tenantNumber: (name) => tenants.get(name)?.number,
     end: {
       begin({ save, force }) {
         // Nothing is persisted here yet, so a save that was asked for cannot be kept, and data must not be lost silently.

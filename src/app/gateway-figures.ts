@@ -2,7 +2,8 @@
 import type { CommandTable } from '../command/table.ts';
 import type { Core } from '../gateway/core.ts';
 import type { TenantCounters } from '../gateway/counters.ts';
-import type { TenantRegistry } from '../tenancy/tenant.ts';
+import type { Histogram } from '../observe/histogram.ts';
+import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import type { Counters, GatewayFigures, QuickFigures } from './figures.ts';
 import type { ClientFigures, CommandFigures } from './info/picture.ts';
 
@@ -29,7 +30,40 @@ export class CoreFigures implements GatewayFigures {
       maxclients: cap,
       queryBufferDisconnections: closed('query_buffer_limit'),
       outputBufferDisconnections: closed('output_buffer_limit'),
+      ...this.buffers(tenant),
+      // Whoever brings WATCH, tracking and blocking on keys says here how many there are.
+      tracking: 0,
+      watching: 0,
+      waitingWithTimeout: 0,
+      blockingKeys: 0,
+      blockingKeysOnNoKey: 0,
     };
+  }
+
+  /** A walk over all connections, once per INFO. */
+  private buffers(tenant: Tenant | undefined) {
+    let largestInputBytes = 0;
+    let largestOutputBytes = 0;
+    let bufferedBytes = 0;
+    let subscribers = 0;
+    for (const { session, queryBytes, outputBytes, isSubscriber } of this.core.clients.all()) {
+      if (tenant !== undefined && session.tenant !== tenant) continue;
+      largestInputBytes = Math.max(largestInputBytes, queryBytes);
+      largestOutputBytes = Math.max(largestOutputBytes, outputBytes);
+      bufferedBytes += queryBytes + outputBytes;
+      if (isSubscriber) subscribers++;
+    }
+    return { largestInputBytes, largestOutputBytes, bufferedBytes, subscribers };
+  }
+
+  latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {
+    const { counters } = this.core;
+    const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
+    const latencies = tenant === undefined ? counters.latencies() : counters.of(tenant.number).latencies;
+    return this.table.all.flatMap(({ id, fullName }) => {
+      const histogram = latencies[id];
+      return histogram === undefined ? [] : [[fullName, histogram] as const];
+    });
   }
 
   counters(tenantName: string | undefined): Counters {

@@ -59,7 +59,7 @@ export const SHARD_RESTART_PAUSE_MS_MAX = 10_000;
 
 // -- Tenants -----------------------------------------------------------------------------------------------------------
 
-/** Tenants of one process: sizes the shared statistics of a shard (426 KB) and the budget counters. */
+/** Tenants of one process: sizes the shared statistics of a shard (442 KB) and the budget counters. */
 export const TENANTS_MAX = 1024;
 
 // -- Engine: bounded slices (src/engine) -------------------------------------------------------------------------------
@@ -195,6 +195,9 @@ export const SLOWLOG_WORD_BYTES_MAX = 128;
 export const SLOWLOG_ENTRIES_MAX = 16_384;
 /** Seconds kept of each kind of latency event: LATENCY_TS_LEN of Redis. */
 export const LATENCY_SAMPLES = 160;
+/** LOLWUT draws no larger gate: it is a joke, not a load. */
+export const LOLWUT_COLUMNS_MAX = 80;
+export const LOLWUT_ROWS_MAX = 40;
 /** Commands of little work that share one reading of the clock. */
 export const TIMED_TOGETHER_MAX = 16;
 /** A request or reply of so many bytes is work of its own: the clock is read for it alone. */

@@ -98,6 +98,11 @@ export class Shard {
     this.expiry.effort = effort;
   }
 
+  /** Whether expired keys are looked for; those that are asked for go in any case. */
+  setActiveExpire(on: boolean): void {
+    this.expiry.isActive = on;
+  }
+
   /** lfu-log-factor and lfu-decay-time. */
   setLfu(logFactor: number, decayMinutes: number): void {
     this.world.lfuLogFactor = logFactor;

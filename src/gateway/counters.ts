@@ -155,7 +155,7 @@ export class TenantCounters {
     this.errors.clear();
   }
 
-  /** Takes over what another counted. */
+  /** Takes over what another counted, but for the histograms. */
   add(other: TenantCounters): void {
     for (const name of ARRAYS) {
       const mine = this[name];
@@ -163,12 +163,6 @@ export class TenantCounters {
       for (let i = 0; i < mine.length; i++) mine[i] = (mine[i] as number) + (theirs[i] as number);
     }
     for (const name of SCALARS) this[name] += other[name];
-    for (const [command, theirs] of other.latencies.entries()) {
-      if (theirs === undefined) continue;
-      const mine = this.latencies[command] ?? newHistogram();
-      addInto(mine, theirs);
-      this.latencies[command] = mine;
-    }
     for (const [code, count] of other.errors) this.errors.set(code, (this.errors.get(code) ?? 0) + count);
   }
 }
@@ -213,6 +207,22 @@ export class Counters {
     sum.add(this.strangers);
     for (const tenant of this.tenants) if (tenant !== undefined) sum.add(tenant);
     sum.connectionsReceived = this.strangers.connectionsReceived;
+    return sum;
+  }
+
+  /** Of the whole process, by command id. */
+  latencies(): readonly (Histogram | undefined)[] {
+    const sum = new Array<Histogram | undefined>(this.commands).fill(undefined);
+    // cold: when LATENCY or INFO is asked
+    for (const tenant of [this.strangers, ...this.tenants]) {
+      // cold: when LATENCY or INFO is asked
+      for (const [command, theirs] of tenant?.latencies.entries() ?? []) {
+        if (theirs === undefined) continue;
+        const mine = sum[command] ?? newHistogram();
+        addInto(mine, theirs);
+        sum[command] = mine;
+      }
+    }
     return sum;
   }
 

@@ -107,11 +107,6 @@ export class LatencyMonitor {
     }
     return dropped.size;
   }
-
-  /** The tenant is gone, and its number may be given to another. */
-  forget(owner: number): void {
-    this.owners.delete(owner);
-  }
 }
 
 function merged(event: LatencyEvent, all: readonly Series[]): LatencySeries {

@@ -89,12 +89,6 @@ export class SlowLog {
       entries.length = 0;
     }
   }
-
-  /** The tenant is gone, and its number may be given to another. */
-  forget(tenant: number): void {
-    this.reset(tenant);
-    this.logs.delete(tenant);
-  }
 }
 
 function lastOf(entries: readonly SlowEntry[], count: number): SlowEntry[] {

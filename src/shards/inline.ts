@@ -42,16 +42,24 @@ export class InlineBackend implements Backend {
   private readonly realms: Map<number, RealmSettings>;
   /** Whether the shard's time has been taken for this turn. */
   private inTurn: boolean;
+  private expiryCycle_ms: number;
 
   constructor(options: InlineOptions) {
     this.options = options;
     this.realms = new Map();
     this.inTurn = false;
+    this.expiryCycle_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
     // The tenant that every process has; its account must be a shared one from the start.
     this.configureRealm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     this.executor = new Executor(this.world.shard);
-    this.background = new Background(this.world.shard, { ticked() {}, worked: options.worked ?? (() => {}) });
+    this.background = new Background(this.world.shard, {
+      ticked() {},
+      worked: (event, duration_ms) => {
+        if (event === 'expire-cycle') this.expiryCycle_ms += duration_ms;
+        options.worked?.(event, duration_ms);
+      },
+    });
     this.configureEngine(options.engine);
   }
 
@@ -95,7 +103,7 @@ export class InlineBackend implements Backend {
 
   realmCounts(tenantNumber: number): RealmCounts {
     const realm = this.world.shard.realm(tenantNumber);
-    const { hits, misses, expired, evicted } = realm.statistics;
+    const { hits, misses, expired, evicted, expireSlicesCut, expiredStalePercent } = realm.statistics;
     return {
       usedBytes: this.options.budgets.usedBytes(tenantNumber),
       limitBytes: this.realms.get(tenantNumber)?.limitBytes ?? 0,
@@ -103,6 +111,8 @@ export class InlineBackend implements Backend {
       misses,
       expired,
       evicted,
+      expirySlicesCut: expireSlicesCut,
+      expiredStalePercent,
       databases: databaseCounts(realm),
     };
   }
@@ -113,7 +123,14 @@ export class InlineBackend implements Backend {
 
   memory(): EngineMemory {
     const { arena } = this.world.shard;
-    return { allocatedBytes: arena.allocatedBytes, heldBytes: arena.heldBytes, shards: 1 };
+    return {
+      allocatedBytes: arena.allocatedBytes,
+      heldBytes: arena.heldBytes,
+      usedBytes: this.options.budgets.totalBytes(),
+      pendingFrees: this.world.shard.pendingFrees(),
+      expiryCycle_ms: this.expiryCycle_ms,
+      shards: 1,
+    };
   }
 
   close(): Promise<void> {

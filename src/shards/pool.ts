@@ -215,11 +215,16 @@ export class PoolBackend implements Backend {
   memory(): EngineMemory {
     let allocatedBytes = 0;
     let heldBytes = 0;
+    let pendingFrees = 0;
+    let expiryCycle_ms = 0;
     for (const block of this.statistics) {
       allocatedBytes += block.allocatedBytes;
       heldBytes += block.heldBytes;
+      pendingFrees += block.pendingFrees;
+      expiryCycle_ms += block.expiryCycle_ms;
     }
-    return { allocatedBytes, heldBytes, shards: this.links.length };
+    const usedBytes = this.options.budgets.totalBytes();
+    return { allocatedBytes, heldBytes, usedBytes, pendingFrees, expiryCycle_ms, shards: this.links.length };
   }
 
   async close(): Promise<void> {

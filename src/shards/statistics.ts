@@ -9,13 +9,17 @@ import type { DatabaseCounts, RealmCounts } from '../command/ports/backend.ts';
 
 const ALLOCATED = 0;
 const HELD = 1;
-const HEADER = 2;
+const PENDING_FREES = 2;
+const EXPIRY_MS = 3;
+const HEADER = 4;
 
 const HITS = 0;
 const MISSES = 1;
 const EXPIRED = 2;
 const EVICTED = 3;
-const COUNTERS = 4;
+const SLICES_CUT = 4;
+const STALE_PERCENT = 5;
+const COUNTERS = 6;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -25,6 +29,8 @@ export interface RealmFigures {
   readonly misses: number;
   readonly expired: number;
   readonly evicted: number;
+  readonly expireSlicesCut: number;
+  readonly expiredStalePercent: number;
 }
 
 export class ShardStatistics {
@@ -41,9 +47,22 @@ export class ShardStatistics {
     this.values.fill(0);
   }
 
-  setMemory(allocatedBytes: number, heldBytes: number): void {
+  setMemory(allocatedBytes: number, heldBytes: number, pendingFrees: number): void {
     this.values[ALLOCATED] = allocatedBytes;
     this.values[HELD] = heldBytes;
+    this.values[PENDING_FREES] = pendingFrees;
+  }
+
+  addExpiryCycle(duration_ms: number): void {
+    this.values[EXPIRY_MS] = this.expiryCycle_ms + duration_ms;
+  }
+
+  get expiryCycle_ms(): number {
+    return this.values[EXPIRY_MS] as number;
+  }
+
+  get pendingFrees(): number {
+    return this.values[PENDING_FREES] as number;
   }
 
   get allocatedBytes(): number {
@@ -60,6 +79,8 @@ export class ShardStatistics {
     this.values[row + MISSES] = figures.misses;
     this.values[row + EXPIRED] = figures.expired;
     this.values[row + EVICTED] = figures.evicted;
+    this.values[row + SLICES_CUT] = figures.expireSlicesCut;
+    this.values[row + STALE_PERCENT] = figures.expiredStalePercent;
   }
 
   setDatabase(tenantNumber: number, counts: DatabaseCounts): void {
@@ -107,6 +128,8 @@ export class ShardStatistics {
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
       evicted: sum(row + EVICTED),
+      expirySlicesCut: sum(row + SLICES_CUT),
+      expiredStalePercent: sum(row + STALE_PERCENT) / blocks.length,
       databases,
     };
   }

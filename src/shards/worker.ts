@@ -12,6 +12,7 @@ import type { Command } from '../command/command.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
+import { Statistics } from '../engine/statistics.ts';
 import { INTERNAL_ERROR } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
@@ -63,6 +64,7 @@ class Worker {
         this.out.reset();
       },
       worked: (event, duration_ms) => {
+        if (event === 'expire-cycle') this.statistics.addExpiryCycle(duration_ms);
         if (this.stopwatch.isStall(duration_ms)) this.post({ kind: 'stalled', event, duration_ms });
       },
     });
@@ -196,13 +198,13 @@ class Worker {
   }
 
   private publishMemory(): void {
-    this.statistics.setMemory(this.world.shard.arena.allocatedBytes, this.world.shard.arena.heldBytes);
+    const { arena } = this.world.shard;
+    this.statistics.setMemory(arena.allocatedBytes, arena.heldBytes, this.world.shard.pendingFrees());
   }
 
   private publish(tenantNumber: number): void {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
-    const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
-    this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
+    this.statistics.setRealm(tenantNumber, realm?.statistics ?? new Statistics());
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
       const found = counts.find((count) => count.databaseNumber === databaseNumber);

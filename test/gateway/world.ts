@@ -62,6 +62,7 @@ function inlineBackend(): InlineBackend {
       protoMaxBulkBytes: 512 * 1024 * 1024,
       slowlogSlowerThan_us: 10_000,
       latencyThreshold_ms: 0,
+      expiresActively: true,
     },
   });
 }

@@ -123,6 +123,7 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       protoMaxBulkBytes: 512 * 1024 * 1024,
       slowlogSlowerThan_us: 10_000,
       latencyThreshold_ms: 0,
+      expiresActively: true,
     },
     spawn: (_birth, shard, events) => {
       const worker = new FakeWorker(shard, events);

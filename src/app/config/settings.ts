@@ -63,6 +63,7 @@ const ENGINE_DEFAULTS: EngineSettings = {
   protoMaxBulkBytes: 512 * MEGABYTE,
   slowlogSlowerThan_us: 10_000,
   latencyThreshold_ms: 0,
+  expiresActively: true,
   ...COLLECTION_LIMITS_DEFAULT,
 };
 

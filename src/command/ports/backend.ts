@@ -50,13 +50,23 @@ export interface RealmCounts {
   readonly misses: number;
   readonly expired: number;
   readonly evicted: number;
+  /** Slices of the cycle of expiry that ended with work left. */
+  readonly expirySlicesCut: number;
+  /** Share of keys found expired and not yet removed. */
+  readonly expiredStalePercent: number;
   readonly databases: readonly DatabaseCounts[];
 }
 
-/** Bytes of the engine over all shards: what was handed out, and what is held to hand out from. */
+/** The engine over all shards: bytes that were handed out, and what is held to hand out from. */
 export interface EngineMemory {
   readonly allocatedBytes: number;
   readonly heldBytes: number;
+  /** Blocks, and what is charged beside them: tables of indexes, heads of large values. What maxmemory is held against. */
+  readonly usedBytes: number;
+  /** Entries and blocks that wait to be freed. */
+  readonly pendingFrees: number;
+  /** Time that the cycle of expiry has taken. */
+  readonly expiryCycle_ms: number;
   readonly shards: number;
 }
 
@@ -82,6 +92,8 @@ export interface EngineSettings extends CollectionLimits {
   readonly slowlogSlowerThan_us: number;
   /** latency-monitor-threshold; 0 is off. */
   readonly latencyThreshold_ms: number;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  readonly expiresActively: boolean;
 }
 
 export interface Backend {
