@@ -13,6 +13,7 @@ import { measureIdle } from './lib/idle.ts';
 import { measureLatency } from './lib/latency.ts';
 import { HELP, type Options, parseOptions, type SectionName } from './lib/options.ts';
 import { endEverything, findProgram } from './lib/processes.ts';
+import { measurePubSub } from './lib/pubsub.ts';
 import { saveReport } from './lib/report.ts';
 import {
   bunRuntime,
@@ -33,12 +34,14 @@ const FULL = {
   keys: 3_000_000,
   connections: 10_000,
   collectionElements: 1_000_000,
+  messages: 480,
 } as const;
 const QUICK = {
   requests: { 1: 20_000, 16: 200_000 },
   keys: 300_000,
   connections: 1_000,
   collectionElements: 100_000,
+  messages: 160,
 } as const;
 
 /** Each section is shown as soon as it is there: a run takes minutes. */
@@ -75,6 +78,18 @@ async function withDriver(options: Options, runtimes: readonly Runtime[]): Promi
   return sections;
 }
 
+/** Servers of their own: subscribers by the thousand leave their traces in memory. */
+async function pubsub(options: Options, runtimes: readonly Runtime[]): Promise<Section> {
+  const servers: Server[] = [];
+  for (const runtime of runtimes) servers.push(await startUs(runtime));
+  const redis = await startRedis();
+  const { messages } = options.quick ? QUICK : FULL;
+  const all = redis === undefined ? servers : [redis, ...servers];
+  const section = await measurePubSub(all, { rounds: options.rounds, subscribers: 1000, messages });
+  for (const server of all) await server.stop();
+  return section;
+}
+
 async function measure(options: Options, runtimes: readonly Runtime[]): Promise<Section[]> {
   const { keys, connections, collectionElements } = options.quick ? QUICK : FULL;
   const sections: Section[] = [];
@@ -83,6 +98,7 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
     if (findProgram('redis-benchmark') === undefined) process.stdout.write('redis-benchmark: not installed\n');
     else sections.push(...(await withDriver(options, runtimes)));
   }
+  if (wants('pubsub')) sections.push(show(await pubsub(options, runtimes)));
   // We come first: our first start makes the certificates that the others use.
   const starts = [...runtimes.map((runtime) => () => startUs(runtime)), startRedis];
   if (wants('memory') || wants('loop')) {

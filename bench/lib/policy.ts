@@ -23,6 +23,7 @@ export const RULES = [
   '~mylist',
   '~bench:*',
   '~key:*',
+  '&channel:*',
   '+@all',
   '-@dangerous',
 ].join(' ');

@@ -5,6 +5,8 @@
  * Hot path. Budget 40 ns for one prefix pattern and one key; guarded by `bench/acl.ts`.
  */
 import { foldedText } from '../base/ascii.ts';
+import { latin1 } from '../base/bytes.ts';
+import { ANY_CHANNEL, CHANNEL_PATTERN } from '../command/args.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type { Permissions } from './permissions.ts';
 import type { User } from './user.ts';
@@ -38,16 +40,39 @@ function verdictOf(permissions: Permissions, command: Command, request: AskedWor
     denied.argument = 0;
     return DENIED_COMMAND;
   }
-  if (permissions.allKeys) return ALLOWED;
+  if (permissions.allKeys && (!command.hasChannels || permissions.allChannels)) return ALLOWED;
   const { bytes } = request;
   for (let i = 0; i < keys.count; i++) {
     const at = keys.at[i] as number;
-    if (!permissions.allowsKey(bytes, request.start(at), request.end(at), keys.access[i] as number)) {
+    const access = keys.access[i] as number;
+    if ((access & ANY_CHANNEL) !== 0) {
+      const isPattern = (access & CHANNEL_PATTERN) !== 0;
+      if (permissions.allowsChannel(bytes, request.start(at), request.end(at), isPattern)) continue;
+      denied.argument = at;
+      return DENIED_CHANNEL;
+    }
+    if (!permissions.allowsKey(bytes, request.start(at), request.end(at), access)) {
       denied.argument = at;
       return DENIED_KEY;
     }
   }
   return ALLOWED;
+}
+
+/** Whether the user may stay subscribed: by the root or by any selector, as nobody asks for the command again. */
+export function maySubscribe(user: User, name: Uint8Array, isPattern: boolean): boolean {
+  if (user.root.allowsChannel(name, 0, name.length, isPattern)) return true;
+  return user.selectors.some((selector) => selector.allowsChannel(name, 0, name.length, isPattern));
+}
+
+/** Whether every channel that was allowed before still is: the question that needs no look at subscriptions. */
+export function keepsChannels(before: User, after: User): boolean {
+  const all = [after.root].concat(after.selectors);
+  if (all.some(({ allChannels }) => allChannels)) return true;
+  const had = [before.root].concat(before.selectors);
+  if (had.some(({ allChannels }) => allChannels)) return false;
+  const kept = new Set(all.flatMap(({ channels }) => channels.map(({ bytes }) => latin1(bytes))));
+  return had.every(({ channels }) => channels.every(({ bytes }) => kept.has(latin1(bytes))));
 }
 
 /** The verdict over the root and all selectors; of several denials the one that came furthest, as in Redis. */

@@ -187,7 +187,8 @@ function aclGate(walk: Walk, command: Command, request: Request, user: User): vo
   const verdict = checkAll(user, command, request, keys);
   if (verdict !== ALLOWED) walk.refuse('acl', whyDenied(verdict, command, request));
   const named = Array.from({ length: keys.count }, (_, i) => argument(request, keys.at[i] ?? 0));
-  walk.pass('acl', named.length === 0 ? `${command.fullName}, no keys` : `${command.fullName} on ${listed(named)}`);
+  const nothing = command.hasChannels ? 'no channels' : 'no keys';
+  walk.pass('acl', named.length === 0 ? `${command.fullName}, ${nothing}` : `${command.fullName} on ${listed(named)}`);
   if (refusal !== undefined) walk.refuse('syntax', refusal.text);
   walk.pass('syntax', 'understood');
 }

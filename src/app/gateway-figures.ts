@@ -19,7 +19,7 @@ export class CoreFigures implements GatewayFigures {
   }
 
   clients(tenantName: string | undefined): ClientFigures {
-    const { view, counters, clients } = this.core;
+    const { view, counters, clients, pubsub } = this.core;
     const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
     const cap = tenant === undefined || tenant.budget.connections === 0 ? view.maxclients : tenant.budget.connections;
     const closed = (reason: 'query_buffer_limit' | 'output_buffer_limit') =>
@@ -27,6 +27,8 @@ export class CoreFigures implements GatewayFigures {
     return {
       connected: clients.countOf(tenant),
       blocked: clients.blockedOf(tenant),
+      subscribers: clients.subscribersOf(tenant),
+      ...pubsub.figures(tenant?.number),
       maxclients: cap,
       queryBufferDisconnections: closed('query_buffer_limit'),
       outputBufferDisconnections: closed('output_buffer_limit'),
@@ -45,15 +47,13 @@ export class CoreFigures implements GatewayFigures {
     let largestInputBytes = 0;
     let largestOutputBytes = 0;
     let bufferedBytes = 0;
-    let subscribers = 0;
-    for (const { session, queryBytes, outputBytes, isSubscriber } of this.core.clients.all()) {
+    for (const { session, queryBytes, outputBytes } of this.core.clients.all()) {
       if (tenant !== undefined && session.tenant !== tenant) continue;
       largestInputBytes = Math.max(largestInputBytes, queryBytes);
       largestOutputBytes = Math.max(largestOutputBytes, outputBytes);
       bufferedBytes += queryBytes + outputBytes;
-      if (isSubscriber) subscribers++;
     }
-    return { largestInputBytes, largestOutputBytes, bufferedBytes, subscribers };
+    return { largestInputBytes, largestOutputBytes, bufferedBytes };
   }
 
   latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {

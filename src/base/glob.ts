@@ -39,12 +39,15 @@ export class Glob {
   private readonly members: Int32Array;
   /** Steps that are left to `matchesOfMany`. */
   private left: number;
+  /** Steps of the last match. */
+  steps: number;
 
   /** `fold` ignores the case of ASCII letters. */
   constructor(pattern: Uint8Array, fold = false) {
     this.fold = fold;
     this.elements = new Int32Array(pattern.length);
     this.left = GLOB_STEPS_MAX;
+    this.steps = 0;
     let classes = 0;
     // A class ends with a bracket, or with the pattern.
     for (let i = 0; i < pattern.length; i++) if (pattern[i] === CLOSE) classes++;
@@ -117,9 +120,18 @@ export class Glob {
 
   /** The same for a walk over many texts, all of which share one bound. */
   matchesOfMany(text: Uint8Array, start: number, end: number): boolean {
+    const stepsMax = this.left + (end - start) * GLOB_STEPS_PER_BYTE;
+    const matched = this.matchesWithin(text, start, end, stepsMax);
+    this.left = Math.max(0, Math.min(stepsMax - this.steps, GLOB_STEPS_MAX));
+    return matched;
+  }
+
+  /** The same within a bound that the caller keeps: `steps` are what it took. */
+  matchesWithin(text: Uint8Array, start: number, end: number, stepsMax: number): boolean {
     const { elements, count } = this;
+    this.steps = 0;
     if (start === end) return count === 0;
-    let steps = this.left + (end - start) * GLOB_STEPS_PER_BYTE;
+    let steps = stepsMax;
     let p = 0;
     let t = start;
     let starAfter = -1;
@@ -146,7 +158,7 @@ export class Glob {
         t = ++starText;
       }
     }
-    this.left = Math.max(0, Math.min(steps, GLOB_STEPS_MAX));
+    this.steps = stepsMax - Math.max(0, steps);
     return matched;
   }
 

@@ -169,6 +169,16 @@ export const PENDING_PLACES_MAX = 4096;
 export const FLUSH_BYTES = 256 * 1024;
 /** References to pushed messages that a connection keeps room for once they have left. */
 export const PUSHES_KEPT = 1024;
+/** Subscriptions of one connection; a client that follows a hundred thousand channels is not unheard of. */
+export const SUBSCRIPTIONS_MAX = 1024 * 1024;
+/** Memory of a subscription beside its name, and of all of one connection and of one tenant. */
+export const SUBSCRIPTION_BYTES = 256;
+export const SUBSCRIPTION_BYTES_MAX = 64 * 1024 * 1024;
+export const SUBSCRIPTION_BYTES_MAX_TENANT = 512 * 1024 * 1024;
+/** Patterns that one tenant's messages are held against: each costs some 50 ns a message. */
+export const PATTERNS_MAX_TENANT = 10_000;
+/** Steps of a match that every pattern has for each message; what takes more shares GLOB_STEPS_MAX with the others. */
+export const PATTERN_STEPS_FREE = 256;
 /** One connection's share of a turn, as far as its commands let themselves be parted. */
 export const TURN_MS_MAX = 5;
 /** Bytes read from a client whose command waits; past this its socket is left alone until the wait ends. */

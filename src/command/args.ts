@@ -32,6 +32,10 @@ export const WRITES = 2;
  * allowed every key there is, and one shard must hold them all.
  */
 export const EVERY_KEY = 4;
+/** Of an argument that is no key but a channel, or a pattern of channels: the user's channels decide. */
+export const CHANNEL = 8;
+export const CHANNEL_PATTERN = 16;
+export const ANY_CHANNEL: number = CHANNEL | CHANNEL_PATTERN;
 
 /** A key list whose length an argument before it tells: `numkeys key [key ...]`. */
 export interface Counted {
@@ -72,7 +76,7 @@ export interface IntegerBounds {
 
 export type Shape =
   | { readonly kind: 'key'; readonly flags: readonly KeyFlag[]; readonly access: number }
-  | { readonly kind: 'bytes'; readonly doc: DocType }
+  | { readonly kind: 'bytes'; readonly doc: DocType; readonly access: number }
   | { readonly kind: 'integer'; readonly doc: DocType; readonly bounds: IntegerBounds }
   | { readonly kind: 'int64' }
   | { readonly kind: 'float' }
@@ -141,14 +145,26 @@ export function key(...flags: readonly KeyFlag[]): Arg<ArgIndex> {
   return arg({ kind: 'key', flags, access: accessOf(flags) });
 }
 
+function text(doc: DocType, access = 0): Arg<ArgIndex> {
+  return arg({ kind: 'bytes', doc, access });
+}
+
+/** A channel that clients of a cluster send to a slot, as if it were a key. */
+export const shardChannel: Arg<ArgIndex> = arg({ kind: 'key', flags: ['not_key'], access: CHANNEL });
+/** The same where nobody asks for permission: to leave it. */
+export const shardChannelLeft: Arg<ArgIndex> = arg({ kind: 'key', flags: ['not_key'], access: 0 });
+
 /** Any byte string. */
-export const bytes: Arg<ArgIndex> = arg({ kind: 'bytes', doc: 'string' });
+export const bytes: Arg<ArgIndex> = text('string');
 /** A glob pattern. */
-export const pattern: Arg<ArgIndex> = arg({ kind: 'bytes', doc: 'pattern' });
+export const pattern: Arg<ArgIndex> = text('pattern');
+/** A channel, or a pattern of channels, that the user must be allowed. */
+export const channel: Arg<ArgIndex> = text('string', CHANNEL);
+export const channelPattern: Arg<ArgIndex> = text('pattern', CHANNEL_PATTERN);
 /** A number that the handler parses itself, because Redis looks at it later than at everything else. */
-export const integerText: Arg<ArgIndex> = arg({ kind: 'bytes', doc: 'integer' });
-export const unixTimeText: Arg<ArgIndex> = arg({ kind: 'bytes', doc: 'unix-time' });
-export const floatText: Arg<ArgIndex> = arg({ kind: 'bytes', doc: 'double' });
+export const integerText: Arg<ArgIndex> = text('integer');
+export const unixTimeText: Arg<ArgIndex> = text('unix-time');
+export const floatText: Arg<ArgIndex> = text('double');
 
 /** A signed 64-bit integer; past 2^53 the nearest double. */
 export function integer(bounds: IntegerBounds = {}): Arg<number> {

@@ -50,6 +50,7 @@ export interface CommandParts {
   readonly keySpecs: readonly KeySpec[];
   readonly docs: readonly ArgDoc[];
   readonly fixedKey: number;
+  readonly hasChannels: boolean;
   readonly parse: (request: Request) => Refusal | undefined;
   readonly keys: (request: Request, into: KeyList) => void;
   readonly runShard: ((call: ShardCall, out: ReplyWriter) => Effect) | undefined;
@@ -76,6 +77,8 @@ export class Command {
   readonly docs: readonly ArgDoc[];
   /** The position of the only key when it is always the same one, 0 when the command has no keys, else -1. */
   readonly fixedKey: number;
+  /** Whether some of what `keys` adds are channels. */
+  readonly hasChannels: boolean;
   /** READS/WRITES bits of the fixed key when no option changes them, else 0. */
   readonly isWrite: boolean;
   readonly isDenyOom: boolean;
@@ -88,7 +91,7 @@ export class Command {
   /** Parses the request into the command's own record; the record is valid until its next parse. */
   readonly parse: (request: Request) => Refusal | undefined;
   /**
-   * Adds the keys of the request just parsed. After a refused parse it adds those found before the refusal, so that
+   * Adds the keys of the request just parsed, and the channels: what a user needs permission for. After a refused parse it adds those found before the refusal, so that
    * a missing permission is answered before a syntax error, as in Redis.
    */
   readonly keys: (request: Request, into: KeyList) => void;
@@ -111,6 +114,7 @@ export class Command {
     this.keySpecs = parts.keySpecs;
     this.docs = parts.docs;
     this.fixedKey = parts.fixedKey;
+    this.hasChannels = parts.hasChannels;
     this.isWrite = parts.flags.includes('write');
     this.isDenyOom = parts.flags.includes('denyoom');
     this.isNoAuth = parts.flags.includes('no_auth');

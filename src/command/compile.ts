@@ -1,6 +1,6 @@
 /** Derives a command from its declaration: arity, flags, categories, key specifications, parser and bound handler. */
 import { asciiLower } from '../base/ascii.ts';
-import type { Shape } from './args.ts';
+import { ANY_CHANNEL, type Shape } from './args.ts';
 import { Command } from './command.ts';
 import { docsOf, keySpecsOf } from './key-specs.ts';
 import { buildParser, isOption, widthOf } from './parser.ts';
@@ -12,7 +12,6 @@ const CATEGORY_OF_GROUP: Partial<Record<Group, Category>> = {
   set: 'set',
   'sorted-set': 'sortedset',
   hash: 'hash',
-  pubsub: 'pubsub',
   transactions: 'transaction',
   connection: 'connection',
   scripting: 'scripting',
@@ -78,13 +77,18 @@ function keysMove(shape: Shape): boolean {
  * The position of the only key, 0 without keys, -1 when there may be several or it moves.
  */
 function fixedKeyOf(shapes: Named, firstArgument: number, varies: boolean): number {
-  const keys = keySpecsOf(shapes, firstArgument);
+  const keys = keySpecsOf(shapes, firstArgument).filter(({ flags }) => !flags.includes('not_key'));
   const custom = shapes.some(([, shape]) => shape.kind === 'custom' && shape.keySpecs.length > 0);
   if (keys.length === 0) return custom ? -1 : 0;
   const only = keys.length === 1 ? keys[0] : undefined;
   if (only === undefined || varies || custom) return -1;
   if (only.begin.kind !== 'index' || only.find.kind !== 'range' || only.find.lastKey !== 0) return -1;
   return shapes.some(([, shape]) => shape.kind === 'optional' && shape.of.kind === 'key') ? -1 : only.begin.index;
+}
+
+function namesChannels(shape: Shape): boolean {
+  if (shape.kind === 'many' || shape.kind === 'optional') return namesChannels(shape.of);
+  return (shape.kind === 'bytes' || shape.kind === 'key') && (shape.access & ANY_CHANNEL) !== 0;
 }
 
 interface Position {
@@ -115,6 +119,7 @@ export function compile(declaration: Declaration, position: Position): Command {
     keySpecs: keySpecsOf(shapes, nameWords),
     docs: docsOf(shapes),
     fixedKey: fixedKeyOf(shapes, nameWords, keyAccess !== undefined),
+    hasChannels: shapes.some(([, shape]) => namesChannels(shape)),
     parse: parser.parse,
     keys:
       keyAccess === undefined
@@ -148,6 +153,7 @@ function compileContainer(
     keySpecs: [],
     docs: [],
     fixedKey: 0,
+    hasChannels: false,
     parse: alone?.parse ?? (() => undefined),
     keys: () => {},
     runShard: undefined,

@@ -83,7 +83,7 @@ export function keySpecsOf(shapes: Named, firstArgument: number): readonly KeySp
 /** COMMAND INFO's old triple: first key, last key, step, from the first specification that is a plain range. */
 export function legacyRange(specs: readonly KeySpec[]): readonly [number, number, number] {
   for (const spec of specs) {
-    if (spec.begin.kind !== 'index' || spec.find.kind !== 'range' || spec.flags.includes('not_key')) continue;
+    if (spec.begin.kind !== 'index' || spec.find.kind !== 'range') continue;
     let last = spec.find.lastKey;
     if (last >= 0) last += spec.begin.index;
     let step = spec.find.step;
@@ -112,7 +112,9 @@ function docOf(name: string, shape: Shape, walk: DocWalk, marks: ArgDoc['flags']
   const leaf = (type: DocType): ArgDoc => ({ name, type, flags: marks });
   switch (shape.kind) {
     case 'key':
-      return { name, type: 'key', keySpecIndex: walk.nextSpec++, flags: marks };
+      if (!shape.flags.includes('not_key')) return { name, type: 'key', keySpecIndex: walk.nextSpec++, flags: marks };
+      walk.nextSpec++;
+      return leaf('string');
     case 'bytes':
       return leaf(shape.doc);
     case 'integer':

@@ -171,8 +171,11 @@ function takeValue(shape: Shape, request: Request, cursor: Cursor): unknown {
 /** What adds the keys that a value of this shape holds; undefined when it holds none. */
 function keysOf(shape: Shape): Step['keys'] {
   switch (shape.kind) {
-    case 'key': {
-      const access = shape.access;
+    case 'key':
+    case 'bytes': {
+      const { access } = shape;
+      const isNamed = shape.kind === 'key' && !shape.flags.includes('not_key');
+      if (access === 0 && !isNamed) return undefined;
       return (value, _request, into) => into.add(value as number, access);
     }
     case 'optional':
@@ -220,7 +223,6 @@ function keysOf(shape: Shape): Step['keys'] {
         const parsed = value as CustomParse<unknown> | undefined;
         if (parsed !== undefined) for (const found of parsed.keys) into.add(found.at, found.access);
       };
-    case 'bytes':
     case 'integer':
     case 'int64':
     case 'float':

@@ -5,6 +5,7 @@
 import type { Declaration } from '../command/spec.ts';
 import { connectionDeclarations } from './connection/family.ts';
 import { wait } from './generic/wait.ts';
+import { pubsubDeclarations } from './pubsub/family.ts';
 import { serverDeclarations } from './server/family.ts';
 import { shardDeclarations } from './shard-families.ts';
 
@@ -14,5 +15,5 @@ export interface BoundFamilies {
 }
 
 export function declarations({ acl }: BoundFamilies): readonly Declaration[] {
-  return [...shardDeclarations, ...connectionDeclarations, ...acl, wait, ...serverDeclarations];
+  return [...shardDeclarations, ...connectionDeclarations, ...acl, wait, ...pubsubDeclarations, ...serverDeclarations];
 }

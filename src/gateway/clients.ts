@@ -52,6 +52,14 @@ export class Clients {
     return count;
   }
 
+  subscribersOf(tenant: Tenant | undefined): number {
+    let count = 0;
+    for (const { isSubscriber, session } of this.byId.values()) {
+      if (isSubscriber && (tenant === undefined || session.tenant === tenant)) count++;
+    }
+    return count;
+  }
+
   fromAddress(address: string): number {
     return this.perAddress.get(address) ?? 0;
   }
@@ -147,7 +155,7 @@ export class Clients {
 
   /** The line of CLIENT LIST, with the fields and in the order of Redis 7. */
   describe(connection: Connection): string {
-    const { session, peer } = connection;
+    const { session, peer, subscriptions } = connection;
     const now_ms = this.core.clock.monotonicMs();
     const seconds = (since_ms: number) => Math.max(0, Math.floor((now_ms - since_ms) / 1000));
     const command = this.core.table.all[connection.lastCommand];
@@ -163,9 +171,9 @@ export class Clients {
       ['idle', seconds(connection.lastActive_ms)],
       ['flags', flagsOf(connection)],
       ['db', session.databaseNumber],
-      ['sub', 0],
-      ['psub', 0],
-      ['ssub', 0],
+      ['sub', subscriptions?.channels.size ?? 0],
+      ['psub', subscriptions?.patterns.size ?? 0],
+      ['ssub', subscriptions?.shardChannels.size ?? 0],
       ['multi', -1],
       ['qbuf', query],
       ['qbuf-free', 0],
@@ -176,7 +184,7 @@ export class Clients {
       ['obl', 0],
       ['oll', connection.waitingReplies],
       ['omem', output],
-      ['tot-mem', query + output],
+      ['tot-mem', query + output + (subscriptions?.bytes ?? 0)],
       ['events', 'r'],
       ['cmd', command?.fullName ?? 'NULL'],
       ['user', session.userName],
@@ -190,8 +198,8 @@ export class Clients {
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */
-function flagsOf({ session, isWaiting }: Connection): string {
-  const flags = `${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
+function flagsOf({ session, isWaiting, isSubscriber }: Connection): string {
+  const flags = `${isSubscriber ? 'P' : ''}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
   return flags === '' ? 'N' : flags;
 }
 
@@ -213,6 +221,7 @@ function matches(connection: Connection, filter: ClientFilter, now_ms: number): 
     return false;
   if (filter.localAddress !== undefined && filter.localAddress !== peer.localText) return false;
   if (filter.userName !== undefined && (!session.isAuthenticated || filter.userName !== session.userName)) return false;
-  if (filter.clientType !== undefined && filter.clientType !== 'normal') return false;
+  if (filter.clientType !== undefined && filter.clientType !== (connection.isSubscriber ? 'pubsub' : 'normal'))
+    return false;
   return filter.maxAgeSeconds === undefined || now_ms - connection.openedAt_ms >= 1000 * filter.maxAgeSeconds;
 }

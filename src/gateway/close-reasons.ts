@@ -18,6 +18,7 @@ export const CLOSE_REASONS = [
   'too_many_from_address',
   'protected_mode',
   'user_removed',
+  'channels_revoked',
   'shutdown',
   'internal_error',
   'socket_error',

@@ -49,6 +49,7 @@ import {
 import { Outbox } from './outbox.ts';
 import type { Pending } from './pending.ts';
 import { Session } from './session.ts';
+import type { Subscriptions } from './subscriptions.ts';
 
 /** Commands that take little, between two looks at the clock. */
 const QUICK_COMMANDS = 16;
@@ -81,6 +82,7 @@ export class Connection implements LaterReplies {
   rateUntil_ms: number;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
+  subscriptions: Subscriptions | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
   private readonly outbox: Outbox;
@@ -111,6 +113,7 @@ export class Connection implements LaterReplies {
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
     this.isSubscriber = false;
+    this.subscriptions = undefined;
     this.held = 0;
     this.postponed = false;
     this.inputEnded = false;

@@ -24,6 +24,7 @@ import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { PubSub } from './pubsub.ts';
 import { Timing } from './timing.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
@@ -51,6 +52,7 @@ export class Core {
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
   readonly denials: Denials;
+  readonly pubsub: PubSub;
   readonly timing: Timing;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
@@ -88,6 +90,7 @@ export class Core {
     this.clients = new Clients(this);
     this.identity = new Identity(this);
     this.denials = new Denials(this, parts.aclLog);
+    this.pubsub = new PubSub();
     this.timing = new Timing(this);
     this.dispatcher = new Dispatcher(this);
     this.adopt(view);

@@ -28,6 +28,11 @@ export class Denials {
     this.write(connection, 'key', object, connection.session.userName);
   }
 
+  channel(connection: Connection, object: string): void {
+    connection.counters.deniedChannel++;
+    this.write(connection, 'channel', object, connection.session.userName);
+  }
+
   private write(connection: Connection, reason: DenialReason, object: string, userName: string): void {
     const { core } = this;
     this.aclLog.add(
@@ -45,7 +50,7 @@ export class Denials {
       id: connection.id,
       address: connection.addressText,
       user: userName,
-      object: reason === 'key' ? undefined : object,
+      object: reason === 'key' || reason === 'channel' ? undefined : object,
     });
   }
 }

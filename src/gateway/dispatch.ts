@@ -2,11 +2,13 @@
  * A request on its way to a handler: look-up, gates in order, the one parse, permission for its keys, then the backend or
  * the session command. The first gate that refuses answers.
  *
- * Order, as in Redis: known · arity · authenticated · permitted to run it · ceiling · loading · paused · rate · keys.
+ * Order, as in Redis: known · arity · authenticated · permitted to run it · ceiling · subscriber · loading · paused · rate ·
+ * keys and channels.
  *
  * Hot path. Budget 100 ns per command; guarded by the P16 rows of `npm run bench`.
  */
-import { checkAll, checkCommand, denied } from '../acl/check.ts';
+import { ALLOWED, checkAll, checkCommand, DENIED_CHANNEL, denied } from '../acl/check.ts';
+import type { User } from '../acl/user.ts';
 import { TIMED_ALONE_BYTES } from '../base/limits.ts';
 import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
@@ -15,8 +17,10 @@ import {
   ceiling,
   LOADING,
   NOAUTH,
+  NOPERM_CHANNEL,
   NOPERM_KEY,
   nopermCommand,
+  onlyInSubscriberMode,
   RATE_COMMANDS,
   type Refusal,
   sortDenied,
@@ -30,6 +34,18 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
 const NO_COMMAND = -1;
+/** What a client may say while every array it is sent may be a message. RESP3 tells the two apart. */
+const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
+  'ping',
+  'quit',
+  'reset',
+  'subscribe',
+  'unsubscribe',
+  'psubscribe',
+  'punsubscribe',
+  'ssubscribe',
+  'sunsubscribe',
+]);
 
 export class Dispatcher {
   private readonly core: Core;
@@ -66,16 +82,10 @@ export class Dispatcher {
     const fault = command.parse(request);
     const { keys } = this;
     keys.clear();
-    if (command.fixedKey !== 0) {
+    if (command.fixedKey !== 0 || command.hasChannels) {
       command.keys(request, keys);
-      if (
-        user !== undefined &&
-        (!user.root.allKeys || !user.root.allCommands) &&
-        checkAll(user, command, request, keys) !== 0
-      ) {
-        core.denials.key(connection, request.text(denied.argument));
-        return this.refuse(connection, command, keyRefusal(request, keys), out);
-      }
+      const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
+      if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
     }
     if (fault !== undefined) return this.fail(connection, command, fault, out);
     this.execute(connection, command, request, out);
@@ -113,7 +123,25 @@ export class Dispatcher {
       return nopermCommand(command.fullName);
     }
     if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
+      return onlyInSubscriberMode(command.fullName);
+    }
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
+  }
+
+  /** May the user have these keys and channels? */
+  private argumentsGate(connection: Connection, user: User, command: Command, request: Request): Refusal | undefined {
+    const { root } = user;
+    if (root.allKeys && root.allCommands && (root.allChannels || !command.hasChannels)) return undefined;
+    const verdict = checkAll(user, command, request, this.keys);
+    if (verdict === ALLOWED) return undefined;
+    const object = request.text(denied.argument);
+    if (verdict === DENIED_CHANNEL) {
+      this.core.denials.channel(connection, object);
+      return NOPERM_CHANNEL;
+    }
+    this.core.denials.key(connection, object);
+    return keyRefusal(request, this.keys);
   }
 
   /** Behind the pause, as a request that was put off comes again and must not pay twice. */

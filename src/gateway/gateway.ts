@@ -127,7 +127,8 @@ export class Gateway {
     }
     connection.checkOutput();
     const idle_ms = view.timeoutSeconds * 1000;
-    const isIdle = idle_ms > 0 && now_ms - connection.lastActive_ms > idle_ms && !connection.isKeptWaiting;
+    const isWaiting = connection.isKeptWaiting || connection.isSubscriber;
+    const isIdle = idle_ms > 0 && now_ms - connection.lastActive_ms > idle_ms && !isWaiting;
     if (isIdle) connection.close('idle_timeout');
   }
 

@@ -2,6 +2,7 @@
  * Who is it, and may they come in: passwords, back-off, and the addresses and caps of user and tenant. A refusal never
  * tells which part was wrong.
  */
+import { keepsChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import { AUTH_WITHOUT_PASSWORD, MAX_CLIENTS_TENANT, RATE_AUTH, type Refusal, WRONGPASS } from '../resp/refusals.ts';
@@ -88,6 +89,7 @@ export class Identity {
 
   /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
   renew(connection: Connection): boolean {
+    const { core } = this;
     const { session } = connection;
     const before = session.user;
     session.rosterVersion = this.core.acl.roster.version;
@@ -97,6 +99,10 @@ export class Identity {
     if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
     if (!this.mayCome(connection, user, tenant)) return false;
     session.user = user;
+    if (connection.isSubscriber && !keepsChannels(before, user) && !core.pubsub.permits(connection, user)) {
+      if (connection === core.running) connection.finish('channels_revoked');
+      else connection.close('channels_revoked');
+    }
     return user.origin === 'runtime' || user === before || stillWelcome(before, user);
   }
 }

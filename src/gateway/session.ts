@@ -7,6 +7,7 @@
  */
 import type { User } from '../acl/user.ts';
 import type { LaterReply } from '../command/ports/backend.ts';
+import type { PubSubPort } from '../command/ports/pubsub.ts';
 import type { ClientsPort, SessionPort, WaitCut } from '../command/ports/session.ts';
 import type { Refusal } from '../resp/refusals.ts';
 import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
@@ -84,6 +85,10 @@ export class Session implements SessionPort {
     return this.core.clients.seenBy(this.connection);
   }
 
+  get pubsub(): PubSubPort {
+    return this.core.pubsub.seenBy(this.connection);
+  }
+
   authenticate(userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined {
     return this.core.identity.authenticate(this.connection, userName, password);
   }
@@ -91,6 +96,8 @@ export class Session implements SessionPort {
   /** Takes an identity that has been proven. */
   become(user: User, tenant: Tenant, namespace: Tenant): void {
     if (this.tenant !== tenant) {
+      // What was heard in the name of the one is none of the other's business.
+      this.core.pubsub.leaveAll(this.connection);
       if (this.tenant !== undefined) this.tenant.connections--;
       tenant.connections++;
       if (this.tenant !== undefined) this.databaseNumber = 0;
@@ -116,6 +123,7 @@ export class Session implements SessionPort {
     this.tenant = undefined;
     this.namespace = undefined;
     this.isOperator = false;
+    this.core.pubsub.leaveAll(this.connection);
     this.connection.counters = this.core.counters.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
   }

@@ -349,6 +349,8 @@ export function onlyInSubscriberMode(command: string): Refusal {
 
 export const MAX_CLIENTS_ADDRESS = refusal('ERR max number of clients reached for your address');
 export const MAX_CLIENTS_TENANT = refusal('ERR max number of clients reached for your tenant');
+export const TOO_MANY_SUBSCRIPTIONS = refusal('ERR too many subscriptions');
+export const TOO_MANY_PATTERNS = refusal('ERR too many subscriptions to patterns in your tenant');
 export const RATE_COMMANDS = refusal('BUSY command rate limit of your tenant exceeded, try again later');
 export const RATE_AUTH = refusal('BUSY too many failed authentications from your address, try again later');
 export const SHARD_UNAVAILABLE = refusal(

@@ -11,6 +11,7 @@ const gate = gateOf(world);
 
 const RULE = fc.oneof(
   fc.constantFrom('+@all', '-@all', '~*', 'resetkeys', '~a*', '~b', '%R~c*', '%W~*c', '%RW~[ab]?', '~', '%W~*'),
+  fc.constantFrom('&*', '&a*', '&b', 'resetchannels', '(+@pubsub &c)', '(+@all ~* &ab)'),
   fc.constantFrom('(+@read ~b*)', '(+@write %W~*)', '(+@all %R~a*)', '(+get ~* )', '(+@all ~zz)', 'clearselectors'),
   fc
     .record({
@@ -60,6 +61,7 @@ function dryrun(user: User, words: readonly string[]): string {
   const reply = world.text(['ACL', 'DRYRUN', user.name, ...words], OPERATOR);
   if (reply === '+OK\r\n') return 'allowed';
   if (reply.includes('has no permissions to run the')) return 'command';
+  if (/has no permissions to access the '.*' channel/s.test(reply)) return 'channel';
   if (reply.includes('has no permissions to access the')) return 'key';
   if (/^-ERR Command '.*' not found/.test(reply)) return 'unknown';
   return reply.startsWith('-ERR wrong number of arguments') ? 'arity' : reply;
@@ -80,7 +82,7 @@ describe('ACL DRYRUN', () => {
       }),
       { numRuns: 10_000 },
     );
-    expect([...met].toSorted()).toEqual(expect.arrayContaining(['allowed', 'command', 'key']));
+    expect([...met].toSorted()).toEqual(expect.arrayContaining(['allowed', 'command', 'key', 'channel']));
   });
 
   it('speaks of the ceiling too', () => {
@@ -114,9 +116,9 @@ describe('every command', () => {
       );
       if (command.kind === 'container' && command.runSession === undefined) continue;
       if (!command.isNoAuth) expect([words, gate.verdict(nobody, words)]).toEqual([words, 'command']);
-      const alone = world.user(['~*', `+${command.fullName}`]);
+      const alone = world.user(['~*', '&*', `+${command.fullName}`]);
       expect([words, gate.verdict(alone, words)]).toEqual([words, 'allowed']);
-      const others = world.user(['~*', '+@all', `-${command.fullName}`]);
+      const others = world.user(['~*', '&*', '+@all', `-${command.fullName}`]);
       if (!command.isNoAuth) expect([words, gate.verdict(others, words)]).toEqual([words, 'command']);
     }
   });

@@ -9,7 +9,7 @@ import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { requestOf } from '../support/harness.ts';
 import type { AclWorld } from './support.ts';
 
-export type GateVerdict = 'allowed' | 'command' | 'key' | 'noauth' | 'unknown' | 'arity';
+export type GateVerdict = 'allowed' | 'command' | 'key' | 'channel' | 'noauth' | 'unknown' | 'arity';
 
 export interface Gate {
   readonly verdict: (user: User | undefined, words: readonly string[]) => GateVerdict;
@@ -24,7 +24,11 @@ export function gateOf(world: AclWorld): Gate {
     table: world.table,
     acl: world.registry,
     clients: { isPaused: false },
-    denials: { key: (_connection: unknown, object: string) => deniedKeys.push(object), command: () => undefined },
+    denials: {
+      key: (_connection: unknown, object: string) => deniedKeys.push(object),
+      channel: () => undefined,
+      command: () => undefined,
+    },
     isTrusted: () => false,
     timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
     loading: false,
@@ -56,5 +60,6 @@ function verdictOf(reply: string): GateVerdict {
   if (/^-ERR unknown (?:sub)?command/.test(reply)) return 'unknown';
   if (reply.startsWith('-ERR wrong number of arguments for')) return 'arity';
   if (!reply.startsWith('-NOPERM')) throw new Error(`neither allowed nor denied: ${reply}`);
+  if (reply.includes('one of the channels')) return 'channel';
   return / key/.test(reply) ? 'key' : 'command';
 }

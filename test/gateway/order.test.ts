@@ -42,6 +42,22 @@ const ordinary: fc.Arbitrary<Words> = fc.oneof(
   fc.tuple(fc.constant('CLIENT'), fc.constant('SETNAME'), key),
 );
 
+/** What a client says to itself: messages have a place among the replies. */
+const own: fc.Arbitrary<Words> = fc.oneof(
+  fc.tuple(fc.constant('SUBSCRIBE'), key),
+  fc.tuple(fc.constant('PUBLISH'), key, value),
+  fc.tuple(fc.constant('PUBLISH'), key, value),
+  fc.tuple(fc.constant('SPUBLISH'), key, value),
+  fc.constantFrom<Words>(
+    ['PSUBSCRIBE', '?'],
+    ['SSUBSCRIBE', 'a', 'b'],
+    ['UNSUBSCRIBE'],
+    ['UNSUBSCRIBE', 'a'],
+    ['PUNSUBSCRIBE'],
+    ['SUNSUBSCRIBE'],
+  ),
+);
+
 const special: fc.Arbitrary<Words> = fc.constantFrom<Words>(
   ['CLIENT', 'REPLY', 'OFF'],
   ['CLIENT', 'REPLY', 'ON'],
@@ -64,10 +80,10 @@ const last: fc.Arbitrary<readonly Words[]> = fc.constantFrom<readonly Words[]>(
 
 const pipelines = fc
   .tuple(
-    fc.array(fc.oneof({ weight: 4, arbitrary: ordinary }, { weight: 1, arbitrary: special }), {
-      minLength: 1,
-      maxLength: 40,
-    }),
+    fc.array(
+      fc.oneof({ weight: 4, arbitrary: ordinary }, { weight: 1, arbitrary: own }, { weight: 1, arbitrary: special }),
+      { minLength: 1, maxLength: 40 },
+    ),
     last,
   )
   .map(([middle, end]) => [...middle, ...end]);

@@ -32,6 +32,10 @@ export interface TrafficFigures {
 export interface ClientFigures {
   readonly connected: number;
   readonly blocked: number;
+  readonly subscribers: number;
+  readonly channels: number;
+  readonly patterns: number;
+  readonly shardChannels: number;
   readonly maxclients: number;
   readonly queryBufferDisconnections: number;
   readonly outputBufferDisconnections: number;
@@ -40,7 +44,6 @@ export interface ClientFigures {
   readonly largestOutputBytes: number;
   /** Both, of all of them together. */
   readonly bufferedBytes: number;
-  readonly subscribers: number;
   readonly tracking: number;
   readonly watching: number;
   /** Waiting with a time limit. */

@@ -238,7 +238,7 @@ function trafficLines({ traffic }: Picture) {
   ] satisfies readonly Line[];
 }
 
-function keyLines({ data, expiryCycle_ms }: Picture) {
+function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardChannels } }: Picture) {
   return [
     ['expired_keys', data.expired],
     ['expired_stale_perc', data.expiredStalePercent.toFixed(2)],
@@ -250,9 +250,9 @@ function keyLines({ data, expiryCycle_ms }: Picture) {
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', data.hits],
     ['keyspace_misses', data.misses],
-    ['pubsub_channels', 0],
-    ['pubsub_patterns', 0],
-    ['pubsubshard_channels', 0],
+    ['pubsub_channels', channels],
+    ['pubsub_patterns', patterns],
+    ['pubsubshard_channels', shardChannels],
     ['latest_fork_usec', 0],
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],

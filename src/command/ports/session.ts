@@ -1,6 +1,7 @@
 /** What a session command may see and do of the connection that sent it. The gateway implements it. */
 import type { Refusal } from '../../resp/refusals.ts';
 import type { Caller, LaterReply } from './backend.ts';
+import type { PubSubPort } from './pubsub.ts';
 
 /** The filters of CLIENT LIST and CLIENT KILL; undefined fields match everything. */
 export interface ClientFilter {
@@ -46,6 +47,7 @@ export interface SessionPort extends Caller {
   /** CLIENT SETNAME; empty when none. */
   readonly name: string;
   readonly clients: ClientsPort;
+  readonly pubsub: PubSubPort;
 
   /**
    * Changes identity on success; on failure the identity stays as it was, and the refusal is what to answer. Without a

@@ -1,6 +1,6 @@
 /** ACL: the container, and the subcommands that are about the session, the categories and the log. */
 import type { AclAdmin } from '../../acl/admin.ts';
-import { ALLOWED, checkAll, DENIED_COMMAND, denied } from '../../acl/check.ts';
+import { ALLOWED, checkAll, DENIED_CHANNEL, DENIED_COMMAND, denied } from '../../acl/check.ts';
 import type { LogEntry } from '../../acl/log.ts';
 import { asciiLower } from '../../base/ascii.ts';
 import { latin1 } from '../../base/bytes.ts';
@@ -189,7 +189,8 @@ function dryrun(acl: AclAdmin): Declaration {
         return out.bulkText(`This user has no permissions to run the '${command.fullName}' command`);
       }
       const object = latin1(asked.bytes, asked.start(denied.argument), asked.end(denied.argument));
-      out.bulkText(`This user has no permissions to access the '${object}' key`);
+      const kind = verdict === DENIED_CHANNEL ? 'channel' : 'key';
+      out.bulkText(`This user has no permissions to access the '${object}' ${kind}`);
     },
   });
 }

@@ -19,8 +19,14 @@ export const ping = sessionCommand({
       parse: (request) => (request.argc > 2 ? wrongArity('ping') : { end: request.argc, value: undefined, keys: [] }),
     }),
   },
-  run(_args, { request }, out) {
-    if (request.argc === 1) out.pong();
+  run(_args, { request, session }, out) {
+    if (session.pubsub.isSubscriber && session.protocol === 2) {
+      // A subscriber takes arrays for messages and nothing else, so this is one.
+      out.array(2);
+      out.bulkText('pong');
+      if (request.argc === 1) out.bulkText('');
+      else out.bulk(request.bytes, request.start(1), request.end(1));
+    } else if (request.argc === 1) out.pong();
     else out.bulk(request.bytes, request.start(1), request.end(1));
   },
 });
