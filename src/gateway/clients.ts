@@ -198,8 +198,8 @@ export class Clients {
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */
-function flagsOf({ session, isWaiting, isSubscriber }: Connection): string {
-  const flags = `${isSubscriber ? 'P' : ''}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
+function flagsOf({ session, isWaiting, isSubscriber, isMonitor }: Connection): string {
+  const flags = `${isMonitor ? 'O' : ''}${isSubscriber ? 'P' : ''}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
   return flags === '' ? 'N' : flags;
 }
 

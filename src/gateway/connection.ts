@@ -82,6 +82,8 @@ export class Connection implements LaterReplies {
   rateUntil_ms: number;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
+  /** It is shown what others run. */
+  isMonitor: boolean;
   subscriptions: Subscriptions | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
@@ -113,6 +115,7 @@ export class Connection implements LaterReplies {
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
     this.isSubscriber = false;
+    this.isMonitor = false;
     this.subscriptions = undefined;
     this.held = 0;
     this.postponed = false;

@@ -24,6 +24,7 @@ import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { Monitor } from './monitor.ts';
 import { PubSub } from './pubsub.ts';
 import { Timing } from './timing.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
@@ -54,6 +55,7 @@ export class Core {
   readonly denials: Denials;
   readonly pubsub: PubSub;
   readonly timing: Timing;
+  readonly monitor: Monitor;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -92,6 +94,7 @@ export class Core {
     this.denials = new Denials(this, parts.aclLog);
     this.pubsub = new PubSub();
     this.timing = new Timing(this);
+    this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
     this.adopt(view);
   }
@@ -214,6 +217,7 @@ export class Core {
 
   closed(connection: Connection): void {
     this.clients.remove(connection);
+    this.monitor.remove(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {

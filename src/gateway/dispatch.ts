@@ -12,10 +12,11 @@ import type { User } from '../acl/user.ts';
 import { TIMED_ALONE_BYTES } from '../base/limits.ts';
 import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
-import type { SessionCall } from '../command/spec.ts';
+import type { CommandFlag, SessionCall } from '../command/spec.ts';
 import {
   ceiling,
   LOADING,
+  MONITOR_ONLY,
   NOAUTH,
   NOPERM_CHANNEL,
   NOPERM_KEY,
@@ -46,6 +47,10 @@ const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
   'ssubscribe',
   'sunsubscribe',
 ]);
+
+function isAboutData(flag: CommandFlag): boolean {
+  return flag === 'write' || flag === 'readonly' || flag === 'may_replicate';
+}
 
 export class Dispatcher {
   private readonly core: Core;
@@ -102,7 +107,10 @@ export class Dispatcher {
     const mark = out.length;
     if (command.runShard !== undefined) {
       // What runs elsewhere is timed there, and comes with the reply.
-      if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) return;
+      if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
+        if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
+        return;
+      }
     } else if (command.runSession !== undefined && core.server !== undefined) {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
@@ -110,6 +118,7 @@ export class Dispatcher {
     if (isAlone) timing.endAlone(connection, command, request, counters);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
+    if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
   }
 
   /** What is decided before the arguments are looked at. */
@@ -126,6 +135,7 @@ export class Dispatcher {
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
       return onlyInSubscriberMode(command.fullName);
     }
+    if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
   }
 

@@ -191,7 +191,12 @@ export class Session implements SessionPort {
     this.noEvict = on;
   }
 
+  watch(): boolean {
+    return this.core.monitor.add(this.connection);
+  }
+
   reset(): void {
+    this.core.monitor.remove(this.connection);
     this.forgetIdentity();
     this.databaseNumber = 0;
     this.setProtocol(2);

@@ -31,6 +31,7 @@ export function gateOf(world: AclWorld): Gate {
     },
     isTrusted: () => false,
     timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
+    monitor: { isWatched: false },
     loading: false,
     turn_ms: 0,
     backend: { run: () => undefined },

@@ -63,6 +63,8 @@ export interface SessionPort extends Caller {
   setReplyMode(mode: 'on' | 'off' | 'skip'): void;
   setNoTouch(on: boolean): void;
   setNoEvict(on: boolean): void;
+  /** MONITOR: shows this connection what the others run. False when it is shown that already. */
+  watch(): boolean;
   /** RESET: everything a session gathered is dropped; what needs authentication asks for it again. */
   reset(): void;
   /** The connection ends once the replies so far have left. */

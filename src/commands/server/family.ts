@@ -5,6 +5,7 @@ import { command } from './command.ts';
 import { config } from './config.ts';
 import { latency } from './latency.ts';
 import { lolwut } from './lolwut.ts';
+import { monitor } from './monitor.ts';
 import { info, shutdown, time } from './process.ts';
 import { lastsave, module, role } from './role.ts';
 import { slowlog } from './slowlog.ts';
@@ -20,6 +21,7 @@ export const serverDeclarations: readonly Declaration[] = [
   latency,
   lolwut,
   module,
+  monitor,
   readonly,
   readwrite,
   role,
