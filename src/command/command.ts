@@ -94,6 +94,8 @@ export class Command {
   /** Whether it waits for EXEC when MULTI has been said. */
   readonly isQueued: boolean;
   readonly traces: 'leaves' | 'clears' | undefined;
+  /** Its work is bounded whatever there is: its time may be taken together with that of others. */
+  readonly isSteady: boolean;
   /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
   readonly mayTakeLong: boolean;
   /** Parses the request into the command's own record; the record is valid until its next parse. */
@@ -133,6 +135,10 @@ export class Command {
     this.isQueued = !RUNS_IN_MULTI.has(parts.fullName);
     this.traces = parts.declaration.kind === 'shard' ? parts.declaration.traces : undefined;
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
+    this.isSteady =
+      parts.runShard !== undefined &&
+      parts.fixedKey > 0 &&
+      (this.isFast || (this.declaration.kind === 'shard' && this.declaration.complexity?.startsWith('O(1)') === true));
     this.parse = parts.parse;
     this.keys = parts.keys;
     this.runShard = parts.runShard;

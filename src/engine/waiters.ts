@@ -46,11 +46,14 @@ export class Waiters {
   private readonly realmNumber: number;
   private readonly ready: ReadyKeys;
   private readonly queues: Map<string, Set<number>>;
+  /** Of those who are told when a key goes, how many wait for each name. */
+  private readonly onNoKey: Map<string, number>;
 
   constructor(realmNumber: number, ready: ReadyKeys) {
     this.realmNumber = realmNumber;
     this.ready = ready;
     this.queues = new Map();
+    this.onNoKey = new Map();
   }
 
   /** Keys that somebody waits for: total_blocking_keys. */
@@ -58,20 +61,34 @@ export class Waiters {
     return this.queues.size;
   }
 
-  add(client: number, names: readonly string[]): void {
-    for (const name of names) {
+  /** Keys whose end somebody waits to hear of: total_blocking_keys_on_nokey. */
+  get sizeOnNoKey(): number {
+    return this.onNoKey.size;
+  }
+
+  /** @param endsWithKey whether the client is told when a key goes */
+  add(client: number, names: readonly string[], endsWithKey: boolean): void {
+    for (const name of new Set(names)) {
+      if (endsWithKey) this.onNoKey.set(name, (this.onNoKey.get(name) ?? 0) + 1);
       const queue = this.queues.get(name);
       if (queue === undefined) this.queues.set(name, new Set([client]));
       else queue.add(client);
     }
   }
 
-  remove(client: number, names: readonly string[]): void {
-    for (const name of names) {
+  remove(client: number, names: readonly string[], endsWithKey: boolean): void {
+    for (const name of new Set(names)) {
+      if (endsWithKey) this.leaveNoKey(name);
       const queue = this.queues.get(name);
       queue?.delete(client);
       if (queue?.size === 0) this.queues.delete(name);
     }
+  }
+
+  private leaveNoKey(name: string): void {
+    const left = (this.onNoKey.get(name) ?? 0) - 1;
+    if (left > 0) this.onNoKey.set(name, left);
+    else this.onNoKey.delete(name);
   }
 
   /** In the order in which they came. */

@@ -36,6 +36,10 @@ export class Clients {
     return this.byId.values();
   }
 
+  find(id: number): Connection | undefined {
+    return this.byId.get(id);
+  }
+
   countOf(tenant: Tenant | undefined): number {
     return tenant === undefined ? this.byId.size : tenant.connections;
   }
@@ -205,9 +209,10 @@ export class Clients {
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */
-/** In the order in which redis-server writes them. */
-function flagsOf({ session, isWaiting, isSubscriber }: Connection): string {
+/** The letters in the order in which redis-server writes them. */
+function flagsOf({ session, isWaiting, isSubscriber, isMonitor }: Connection): string {
   const letters: readonly (readonly [boolean, string])[] = [
+    [isMonitor, 'O'],
     [isSubscriber, 'P'],
     [session.transaction !== undefined, 'x'],
     [isWaiting, 'b'],

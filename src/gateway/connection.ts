@@ -82,6 +82,8 @@ export class Connection implements LaterReplies {
   rateUntil_ms: number;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
+  /** It is shown what others run. */
+  isMonitor: boolean;
   subscriptions: Subscriptions | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
@@ -113,6 +115,7 @@ export class Connection implements LaterReplies {
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
     this.isSubscriber = false;
+    this.isMonitor = false;
     this.subscriptions = undefined;
     this.held = 0;
     this.postponed = false;
@@ -180,7 +183,7 @@ export class Connection implements LaterReplies {
       if (this.mayHaveTakenLong(++ran) && core.isTurnLong()) this.yieldTurn();
     }
     if (this.held === 0) decoder.settle();
-    core.endChunk(this.counters);
+    core.endChunk();
     this.flush(out);
     if (this.inputEnded) this.goOnWithoutInput();
   }
@@ -286,6 +289,10 @@ export class Connection implements LaterReplies {
   /** Whether a command waits for data. */
   get isWaiting(): boolean {
     return this.wait?.isBlocked === true;
+  }
+
+  get waitsWithTimeout(): boolean {
+    return this.wait?.hasDeadline === true;
   }
 
   /** Ends the wait of a command; false when none waits. */

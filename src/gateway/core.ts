@@ -20,14 +20,16 @@ import { type DecoderLimits, REDIS_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
-import { Counters, type TenantCounters } from './counters.ts';
+import { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
@@ -60,6 +62,8 @@ export class Core {
   readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
   readonly tracking: Tracking;
+  readonly timing: Timing;
+  readonly monitor: Monitor;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -100,6 +104,8 @@ export class Core {
     this.pubsub = new PubSub();
     this.tracking = new Tracking(this);
     this.backend.tell(new News(this));
+    this.timing = new Timing(this);
+    this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
     this.exec = new Exec(this);
     this.adopt(view);
@@ -108,6 +114,7 @@ export class Core {
   /** A new view: felt by every connection at its next command. */
   adopt(view: GatewayView): void {
     this.view = view;
+    this.timing.adopt(view.timing);
     this.limits = {
       multibulkMax: MULTIBULK_MAX,
       bulkBytesMax: view.bulkBytesMax,
@@ -141,15 +148,18 @@ export class Core {
 
   beginTurn(): void {
     this.turn_ms = this.clock.monotonicMs();
+    this.timing.begin(this.turn_ms);
   }
 
   isTurnLong(): boolean {
-    return this.clock.monotonicMs() - this.turn_ms > TURN_MS_MAX;
+    const { timing } = this;
+    const now_ms = timing.isFresh ? timing.readAt_ms : this.clock.monotonicMs();
+    return now_ms - this.turn_ms > TURN_MS_MAX;
   }
 
-  /** A chunk has run: its share of time is booked, and what it gave the backend will leave at the end of the turn. */
-  endChunk(counters: TenantCounters): void {
-    this.dispatcher.book(counters, this.clock.monotonicMs() - this.turn_ms);
+  /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */
+  endChunk(): void {
+    this.timing.settle();
     if (this.backend.isInline) this.backend.flush();
     else this.endTurnSoon();
   }
@@ -221,6 +231,7 @@ export class Core {
 
   closed(connection: Connection): void {
     this.clients.remove(connection);
+    this.monitor.remove(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {

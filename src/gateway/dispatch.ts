@@ -9,13 +9,15 @@
  */
 import { ALLOWED, checkAll, checkCommand, DENIED_CHANNEL, denied } from '../acl/check.ts';
 import type { User } from '../acl/user.ts';
+import { TIMED_ALONE_BYTES } from '../base/limits.ts';
 import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
-import type { SessionCall } from '../command/spec.ts';
+import type { CommandFlag, SessionCall } from '../command/spec.ts';
 import {
   ceiling,
   execAbort,
   LOADING,
+  MONITOR_ONLY,
   NOAUTH,
   NOPERM_CHANNEL,
   NOPERM_KEY,
@@ -35,10 +37,7 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
-import type { TenantCounters } from './counters.ts';
 
-/** Commands of one chunk among which its time is shared out; the time of a longer chunk goes to its first ones. */
-const BOOKED_MAX = 1024;
 const NO_COMMAND = -1;
 /** What a client may say while every array it is sent may be a message. RESP3 tells the two apart. */
 const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
@@ -53,23 +52,24 @@ const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
   'sunsubscribe',
 ]);
 
+function isAboutData(flag: CommandFlag): boolean {
+  return flag === 'write' || flag === 'readonly' || flag === 'may_replicate';
+}
+
 export class Dispatcher {
   private readonly core: Core;
   /** Those of the command judged last. */
   readonly keys: KeyList;
-  private readonly ran: Int32Array;
-  private ranCount: number;
 
   constructor(core: Core) {
     this.core = core;
     this.keys = new KeyList();
-    this.ran = new Int32Array(BOOKED_MAX);
-    this.ranCount = 0;
   }
 
   /** Runs one request; its reply is in `out`, or has a place among the connection's pending ones. */
   run(connection: Connection, request: Request, out: ReplyWriter): void {
     const { core } = this;
+    core.timing.isFresh = false;
     const command = core.table.resolve(request);
     if (command === undefined) return this.refuse(connection, undefined, this.unknown(request), out);
     if (!command.arityHolds(request.argc)) return this.refuse(connection, command, wrongArity(command.fullName), out);
@@ -155,18 +155,28 @@ export class Dispatcher {
     const { core } = this;
     // Taken now: a command that changes who the connection is counts as that of who asked.
     const { counters } = connection;
-    if (this.ranCount < BOOKED_MAX) this.ran[this.ranCount++] = command.id;
+    const { timing } = core;
+    const isAlone = timing.everyAlone || !command.isSteady || request.wireBytes > TIMED_ALONE_BYTES;
+    if (isAlone) timing.beginAlone();
     counters.called(command.id);
     const mark = out.length;
     if (command.runShard !== undefined) {
       if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
-      core.backend.run(command, request, this.keys, connection.session, out, connection);
+      // What runs elsewhere is timed there, and comes with the reply; what waits is not slow.
+      if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
+        if (connection.session.caching !== undefined) connection.session.endCaching(command);
+        if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
+        return;
+      }
     } else if (command.runSession !== undefined && core.server !== undefined) {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
+    if (isAlone) timing.endAlone(connection, command, request, counters);
+    else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
     if (connection.session.caching !== undefined) connection.session.endCaching(command);
+    if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
   }
 
   /** What is decided before the arguments are looked at. */
@@ -183,6 +193,7 @@ export class Dispatcher {
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
       return onlyInSubscriberMode(command.fullName);
     }
+    if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
   }
 
@@ -230,18 +241,6 @@ export class Dispatcher {
     counters.called(id);
     counters.answered(id, refusal.bytes, 0, refusal.bytes.length);
     out.error(refusal);
-  }
-
-  /** Shares the time of a chunk out among the commands that ran in it. */
-  book({ microseconds }: TenantCounters, elapsed_ms: number): void {
-    const count = this.ranCount;
-    if (count === 0) return;
-    const share = (elapsed_ms * 1000) / count;
-    for (let i = 0; i < count; i++) {
-      const id = this.ran[i] as number;
-      microseconds[id] = (microseconds[id] as number) + share;
-    }
-    this.ranCount = 0;
   }
 }
 

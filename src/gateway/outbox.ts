@@ -217,6 +217,7 @@ export class Outbox {
 
   private get limit(): OutputLimit {
     const { outputLimits } = this.core.view;
+    if (this.connection.isMonitor) return outputLimits.replica;
     return this.connection.isSubscriber ? outputLimits.pubsub : outputLimits.normal;
   }
 

@@ -222,6 +222,10 @@ export class Session implements SessionPort {
     this.noEvict = on;
   }
 
+  watch(): boolean {
+    return this.core.monitor.add(this.connection);
+  }
+
   beginTransaction(): Refusal | undefined {
     return this.core.exec.begin(this.connection);
   }
@@ -235,7 +239,7 @@ export class Session implements SessionPort {
   }
 
   unwatch(): void {
-    if (this.isWatching) this.core.backend.forget(this.id);
+    if (this.isWatching) this.core.backend.unwatch(this.id);
     this.isWatching = false;
   }
 
@@ -273,6 +277,7 @@ export class Session implements SessionPort {
   reset(): void {
     this.core.tracking.stop(this.connection);
     this.leaveTransaction();
+    this.core.monitor.remove(this.connection);
     this.forgetIdentity();
     this.databaseNumber = 0;
     this.setProtocol(2);

@@ -39,6 +39,10 @@ export class Wait implements WaitingReply {
     return this.mayBeCut && !this.isOver;
   }
 
+  get hasDeadline(): boolean {
+    return this.deadline !== undefined;
+  }
+
   waits(timeout_ms: number): void {
     if (timeout_ms <= 0 || this.isOver) return;
     this.deadline = this.deadlines.add(this.now_ms() + timeout_ms, () => this.cut('timeout'));
@@ -53,14 +57,14 @@ export class Wait implements WaitingReply {
     return cutShort !== undefined;
   }
 
-  settleBytes(bytes: Uint8Array, start: number, end: number): void {
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms = 0): void {
     this.over();
-    this.place.settleBytes(bytes, start, end);
+    this.place.settleBytes(bytes, start, end, ran_ms);
   }
 
-  settle(write: (out: ReplyWriter) => void): void {
+  settle(write: (out: ReplyWriter) => void, ran_ms = 0): void {
     this.over();
-    this.place.settle(write);
+    this.place.settle(write, ran_ms);
   }
 
   private over(): void {

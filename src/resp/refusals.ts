@@ -386,6 +386,23 @@ export function ceiling(command: string): Refusal {
 export const DEBUG_NOT_ALLOWED = refusal(
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
 );
+export const SLOWLOG_COUNT = refusal('ERR count should be greater than or equal to -1');
+export const NO_CLUSTER = refusal('ERR This instance has cluster support disabled');
+export const MODULE_NOT_ALLOWED = refusal(
+  'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+);
+export const MONITOR_NOT_HERE = refusal("ERR MONITOR isn't allowed for DENY BLOCKING client");
+/** What a connection that watches others is told when it asks for data. */
+export const MONITOR_ONLY = refusal("ERR Replica can't interact with the keyspace");
+export const NEEDS_RESP3 = refusal('ERR RESP2 is not supported by this command');
+export const PROTOCOL_TYPE = refusal(
+  'ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false',
+);
+
+export function noLatencySamples(event: string): Refusal {
+  return refusal(`ERR No samples available for event '${upToNul(event).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
 export const NO_CONFIG_FILE = refusal('ERR The server is running without a config file');
 export const NO_SHUTDOWN_IN_PROGRESS = refusal('ERR No shutdown in progress.');
 export const SHUTDOWN_FAILED = refusal('ERR Errors trying to SHUTDOWN. Check logs.');

@@ -116,6 +116,11 @@ export class Executor {
     this.waiting.serve();
   }
 
+  /** A client's transaction is over, or will not come. */
+  unwatch(client: number): void {
+    this.shard.eachRealm((realm) => realm.onlookers.watches.forget(client));
+  }
+
   /** A client is gone: nothing is kept in its name any more. */
   forget(client: number): void {
     this.waiting.cut(client, 'closed');

@@ -25,7 +25,7 @@ import type { Realm } from '../engine/realm.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import type { ShardNews } from './aftermath.ts';
-import { Background } from './background.ts';
+import { Background, type BackgroundEvent } from './background.ts';
 import type { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { ShardWorld } from './world.ts';
@@ -35,6 +35,8 @@ export interface InlineOptions {
   readonly hashKey: readonly [number, number];
   readonly seed: number;
   readonly engine: EngineSettings;
+  /** Background work that took so long: for the latency monitor. */
+  readonly worked?: (event: BackgroundEvent, duration_ms: number) => void;
 }
 
 export class InlineBackend implements Backend, ShardNews {
@@ -54,6 +56,7 @@ export class InlineBackend implements Backend, ShardNews {
   /** The places of clients that wait. */
   private readonly waiting: Map<number, WaitingReply>;
   private listener: BackendNews | undefined;
+  private expiryCycle_ms: number;
 
   constructor(options: InlineOptions) {
     this.options = options;
@@ -61,15 +64,19 @@ export class InlineBackend implements Backend, ShardNews {
     this.inTurn = false;
     this.waiting = new Map();
     this.listener = undefined;
+    this.expiryCycle_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
     // The tenant that every process has; its account must be a shared one from the start.
     this.configureRealm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     this.executor = new Executor(this.world.shard, this);
-    this.background = new Background(
-      this.world.shard,
-      () => this.settle(),
-      () => {},
-    );
+    this.background = new Background(this.world.shard, {
+      ticked() {},
+      worked: (event, duration_ms) => {
+        if (event === 'expire-cycle') this.expiryCycle_ms += duration_ms;
+        options.worked?.(event, duration_ms);
+        this.settle();
+      },
+    });
     this.configureEngine(options.engine);
   }
 
@@ -110,7 +117,7 @@ export class InlineBackend implements Backend, ShardNews {
   private begin(caller: Caller): boolean {
     this.beginTurn();
     const holds = this.world.shard.realm(caller.tenantNumber).watchHolds(caller.id);
-    this.executor.forget(caller.id);
+    this.executor.unwatch(caller.id);
     return holds;
   }
 
@@ -125,6 +132,10 @@ export class InlineBackend implements Backend, ShardNews {
 
   broadcast(tenantNumber: number, isWanted: boolean): void {
     this.world.shard.realm(tenantNumber).onlookers.tracking.hasBroadcast = isWanted;
+  }
+
+  unwatch(client: number): void {
+    this.executor.unwatch(client);
   }
 
   forget(client: number): void {
@@ -187,7 +198,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   realmCounts(tenantNumber: number): RealmCounts {
     const realm = this.world.shard.realm(tenantNumber);
-    const { hits, misses, expired, evicted } = realm.statistics;
+    const { hits, misses, expired, evicted, expireSlicesCut, expiredStalePercent } = realm.statistics;
     return {
       usedBytes: this.options.budgets.usedBytes(tenantNumber),
       limitBytes: this.realms.get(tenantNumber)?.limitBytes ?? 0,
@@ -198,6 +209,9 @@ export class InlineBackend implements Backend, ShardNews {
       trackedKeys: realm.onlookers.tracking.keyCount,
       trackedItems: realm.onlookers.tracking.itemCount,
       blockingKeys: realm.onlookers.waiters.size,
+      blockingKeysOnNoKey: realm.onlookers.waiters.sizeOnNoKey,
+      expirySlicesCut: expireSlicesCut,
+      expiredStalePercent,
       databases: databaseCounts(realm),
     };
   }
@@ -208,7 +222,14 @@ export class InlineBackend implements Backend, ShardNews {
 
   memory(): EngineMemory {
     const { arena } = this.world.shard;
-    return { allocatedBytes: arena.allocatedBytes, heldBytes: arena.heldBytes, shards: 1 };
+    return {
+      allocatedBytes: arena.allocatedBytes,
+      heldBytes: arena.heldBytes,
+      usedBytes: this.options.budgets.totalBytes(),
+      pendingFrees: this.world.shard.pendingFrees(),
+      expiryCycle_ms: this.expiryCycle_ms,
+      shards: 1,
+    };
   }
 
   close(): Promise<void> {

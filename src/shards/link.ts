@@ -9,9 +9,10 @@ import { Queue } from '../base/queue.ts';
 import type { WaitCut, WaitingReply } from '../command/ports/backend.ts';
 import { SHARD_UNAVAILABLE } from '../resp/refusals.ts';
 import { Request } from '../resp/request.ts';
+import type { BackgroundEvent } from './background.ts';
 import type { Expected } from './gather.ts';
 import { type Envelope, ReplyBatchReader, RequestBatchWriter, TRANSACTION_ID } from './mailbox.ts';
-import type { FromWorker, NewsItem, ToWorker } from './protocol.ts';
+import type { FromWorker, NewsItem, SlowCommand, ToWorker } from './protocol.ts';
 import { readWaiting } from './waiting-mark.ts';
 
 /** One command of a transaction. */
@@ -45,6 +46,8 @@ export interface LinkEvents {
   answered(): void;
   /** What a worker says besides replies, other than to a client that waits. */
   news(item: NewsItem): void;
+  slow(command: SlowCommand): void;
+  stalled(event: BackgroundEvent, duration_ms: number): void;
 }
 
 export class ShardLink {
@@ -109,9 +112,9 @@ export class ShardLink {
   askWaiting(envelope: Envelope, request: Request, place: WaitingReply): void {
     const { id } = envelope;
     this.ask(envelope, request, {
-      arrived: (bytes, start, end) => {
+      arrived: (bytes, start, end, ran_ms) => {
         const timeout_ms = readWaiting(bytes, start, end);
-        if (timeout_ms === undefined) return place.settleBytes(bytes, start, end);
+        if (timeout_ms === undefined) return place.settleBytes(bytes, start, end, ran_ms);
         this.waiting.set(id, place);
         place.waits(timeout_ms);
       },
@@ -157,12 +160,12 @@ export class ShardLink {
       this.replies.open(message);
       while (this.replies.next()) {
         const reply = this.expected.shift();
-        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end);
+        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
       }
       this.events.answered();
       this.taken(message.byteLength);
     } else if (message.kind === 'reply') {
-      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length);
+      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length, message.ran_ms);
       this.events.answered();
       this.taken(message.bytes.length);
     } else if (message.kind === 'news') {
@@ -171,6 +174,10 @@ export class ShardLink {
     } else if (message.kind === 'ready') {
       if (this.state === 'starting') this.state = 'up';
       this.events.up(this.shard);
+    } else if (message.kind === 'slow') {
+      this.events.slow(message);
+    } else if (message.kind === 'stalled') {
+      this.events.stalled(message.event, message.duration_ms);
     } else {
       this.finish();
     }

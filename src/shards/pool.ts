@@ -211,7 +211,10 @@ export class PoolBackend implements Backend {
     return { kind: 'random', weights, random: this.options.random };
   }
 
-  /** A client is gone, or watches nothing any more. */
+  unwatch(client: number): void {
+    for (const shard of this.watched.take(client)) this.link(shard).control({ kind: 'unwatch', client });
+  }
+
   forget(client: number): void {
     this.watched.take(client);
     for (const link of this.links) link.control({ kind: 'forget', client });
@@ -265,11 +268,16 @@ export class PoolBackend implements Backend {
   memory(): EngineMemory {
     let allocatedBytes = 0;
     let heldBytes = 0;
+    let pendingFrees = 0;
+    let expiryCycle_ms = 0;
     for (const block of this.statistics) {
       allocatedBytes += block.allocatedBytes;
       heldBytes += block.heldBytes;
+      pendingFrees += block.pendingFrees;
+      expiryCycle_ms += block.expiryCycle_ms;
     }
-    return { allocatedBytes, heldBytes, shards: this.links.length };
+    const usedBytes = this.options.budgets.totalBytes();
+    return { allocatedBytes, heldBytes, usedBytes, pendingFrees, expiryCycle_ms, shards: this.links.length };
   }
 
   async close(): Promise<void> {

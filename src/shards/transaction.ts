@@ -67,6 +67,16 @@ export class PoolTransaction implements PooledTransaction {
   }
 
   add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined {
+    const refusal = this.take(command, request, keys, databaseNumber);
+    if (refusal !== undefined) this.unwatch();
+    return refusal;
+  }
+
+  private unwatch(): void {
+    for (const shard of this.watched) this.link(shard).control({ kind: 'unwatch', client: this.caller.id });
+  }
+
+  private take(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined {
     const plan = planOf(command, request, keys, this.shards);
     if (plan.kind === 'everyKey') return sortDeniedInPool(request.text(plan.position - 1).toUpperCase());
     // UNWATCH: EXEC has forgotten what was watched, so any shard may say that it is done.
@@ -89,7 +99,7 @@ export class PoolTransaction implements PooledTransaction {
     const refused = (refusal: Refusal) => done(refusal.bytes, 0, refusal.bytes.length);
     for (const other of watched) {
       if (other === shard) continue;
-      for (const left of watched) this.link(left).control({ kind: 'forget', client: caller.id });
+      this.unwatch();
       return refused(CROSSSLOT);
     }
     if (this.asked.length === 0 && watched.size === 0) return nothing(this.protocol, done);

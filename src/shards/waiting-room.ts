@@ -75,7 +75,7 @@ export class WaitingRoom {
     });
     const realm = this.shard.realm(tenantNumber);
     realm.account.charge(heldBytes);
-    realm.onlookers.waiters.add(id, names);
+    realm.onlookers.waiters.add(id, names, effect.endsWithKey);
   }
 
   /** Ends a client's wait, and answers it unless it is gone. False when it does not wait. */
@@ -128,11 +128,11 @@ export class WaitingRoom {
     return true;
   }
 
-  private remove(client: number, { caller, names, heldBytes }: Waiting): void {
+  private remove(client: number, { caller, names, heldBytes, endsWithKey }: Waiting): void {
     this.clients.delete(client);
     const realm = this.shard.realm(caller.tenantNumber);
     realm.account.credit(heldBytes);
-    realm.onlookers.waiters.remove(client, names);
+    realm.onlookers.waiters.remove(client, names, endsWithKey);
   }
 }
 

@@ -9,9 +9,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { parseInteger } from '../base/integer.ts';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
+import type { Command } from '../command/command.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
+import { Statistics } from '../engine/statistics.ts';
 import { INTERNAL_ERROR } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
@@ -23,6 +25,7 @@ import { ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.
 import { NewsDesk } from './news-desk.ts';
 import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
+import { Stopwatch } from './stopwatch.ts';
 import { writeWaiting } from './waiting-mark.ts';
 import { ShardWorld } from './world.ts';
 
@@ -38,6 +41,7 @@ class Worker {
   private readonly reader: RequestBatchReader = new RequestBatchReader();
   private readonly replies: ReplyBatchWriter = new ReplyBatchWriter();
   private readonly out: ReplyWriter = new ReplyWriter();
+  private readonly stopwatch: Stopwatch;
   /** Tenants whose figures this batch may have changed. */
   private readonly touched: Set<number> = new Set();
   /** Messages behind a batch that waits. */
@@ -49,6 +53,8 @@ class Worker {
 
   constructor(birth: WorkerBirth, post: (message: FromWorker | ArrayBuffer) => void) {
     this.post = post;
+    this.stopwatch = new Stopwatch(this.replies, (slow) => this.post({ kind: 'slow', ...slow }));
+    this.stopwatch.configure(birth.engine);
     const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
     this.statistics = new ShardStatistics(birth.statistics);
     this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
@@ -58,14 +64,17 @@ class Worker {
     this.news = new NewsDesk((items) => post({ kind: 'news', items }));
     this.executor = new Executor(this.world.shard, this.news);
     this.executor.configure(birth.engine);
-    this.background = new Background(
-      this.world.shard,
-      () => this.settle(),
-      () => {
+    this.background = new Background(this.world.shard, {
+      ticked: () => {
         this.publishAll();
         this.out.reset();
       },
-    );
+      worked: (event, duration_ms) => {
+        if (event === 'expire-cycle') this.statistics.addExpiryCycle(duration_ms);
+        if (this.stopwatch.isStall(duration_ms)) this.post({ kind: 'stalled', event, duration_ms });
+        this.settle();
+      },
+    });
     this.publishAll();
   }
 
@@ -104,6 +113,7 @@ class Worker {
   private batch(): boolean {
     const { reader, request, out, replies } = this;
     this.world.shard.beginTurn();
+    this.stopwatch.begin();
     let isEnd = false;
     while (replies.bytes < REPLY_BATCH_BYTES) {
       if (!reader.next(request)) {
@@ -112,16 +122,20 @@ class Worker {
       }
       out.reset();
       out.protocol = reader.protocol;
+      const command = this.table.all[reader.commandId];
+      const isAlone = this.stopwatch.beforeCommand(command, request);
       this.touched.add(reader.tenantNumber);
       if (reader.commandId === TRANSACTION_ID) this.transact();
-      else this.runSafely();
+      else this.runSafely(command);
       if (this.executor.hasReady) this.executor.serveWaiting();
       if (out.length >= REPLY_BATCH_BYTES) {
-        this.sendLarge();
+        this.sendLarge(this.stopwatch.afterLarge(command, reader, request));
         break;
       }
-      replies.add(out.buffer, 0, out.length);
+      const at = replies.add(out.buffer, 0, out.length);
+      this.stopwatch.afterCommand(at, isAlone, command, reader, request, out.length);
     }
+    this.stopwatch.settle();
     for (const tenantNumber of this.touched) this.publish(tenantNumber);
     this.touched.clear();
     this.publishMemory();
@@ -133,11 +147,11 @@ class Worker {
   }
 
   /** A bug in one command is one error, and no half of a reply. */
-  private runSafely(): void {
+  private runSafely(command: Command | undefined): void {
     const { out } = this;
     const mark = out.mark();
     try {
-      this.run();
+      this.run(command);
     } catch (bug) {
       if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
       out.truncate(mark);
@@ -152,12 +166,12 @@ class Worker {
     const client = reader.id;
     const isWatching = request.argc > 1;
     const holds = !isWatching || this.world.shard.realm(reader.tenantNumber).watchHolds(client);
-    if (isWatching) executor.forget(client);
+    if (isWatching) executor.unwatch(client);
     if (holds) out.array(count);
     else out.nullArray();
     for (let i = 0; i < count; i++) {
       reader.next(request);
-      if (holds) this.runSafely();
+      if (holds) this.runSafely(this.table.all[reader.commandId]);
     }
   }
 
@@ -168,12 +182,12 @@ class Worker {
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
-  private sendLarge(): void {
+  private sendLarge(ran_ms: number): void {
     const { replies, out } = this;
     if (replies.bytes > 0) this.send(replies.take());
     const bytes = out.handOver();
     this.bytesAhead += bytes.length;
-    this.post({ kind: 'reply', bytes });
+    this.post({ kind: 'reply', bytes, ran_ms });
   }
 
   private send(replies: ArrayBuffer): void {
@@ -182,9 +196,8 @@ class Worker {
     this.post(replies);
   }
 
-  private run(): void {
+  private run(command: Command | undefined): void {
     const { reader, request, out } = this;
-    const command = this.table.all[reader.commandId];
     if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
@@ -208,6 +221,7 @@ class Worker {
       case 'engine':
         this.world.configureEngine(message.settings, this.realms);
         this.executor.configure(message.settings);
+        this.stopwatch.configure(message.settings);
         return undefined;
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
@@ -216,6 +230,9 @@ class Worker {
       case 'cut':
         this.executor.waiting.cut(message.client, message.how);
         this.news.flush();
+        return undefined;
+      case 'unwatch':
+        this.executor.unwatch(message.client);
         return undefined;
       case 'forget':
         this.executor.forget(message.client);
@@ -237,13 +254,13 @@ class Worker {
   }
 
   private publishMemory(): void {
-    this.statistics.setMemory(this.world.shard.arena.allocatedBytes, this.world.shard.arena.heldBytes);
+    const { arena } = this.world.shard;
+    this.statistics.setMemory(arena.allocatedBytes, arena.heldBytes, this.world.shard.pendingFrees());
   }
 
   private publish(tenantNumber: number): void {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
-    const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
-    this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
+    this.statistics.setRealm(tenantNumber, realm?.statistics ?? new Statistics());
     if (realm !== undefined) this.statistics.setOnlookers(tenantNumber, realm.onlookers);
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {

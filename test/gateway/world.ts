@@ -28,6 +28,7 @@ import { FakeSocket } from './fake-socket.ts';
 export const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
 export const VIEW: GatewayView = {
+  timing: { slowlogSlowerThan_us: 10_000, slowlogMaxLength: 128, latencyTracking: true, latencyThreshold_ms: 0 },
   maxclients: 10_000,
   connectionsPerIp: 0,
   perIpExempt: undefined,
@@ -62,6 +63,9 @@ function inlineBackend(): InlineBackend {
       protoMaxBulkBytes: 512 * 1024 * 1024,
       keyspaceEvents: 0,
       trackingTableMaxKeys: 0,
+      slowlogSlowerThan_us: 10_000,
+      latencyThreshold_ms: 0,
+      expiresActively: true,
     },
   });
 }
@@ -123,6 +127,7 @@ export class LaterBackend implements Backend {
   readonly transactions: Backend['transactions'] = this.inline.transactions;
   hasRoom: Backend['hasRoom'] = (...args) => this.inline.hasRoom(...args);
   broadcast: Backend['broadcast'] = (...args) => this.inline.broadcast(...args);
+  unwatch: Backend['unwatch'] = (...args) => this.inline.unwatch(...args);
   forget: Backend['forget'] = (...args) => this.inline.forget(...args);
   tell: Backend['tell'] = (...args) => this.inline.tell(...args);
   configureRealm: Backend['configureRealm'] = (...args) => this.inline.configureRealm(...args);

@@ -123,6 +123,9 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       protoMaxBulkBytes: 512 * 1024 * 1024,
       keyspaceEvents: 0,
       trackingTableMaxKeys: 0,
+      slowlogSlowerThan_us: 10_000,
+      latencyThreshold_ms: 0,
+      expiresActively: true,
     },
     spawn: (_birth, shard, events) => {
       const worker = new FakeWorker(shard, events);
@@ -135,6 +138,8 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       died: (shard, reason, lost) => died.push(`${shard} ${reason} ${lost}`),
       up: () => {},
       answered: () => {},
+      slow: () => {},
+      stalled: () => {},
     },
   });
   const ready = () => {

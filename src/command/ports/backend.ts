@@ -28,10 +28,10 @@ export interface Caller {
 export interface LaterReply {
   /** The protocol the answer must be written in: that of the moment the request came. */
   readonly protocol: 2 | 3;
-  /** Copies the range; it is one whole reply. */
-  settleBytes(bytes: Uint8Array, start: number, end: number): void;
+  /** Copies the range; it is one whole reply. `ran_ms` is how long its command ran, for who measured it elsewhere. */
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms?: number): void;
   /** Lets the reply be written straight into the place. */
-  settle(write: (out: ReplyWriter) => void): void;
+  settle(write: (out: ReplyWriter) => void, ran_ms?: number): void;
 }
 
 /**
@@ -77,13 +77,25 @@ export interface RealmCounts {
   readonly trackedItems: number;
   /** Keys that somebody waits for. */
   readonly blockingKeys: number;
+  /** … and of which the end is worth waking up for. */
+  readonly blockingKeysOnNoKey: number;
+  /** Slices of the cycle of expiry that ended with work left. */
+  readonly expirySlicesCut: number;
+  /** Share of keys found expired and not yet removed. */
+  readonly expiredStalePercent: number;
   readonly databases: readonly DatabaseCounts[];
 }
 
-/** Bytes of the engine over all shards: what was handed out, and what is held to hand out from. */
+/** The engine over all shards: bytes that were handed out, and what is held to hand out from. */
 export interface EngineMemory {
   readonly allocatedBytes: number;
   readonly heldBytes: number;
+  /** Blocks, and what is charged beside them: tables of indexes, heads of large values. What maxmemory is held against. */
+  readonly usedBytes: number;
+  /** Entries and blocks that wait to be freed. */
+  readonly pendingFrees: number;
+  /** Time that the cycle of expiry has taken. */
+  readonly expiryCycle_ms: number;
   readonly shards: number;
 }
 
@@ -109,6 +121,12 @@ export interface EngineSettings extends CollectionLimits {
   readonly trackingTableMaxKeys: number;
   /** proto-max-bulk-len: of an argument, and of what APPEND and the like may make of a value. */
   readonly protoMaxBulkBytes: number;
+  /** slowlog-log-slower-than in microseconds: 0 is everything, -1 nothing. Workers judge for themselves. */
+  readonly slowlogSlowerThan_us: number;
+  /** latency-monitor-threshold; 0 is off. */
+  readonly latencyThreshold_ms: number;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  readonly expiresActively: boolean;
 }
 
 /** Whom a change of a key concerns, and who made it. */
@@ -177,6 +195,8 @@ export interface Backend {
   hasRoom(tenantNumber: number, bytes: number): boolean;
   /** Whether anybody of a tenant wants to hear of every change of a key. */
   broadcast(tenantNumber: number, isWanted: boolean): void;
+  /** A client watches no key any more. */
+  unwatch(client: number): void;
   /** A client is gone that has left traces (WATCH, CLIENT TRACKING). */
   forget(client: number): void;
   /** End of the turn: whatever was gathered for a shard leaves as one message. */

@@ -68,6 +68,8 @@ export interface SessionPort extends Caller {
   executeTransaction(out: ReplyWriter): void;
   /** DISCARD: false when there was no MULTI. What was watched is watched no more. */
   leaveTransaction(): boolean;
+  /** MONITOR: shows this connection what the others run. False when it is shown that already. */
+  watch(): boolean;
   /** RESET: everything a session gathered is dropped; what needs authentication asks for it again. */
   reset(): void;
   /** The connection ends once the replies so far have left. */
