@@ -180,13 +180,18 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
+    this.flushDirty();
+    // Behind whatever a connection that has been served goes on with, as in Redis.
+    if (this.tracking.tellChanges()) this.flushDirty();
+    if (this.dirty.length > 0) this.endTurnSoon();
+  }
+
+  /** Those so far: whoever comes meanwhile is for the next time. */
+  private flushDirty(): void {
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
-    // Behind whatever a connection that has been served goes on with, as in Redis.
-    this.tracking.tellChanges();
-    if (this.dirty.length > 0) this.endTurnSoon();
   }
 
   // -- Bandwidth -------------------------------------------------------------------------------------------------------
