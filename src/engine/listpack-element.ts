@@ -227,40 +227,48 @@ export function encodeInteger(value: number, into: Scratch): void {
   appendInteger(value, into);
 }
 
+/** Whether a byte string may have to be an integer. Almost every text that is no number says no. */
+export function mayBeInteger(source: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (length > INT64_TEXT_BYTES || length === 0) return false;
+  const first = source[start] as number;
+  return first >= 0x2d && first <= 0x39;
+}
+
 /** Adds the canonical element of a byte string to the scratch. */
 export function appendElement(source: Uint8Array, start: number, end: number, into: Scratch): void {
   const length = end - start;
-  if (length <= INT64_TEXT_BYTES && length > 0) {
-    const first = source[start] as number;
-    // Below '-' or above '9' is the first byte of almost every text that is no number.
-    if (first >= 0x2d && first <= 0x39 && parseInt64(source, start, end, wide)) {
-      appendWide(wide, into);
-      return;
-    }
-  }
-  assert(length <= 0x3fffffff, 'an element fits a listpack');
-  into.reserve(length + FRAME_BYTES_MAX);
-  const { bytes } = into;
-  let at = into.length;
-  if (length <= TEXT_6_MAX) {
-    bytes[at++] = 0x80 | length;
-    copyRange(source, start, end, bytes, at);
-    at += length;
-    bytes[at] = length + 1;
-    into.length = at + 1;
+  if (mayBeInteger(source, start, end) && parseInt64(source, start, end, wide)) {
+    appendWide(wide, into);
     return;
   }
-  if (length <= TEXT_12_MAX) {
-    bytes[at++] = 0xe0 | (length >> 8);
-    bytes[at++] = length & 0xff;
-  } else {
-    bytes[at++] = 0xf0;
-    writeInt32(bytes, at, length);
-    at += 4;
+  into.reserve(length + FRAME_BYTES_MAX);
+  into.length = writeText(source, start, end, into.bytes, into.length);
+}
+
+/** Writes the element of a text, which must be no integer. Needs room for `encodedLengthMax`. @returns the position behind it. */
+export function writeText(source: Uint8Array, start: number, end: number, into: Uint8Array, at: number): number {
+  const length = end - start;
+  if (length <= TEXT_6_MAX) {
+    into[at] = 0x80 | length;
+    copyRange(source, start, end, into, at + 1);
+    const behind = at + 1 + length;
+    into[behind] = length + 1;
+    return behind + 1;
   }
-  copyRange(source, start, end, bytes, at);
-  at += length;
-  into.length = writeBackLength(bytes, at, at - into.length);
+  assert(length <= 0x3fffffff, 'an element fits a listpack');
+  let p = at;
+  if (length <= TEXT_12_MAX) {
+    into[p++] = 0xe0 | (length >> 8);
+    into[p++] = length & 0xff;
+  } else {
+    into[p++] = 0xf0;
+    writeInt32(into, p, length);
+    p += 4;
+  }
+  copyRange(source, start, end, into, p);
+  p += length;
+  return writeBackLength(into, p, p - at);
 }
 
 /** Adds the element of a safe integer to the scratch; -0 is 0: where the sign counts, the text `-0` is the element. */

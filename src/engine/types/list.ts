@@ -24,18 +24,21 @@ import {
   seek,
   totalBytes,
 } from '../listpack.ts';
-import { elementBytes, type Scratch } from '../listpack-element.ts';
-import { listpackOf, NODE_HEAD_BYTES } from './list-chain.ts';
+import { elementBytes, mayBeInteger, type Scratch } from '../listpack-element.ts';
+import { NODE_HEAD_BYTES } from './list-chain.ts';
 import type { ListCursor } from './list-cursor.ts';
-import { LargeList, removeEqualFrom } from './list-large.ts';
+import { removeEqualFrom } from './list-equal.ts';
+import { LargeList } from './list-large.ts';
 import { nodeBytesMax, nodeElementsMax } from './list-limits.ts';
-import type { ElementRun } from './list-run.ts';
+import { ElementRun } from './list-run.ts';
 
 /** Slack behind a listpack that had to move, so that the next elements fit: none below this, an eighth above. */
 const SLACK_FROM_BYTES = 256;
 const SLACK_SHIFT = 3;
 /** A list of one node that fills less than this share of what it may is small again. */
 const SMALL_AGAIN_SHARE = 4;
+
+const single = new ElementRun();
 
 /** What bytes of elements a run may have to be pushed at once, an element larger than that alone. */
 export function runBytesMax(database: Database): number {
@@ -156,6 +159,15 @@ export class List {
     return this.enlarged()?.push(run, atHead) ? OK : NO_ROOM;
   }
 
+  /** Adds one element in front of all, or behind them. */
+  pushOne(source: Uint8Array, start: number, stop: number, atHead: boolean): Outcome {
+    const { large } = this;
+    if (large === undefined || mayBeInteger(source, start, stop)) {
+      return this.push(single.begin().add(source, start, stop), atHead);
+    }
+    return large.pushText(source, start, stop, atHead) ? OK : NO_ROOM;
+  }
+
   /** Puts one encoded element in front of the cursor's or behind it. */
   insert(cursor: ListCursor, behind: boolean, encoded: Scratch): Outcome {
     const p = behind ? after(cursor.segment, cursor.p) : cursor.p;
@@ -171,8 +183,9 @@ export class List {
     }
     const grown = this.enlarged();
     if (grown === undefined) return NO_ROOM;
-    const node = grown.chain.first;
-    return grown.insert(node, listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
+    const { chain } = grown;
+    const node = chain.first;
+    return grown.insert(node, chain.listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
   }
 
   /** Puts one encoded element in place of the cursor's. */
@@ -191,8 +204,9 @@ export class List {
     }
     const grown = this.enlarged();
     if (grown === undefined) return NO_ROOM;
-    const node = grown.chain.first;
-    return grown.replace(node, listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
+    const { chain } = grown;
+    const node = chain.first;
+    return grown.replace(node, chain.listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
   }
 
   // -- Removals --------------------------------------------------------------------------------------------------------
@@ -282,7 +296,7 @@ export class List {
     const { chain } = large;
     if (chain.nodes !== 1 || chain.bytesIn(chain.first) * SMALL_AGAIN_SHARE > large.bytesMax) return;
     const { home } = this;
-    const at = listpackOf(chain.first);
+    const at = chain.listpackOf(chain.first);
     const value = copyOf(chain.arena.bytesOf(chain.first), at, at + chain.bytesIn(chain.first));
     const keyStart = home.keyStart(this.ref);
     const key = copyOf(home.valueBytes(this.ref), keyStart, keyStart + home.keyLength(this.ref));
