@@ -25,8 +25,8 @@ export const LISTPACK_END_BYTE = 0xff;
 
 const TEXT_6_MAX = 63;
 const TEXT_12_MAX = 4095;
-/** Header and back length of the longest text. */
-const FRAME_BYTES_MAX = 10;
+/** Header and back length of the longest text, and no integer takes more: what is asked for beside a text. */
+export const FRAME_BYTES_MAX = 10;
 const SCRATCH_BYTES = 256;
 /** A scratch that had to hold more than this does not keep it. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
@@ -47,6 +47,12 @@ export class Scratch {
   reset(): void {
     this.length = 0;
     if (this.bytes.length > SCRATCH_KEPT_BYTES) this.bytes = new Uint8Array(SCRATCH_BYTES);
+  }
+
+  /** Lets what is added stand in a block from a place on, which must have room for all of it and FRAME_BYTES_MAX. */
+  aim(bytes: Uint8Array, at: number): void {
+    this.bytes = bytes;
+    this.length = at;
   }
 
   /** Makes room for so many bytes more. */

@@ -41,9 +41,18 @@ export class ListCursor {
 
   /** The same in a large list. */
   placeLarge(large: LargeList, index: number): void {
-    this.chain = large.chain;
-    this.enter(large.chain, large.nodeAt(index));
-    this.p = seek(this.segment, this.at, large.indexInNode);
+    const { chain } = large;
+    this.chain = chain;
+    if (index === 0) {
+      this.enter(chain, chain.first);
+      this.p = this.at + LISTPACK_HEADER_BYTES;
+    } else if (index === large.size - 1) {
+      this.enter(chain, chain.last);
+      this.p = last(this.segment, this.at);
+    } else {
+      this.enter(chain, large.nodeAt(index));
+      this.p = seek(this.segment, this.at, large.indexInNode);
+    }
   }
 
   private enter(chain: ListChain, node: number): void {
