@@ -220,7 +220,7 @@ function readAll(call: ShardCall, options: ReadOptions, readings: readonly Readi
 }
 
 function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: readonly Reading[]): Effect {
-  const { request } = call;
+  const { request, database } = call;
   const events: KeyEvent[] = [];
   let changes = 0;
   for (const { key, isConsumerNew, consumer, isServed } of readings) {
@@ -236,7 +236,7 @@ function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: read
     events,
     get replay() {
       return readings.flatMap((reading) =>
-        rowsOf({ key: viewOf(request, reading.key), group: viewOf(request, group) }, reading, noack),
+        rowsOf({ database, key: viewOf(request, reading.key), group: viewOf(request, group) }, reading, noack),
       );
     },
   };
