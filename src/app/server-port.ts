@@ -218,13 +218,14 @@ export class Server implements ServerPort {
   }
 
   private sumOfRealms(): RealmCounts {
-    const sum = { usedBytes: 0, limitBytes: 0, hits: 0, misses: 0, expired: 0, evicted: 0 };
+    const sum = { usedBytes: 0, limitBytes: 0, hits: 0, misses: 0, expired: 0, expiredFields: 0, evicted: 0 };
     for (const tenant of this.parts.tenants()) {
       const counts = this.backend.realmCounts(tenant.number);
       sum.usedBytes += counts.usedBytes;
       sum.hits += counts.hits;
       sum.misses += counts.misses;
       sum.expired += counts.expired;
+      sum.expiredFields += counts.expiredFields;
       sum.evicted += counts.evicted;
     }
     return { ...sum, databases: [] };

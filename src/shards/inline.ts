@@ -93,13 +93,14 @@ export class InlineBackend implements Backend {
 
   realmCounts(tenantNumber: number): RealmCounts {
     const realm = this.world.shard.realm(tenantNumber);
-    const { hits, misses, expired, evicted } = realm.statistics;
+    const { hits, misses, expired, expiredFields, evicted } = realm.statistics;
     return {
       usedBytes: this.options.budgets.usedBytes(tenantNumber),
       limitBytes: this.realms.get(tenantNumber)?.limitBytes ?? 0,
       hits,
       misses,
       expired,
+      expiredFields,
       evicted,
       databases: databaseCounts(realm),
     };

@@ -14,8 +14,9 @@ const HEADER = 2;
 const HITS = 0;
 const MISSES = 1;
 const EXPIRED = 2;
-const EVICTED = 3;
-const COUNTERS = 4;
+const EXPIRED_FIELDS = 3;
+const EVICTED = 4;
+const COUNTERS = 5;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -24,6 +25,7 @@ export interface RealmFigures {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  readonly expiredFields: number;
   readonly evicted: number;
 }
 
@@ -59,6 +61,7 @@ export class ShardStatistics {
     this.values[row + HITS] = figures.hits;
     this.values[row + MISSES] = figures.misses;
     this.values[row + EXPIRED] = figures.expired;
+    this.values[row + EXPIRED_FIELDS] = figures.expiredFields;
     this.values[row + EVICTED] = figures.evicted;
   }
 
@@ -106,6 +109,7 @@ export class ShardStatistics {
       hits: sum(row + HITS),
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
+      expiredFields: sum(row + EXPIRED_FIELDS),
       evicted: sum(row + EVICTED),
       databases,
     };

@@ -186,7 +186,7 @@ class Worker {
 
   private publish(tenantNumber: number): void {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
-    const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
+    const none = { hits: 0, misses: 0, expired: 0, expiredFields: 0, evicted: 0 };
     this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {

@@ -199,6 +199,7 @@ function stats({ traffic, data, clients: { queryBufferDisconnections, outputBuff
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],
     ['expired_keys', data.expired],
+    ['expired_subkeys', data.expiredFields],
     ['evicted_keys', data.evicted],
     ['evicted_clients', 0],
     ['keyspace_hits', data.hits],

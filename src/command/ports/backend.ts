@@ -47,6 +47,8 @@ export interface RealmCounts {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  /** Fields of hashes. */
+  readonly expiredFields: number;
   readonly evicted: number;
   readonly databases: readonly DatabaseCounts[];
 }
