@@ -2,7 +2,7 @@
  * A reply that only the command table decides, encoded once for each version of the protocol: clients ask for it as they
  * connect, and writing it takes milliseconds.
  *
- * Bound: one reply a protocol and table; that of COMMAND DOCS has some 300 kB. It goes with its table.
+ * Bound: one reply a protocol and table; that of COMMAND DOCS has 130 kB. It goes with its table.
  */
 import type { CommandTable } from '../../command/table.ts';
 import { ReplyWriter } from '../../resp/reply-writer.ts';
