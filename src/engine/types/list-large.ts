@@ -111,13 +111,16 @@ export class LargeList implements LargeValue {
     if (node === MISSING) node = this.endNode(atHead, length);
     else node = chain.withRoom(node, chain.bytesIn(node) + length, this.bytesMax, atHead);
     if (node === MISSING) return false;
-    const bytes = chain.arena.bytesOf(node);
-    const p = atHead
-      ? chain.extendFront(node, length, 1) + LISTPACK_HEADER_BYTES
-      : extendBack(bytes, chain.listpackOf(node), length, 1);
-    writeText(source, start, stop, bytes, p);
-    this.size++;
+    writeText(source, start, stop, chain.arena.bytesOf(node), this.extended(node, atHead, length, 1));
     return true;
+  }
+
+  /** Lets a node that has room hold so many bytes of elements more at an end. @returns where they are to be written. */
+  private extended(node: number, atHead: boolean, length: number, elements: number): number {
+    const { chain } = this;
+    this.size += elements;
+    if (atHead) return chain.extendFront(node, length, elements) + LISTPACK_HEADER_BYTES;
+    return extendBack(chain.arena.bytesOf(node), chain.listpackOf(node), length, elements);
   }
 
   /** Adds a run in front of all elements or behind them. */
@@ -199,11 +202,7 @@ export class LargeList implements LargeValue {
     const target = chain.withRoom(node, chain.bytesIn(node) + length, this.bytesMax, atHead);
     if (target === MISSING) return false;
     const bytes = chain.arena.bytesOf(target);
-    const p = atHead
-      ? chain.extendFront(target, length, elements) + LISTPACK_HEADER_BYTES
-      : extendBack(bytes, chain.listpackOf(target), length, elements);
-    copyRange(encoded, from, from + length, bytes, p);
-    this.size += elements;
+    copyRange(encoded, from, from + length, bytes, this.extended(target, atHead, length, elements));
     return true;
   }
 

@@ -25,6 +25,7 @@ import {
   totalBytes,
 } from '../listpack.ts';
 import { elementBytes, mayBeInteger, type Scratch } from '../listpack-element.ts';
+import { fitted, withBlobOf } from './blob-size.ts';
 import { NODE_HEAD_BYTES } from './list-chain.ts';
 import type { ListCursor } from './list-cursor.ts';
 import { removeEqualFrom } from './list-equal.ts';
@@ -32,9 +33,6 @@ import { LargeList } from './list-large.ts';
 import { nodeBytesMax, nodeElementsMax } from './list-limits.ts';
 import { ElementRun } from './list-run.ts';
 
-/** Slack behind a listpack that had to move, so that the next elements fit: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
-const SLACK_SHIFT = 3;
 /** A list of one node that fills less than this share of what it may is small again. */
 const SMALL_AGAIN_SHARE = 4;
 
@@ -262,8 +260,7 @@ export class List {
 
   /** Gives a small list a value of so many bytes. */
   private resize(bytes: number): boolean {
-    const slack = bytes < SLACK_FROM_BYTES ? 0 : bytes >>> SLACK_SHIFT;
-    const target = this.home.resizeValue(this.ref, bytes, slack);
+    const target = withBlobOf(this.home, this.ref, bytes);
     if (target === MISSING) return false;
     this.ref = target;
     return true;
@@ -271,9 +268,7 @@ export class List {
 
   /** Lets the value be as long as its listpack is now. */
   private fit(): void {
-    const target = this.home.resizeValue(this.ref, totalBytes(this.bytes, this.at), 0);
-    // Moving to a smaller block is a courtesy that a full arena cannot grant.
-    if (target !== MISSING) this.ref = target;
+    this.ref = fitted(this.home, this.ref);
   }
 
   /** The large list that this is or becomes, its elements in one node; undefined when the arena is full. */

@@ -21,6 +21,7 @@ import type { ValueSink } from '../large.ts';
 import type { LazyFree } from '../lazy-free.ts';
 import * as listpack from '../listpack.ts';
 import { appendElement, ElementView, encodedLengthMax, encodeElement, Scratch } from '../listpack-element.ts';
+import { withBlobOf } from './blob-size.ts';
 import { DraftIndex, INDEXED_FROM } from './draft-index.ts';
 import { BLOCK_OVERHEAD_BYTES, LARGE, SetView } from './set.ts';
 import { LargeSet } from './set-large.ts';
@@ -42,8 +43,6 @@ export const PRESENT = 0;
 export const FAILED = -1;
 export type Addition = typeof ADDED | typeof PRESENT | typeof FAILED;
 
-/** Slack behind a blob that had to move: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
 /** Digits of any 64-bit integer: if elements may be so long, every integer may become one of a listpack. */
 const INTEGER_BYTES_MAX = 20;
 /** Of one in an intset. */
@@ -270,7 +269,7 @@ export class SetEditor {
       return true;
     }
     const database = this.home;
-    const ref = database.resizeValue(this.ref, length, length < SLACK_FROM_BYTES ? 0 : length >> 3);
+    const ref = withBlobOf(database, this.ref, length);
     if (ref === MISSING) return false;
     this.ref = ref;
     this.settle(database.valueBytes(ref), database.valueStart(ref));

@@ -183,21 +183,29 @@ export class Stream implements LargeValue {
   }
 
   private appendBlock(id: StreamId, source: Arguments, firstPair: number, pairs: number): boolean {
-    const { arena, account } = this.ground;
+    const { arena } = this.ground;
     const elements = encodeBlock(id, source, firstPair, pairs, encoded);
-    const ref = arena.allocate(blockLength(encoded) + BLOCK_SPARE_BYTES);
-    if (ref === MISSING) return false;
-    const taken = arena.lastBytes;
     if (this.blocks.last(tail)) this.seal(tail);
+    const ref = this.addBlock(id, blockLength(encoded));
+    if (ref === MISSING) return false;
+    writeBlock(arena.bytesOf(ref), arena.offsetOf(ref), encoded, elements);
+    return true;
+  }
+
+  /** A block behind the others, with room for a listpack of so many bytes, which is the caller's to write; MISSING when the arena is full. */
+  private addBlock(id: StreamId, listpackBytes: number): number {
+    const { arena, account } = this.ground;
+    const ref = arena.allocate(listpackBytes + BLOCK_SPARE_BYTES);
+    if (ref === MISSING) return MISSING;
+    const taken = arena.lastBytes;
     if (!this.blocks.add(id, tail)) {
       arena.free(ref);
-      return false;
+      return MISSING;
     }
     account.charge(taken);
     this.blockBytes += taken;
     this.blocks.setWord(tail, 0, ref);
-    writeBlock(arena.bytesOf(ref), arena.offsetOf(ref), encoded, elements);
-    return true;
+    return ref;
   }
 
   /** Sees to it that a block has so many bytes: twice that where it must move, if the budget and the arena allow it. */
@@ -239,17 +247,9 @@ export class Stream implements LargeValue {
    * loading; the caller sets the counters and IDs afterwards. False: the arena is full.
    */
   appendForeign(id: StreamId, bytes: Uint8Array, start: number, stop: number): boolean {
-    const { arena, account } = this.ground;
-    const ref = arena.allocate(stop - start + BLOCK_SPARE_BYTES);
+    const { arena } = this.ground;
+    const ref = this.addBlock(id, stop - start);
     if (ref === MISSING) return false;
-    const taken = arena.lastBytes;
-    if (!this.blocks.add(id, tail)) {
-      arena.free(ref);
-      return false;
-    }
-    account.charge(taken);
-    this.blockBytes += taken;
-    this.blocks.setWord(tail, 0, ref);
     const at = arena.offsetOf(ref);
     copyRange(bytes, start, stop, arena.bytesOf(ref), at);
     readHead(arena.bytesOf(ref), at, head);
