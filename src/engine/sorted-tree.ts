@@ -57,6 +57,7 @@ import {
   type Probe,
   slotInInner,
   slotInLeaf,
+  touchLeaf,
 } from './sorted-search.ts';
 
 /** A neighbour fuller than this is not worth sharing with. */
@@ -117,9 +118,11 @@ export class SortedTree {
   move(before: number, score: number, ref: number): boolean {
     const { arena, order } = this;
     const old = this.descend(before, ref);
-    const slot = slotInLeaf(arena, order, old, before, ref);
     keepPath(this.height);
     const leaf = this.descend(score, ref);
+    touchLeaf(arena, old);
+    touchLeaf(arena, leaf);
+    const slot = slotInLeaf(arena, order, old, before, ref);
     const target = slotInLeaf(arena, order, leaf, score, ref);
     const depth = this.height - 1;
     if (leaf === old) {
@@ -242,6 +245,7 @@ export class SortedTree {
       node = childAt(this.arena, node, slot);
     }
     pathNodes[last] = node;
+
     return node;
   }
 
