@@ -118,9 +118,10 @@ export class ListChain {
    */
   withRoom(ref: number, listpackBytes: number, most: number, inFront = false): number {
     const held = this.bytesIn(ref);
-    const capacity = this.capacityOf(ref);
     const free = this.freeInFront(ref);
-    if (inFront ? held + free >= listpackBytes : free + listpackBytes <= capacity) return ref;
+    if (inFront && held + free >= listpackBytes) return ref;
+    const capacity = this.capacityOf(ref);
+    if (!inFront && free + listpackBytes <= capacity) return ref;
     if (listpackBytes <= capacity) {
       this.slide(ref, held, this.freeWanted(ref, capacity - listpackBytes, listpackBytes - held, inFront));
       return ref;
