@@ -19,9 +19,10 @@ export class CoreFigures implements GatewayFigures {
   }
 
   clients(tenantName: string | undefined): ClientFigures {
-    const { view, counters, clients, pubsub } = this.core;
+    const { view, counters, clients, pubsub, tracking } = this.core;
     const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
     const cap = tenant === undefined || tenant.budget.connections === 0 ? view.maxclients : tenant.budget.connections;
+    const tracked = tracking.figures(tenant?.number);
     const closed = (reason: 'query_buffer_limit' | 'output_buffer_limit') =>
       tenant === undefined ? (counters.closed.get(reason) ?? 0) : 0;
     return {
@@ -33,12 +34,8 @@ export class CoreFigures implements GatewayFigures {
       queryBufferDisconnections: closed('query_buffer_limit'),
       outputBufferDisconnections: closed('output_buffer_limit'),
       ...this.buffers(tenant),
-      // Whoever brings WATCH, tracking and blocking on keys says here how many there are.
-      tracking: 0,
-      watching: 0,
-      waitingWithTimeout: 0,
-      blockingKeys: 0,
-      blockingKeysOnNoKey: 0,
+      tracking: tracked.clients,
+      prefixes: tracked.prefixes,
     };
   }
 
@@ -47,13 +44,17 @@ export class CoreFigures implements GatewayFigures {
     let largestInputBytes = 0;
     let largestOutputBytes = 0;
     let bufferedBytes = 0;
-    for (const { session, queryBytes, outputBytes } of this.core.clients.all()) {
+    let watching = 0;
+    let waitingWithTimeout = 0;
+    for (const { session, queryBytes, outputBytes, waitsWithTimeout } of this.core.clients.all()) {
       if (tenant !== undefined && session.tenant !== tenant) continue;
       largestInputBytes = Math.max(largestInputBytes, queryBytes);
       largestOutputBytes = Math.max(largestOutputBytes, outputBytes);
       bufferedBytes += queryBytes + outputBytes;
+      if (session.isWatching) watching++;
+      if (waitsWithTimeout) waitingWithTimeout++;
     }
-    return { largestInputBytes, largestOutputBytes, bufferedBytes };
+    return { largestInputBytes, largestOutputBytes, bufferedBytes, watching, waitingWithTimeout };
   }
 
   latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {

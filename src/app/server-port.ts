@@ -264,7 +264,19 @@ export class Server implements ServerPort {
   }
 
   private sumOfRealms(): RealmCounts {
-    const sum = { usedBytes: 0, limitBytes: 0, hits: 0, misses: 0, expired: 0, evicted: 0, expirySlicesCut: 0 };
+    const sum = {
+      usedBytes: 0,
+      limitBytes: 0,
+      hits: 0,
+      misses: 0,
+      expired: 0,
+      evicted: 0,
+      expirySlicesCut: 0,
+      trackedKeys: 0,
+      trackedItems: 0,
+      blockingKeys: 0,
+      blockingKeysOnNoKey: 0,
+    };
     let stalePercents = 0;
     const tenants = this.parts.tenants();
     for (const tenant of tenants) {
@@ -275,6 +287,10 @@ export class Server implements ServerPort {
       sum.expired += counts.expired;
       sum.evicted += counts.evicted;
       sum.expirySlicesCut += counts.expirySlicesCut;
+      sum.trackedKeys += counts.trackedKeys;
+      sum.trackedItems += counts.trackedItems;
+      sum.blockingKeys += counts.blockingKeys;
+      sum.blockingKeysOnNoKey += counts.blockingKeysOnNoKey;
       stalePercents += counts.expiredStalePercent;
     }
     return { ...sum, expiredStalePercent: stalePercents / Math.max(1, tenants.length), databases: [] };

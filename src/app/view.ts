@@ -22,6 +22,7 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     tcpKeepaliveSeconds: settings.tcpKeepaliveSeconds,
     handshakeTimeoutSeconds: limits.handshakeTimeoutSeconds,
     authenticationTimeoutSeconds: limits.authenticationTimeoutSeconds,
+    keyspaceEvents: settings.keyspaceEvents,
     bulkBytesMax: settings.protoMaxBulkBytes,
     queryBufferBytesMax: settings.clientQueryBufferBytes,
     outputLimits: settings.outputLimits,

@@ -2,6 +2,7 @@
  * What a handler reports of its work. The log, replicas, keyspace events and invalidations are derived from effects;
  * a handler never spreads the news itself.
  */
+import type { Request } from '../resp/request.ts';
 import type { ArgIndex } from './args.ts';
 
 /** The classes of `notify-keyspace-events`. */
@@ -32,7 +33,24 @@ export interface Changed {
   readonly replay: readonly (readonly (Uint8Array | string)[])[] | undefined;
 }
 
-export type Effect = Unchanged | Changed;
+/**
+ * Nothing is there yet, and the client is willing to wait: the handler has written no answer, and is run again with
+ * `onlyKey` when one of the keys has changed.
+ */
+export interface Waits {
+  readonly kind: 'waits';
+  readonly valueType: 'list' | 'zset' | 'stream';
+  readonly first: ArgIndex;
+  readonly keys: number;
+  /** 0: for ever. */
+  readonly timeout_ms: number;
+  /** Whether it is told, with an error, when a key is no such value any more. */
+  readonly endsWithKey: boolean;
+  /** What to run then, where that is not the request itself: XREAD's `$` means the last entry of now. */
+  readonly instead: Request | undefined;
+}
+
+export type Effect = Unchanged | Changed | Waits;
 
 export const UNCHANGED: Effect = { kind: 'unchanged' };
 

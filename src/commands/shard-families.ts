@@ -30,6 +30,7 @@ import { get, getrange, mget, strlen, substr } from './string/get.ts';
 import { lcs } from './string/lcs.ts';
 import { mset, msetnx } from './string/mset.ts';
 import { psetex, set, setex, setnx } from './string/set.ts';
+import { unwatch, watch } from './transaction/watch.ts';
 import { zsetDeclarations } from './zset/family.ts';
 
 const string: readonly Declaration[] = [
@@ -103,4 +104,6 @@ export const shardDeclarations: readonly Declaration[] = [
   ...geoDeclarations,
   ...listDeclarations,
   ...streamDeclarations,
+  unwatch,
+  watch,
 ];

@@ -72,6 +72,10 @@ export class Shard {
     return this.addRealm(number, new Account(undefined, 0, this.processAccount));
   }
 
+  eachRealm(visit: (realm: Realm) => void): void {
+    for (const realm of this.realms) if (realm !== undefined) visit(realm);
+  }
+
   realmIfAny(number: number): Realm | undefined {
     return this.realms[number];
   }

@@ -10,6 +10,7 @@
 import type { AclLog } from '../acl/log.ts';
 import type { AclRegistry } from '../acl/registry.ts';
 import type { Clock } from '../base/clock.ts';
+import { Deadlines } from '../base/deadlines.ts';
 import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { ServerPort } from '../command/ports/server.ts';
@@ -22,11 +23,14 @@ import type { Connection } from './connection.ts';
 import { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
+import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import { Monitor } from './monitor.ts';
+import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
 import { Timing } from './timing.ts';
+import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -52,8 +56,12 @@ export class Core {
   readonly clients: Clients;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly exec: Exec;
   readonly denials: Denials;
+  /** When waits end that nothing else ends. */
+  readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
+  readonly tracking: Tracking;
   readonly timing: Timing;
   readonly monitor: Monitor;
   /** The writer of whichever connection runs now. */
@@ -91,11 +99,15 @@ export class Core {
     this.counters = new Counters(parts.table);
     this.clients = new Clients(this);
     this.identity = new Identity(this);
+    this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
     this.denials = new Denials(this, parts.aclLog);
     this.pubsub = new PubSub();
+    this.tracking = new Tracking(this);
+    this.backend.tell(new News(this));
     this.timing = new Timing(this);
     this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
+    this.exec = new Exec(this);
     this.adopt(view);
   }
 
@@ -149,15 +161,16 @@ export class Core {
   endChunk(): void {
     this.timing.settle();
     if (this.backend.isInline) this.backend.flush();
-    else this.scheduleTurnEnd();
+    else this.endTurnSoon();
   }
 
   flushSoon(connection: Connection): void {
     this.dirty.push(connection);
-    this.scheduleTurnEnd();
+    this.endTurnSoon();
   }
 
-  private scheduleTurnEnd(): void {
+  /** The end of the turn has something to do. */
+  endTurnSoon(): void {
     if (this.turnEnd !== undefined) return;
     this.turnEnd = setImmediate(() => {
       this.turnEnd = undefined;
@@ -167,11 +180,12 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
+    this.tracking.tellChanges();
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
-    if (this.dirty.length > 0) this.scheduleTurnEnd();
+    if (this.dirty.length > 0) this.endTurnSoon();
   }
 
   // -- Bandwidth -------------------------------------------------------------------------------------------------------

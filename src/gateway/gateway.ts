@@ -101,6 +101,8 @@ export class Gateway {
       const { session } = connection;
       const isOpen = session.tenant === undefined || session.tenant.isOpen;
       if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
+      // The request of a command that waits still stands in its decoder, as nothing behind it is read.
+      else if (connection.isWaiting && !this.core.dispatcher.mayStillRun(connection)) connection.cutWait('revoked');
     }
     this.core.monitor.recheck();
   }
@@ -163,6 +165,7 @@ export class Gateway {
     for (const listener of this.listeners) listener.close();
     for (const connection of Array.from(this.core.clients.all())) connection.close('shutdown');
     clearInterval(this.ticker);
+    this.core.deadlines.close();
   }
 }
 

@@ -32,6 +32,8 @@ export interface GatewayView {
   readonly handshakeTimeoutSeconds: number;
   readonly authenticationTimeoutSeconds: number;
   readonly bulkBytesMax: number;
+  /** notify-keyspace-events, as the bits of `base/keyspace-events`. */
+  readonly keyspaceEvents: number;
   readonly queryBufferBytesMax: number;
   readonly outputLimits: { readonly normal: OutputLimit; readonly pubsub: OutputLimit; readonly replica: OutputLimit };
   /** From where users of the tenant `system` may come; undefined: from anywhere. */

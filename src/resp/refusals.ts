@@ -294,7 +294,23 @@ export const EXECABORT = refusal('EXECABORT Transaction discarded because of pre
 export const EXEC_WITHOUT_MULTI = refusal('ERR EXEC without MULTI');
 export const DISCARD_WITHOUT_MULTI = refusal('ERR DISCARD without MULTI');
 export const MULTI_NESTED = refusal('ERR MULTI calls can not be nested');
+export const NOT_IN_MULTI = refusal('ERR Command not allowed inside a transaction');
+export const TRANSACTION_TOO_LARGE = refusal('ERR transaction is too large');
 export const WATCH_IN_MULTI = refusal('ERR WATCH inside MULTI is not allowed');
+/** EXEC itself may not run. The bytes of the reason begin with `-`, which is part of what redis-server repeats. */
+export function execAbort(reason: Refusal): Refusal {
+  return refusal(`EXECABORT Transaction discarded because of: ${reason.text}`);
+}
+/** A command of a transaction that was allowed when it was queued. */
+export function rulesChanged(reason: string): Refusal {
+  return refusal(
+    `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${reason}`,
+  );
+}
+/** Data of whoever it is then may lie in any shard. */
+export function identityInTransaction(command: string): Refusal {
+  return refusal(`ERR ${command} is not possible in a transaction over a pool of shards`);
+}
 export const MAX_CLIENTS = refusal('ERR max number of clients reached');
 export const BAD_CLIENT_NAME = refusal('ERR Client names cannot contain spaces, newlines or special characters.');
 export const NO_SUCH_CLIENT = refusal('ERR No such client');

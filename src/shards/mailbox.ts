@@ -3,7 +3,7 @@
  * buffer the other way, in the same order. Both sides build and read them here and nowhere else.
  *
  * ```
- * request  | words of the record | command id | protocol, flags, database | tenant | argc | connection | argument lengths … | bytes … pad |
+ * request  | words of the record | command id | protocol, flags, database | tenant | client, two words | argc | argument lengths … | bytes … pad |
  * reply    | bytes of the reply | how long its command ran | bytes … pad |
  * ```
  * How long a command ran is told in steps of 100 ns: 3 minutes fit.
@@ -17,7 +17,7 @@ import { copyRange } from '../base/bytes.ts';
 import { MAILBOX_INITIAL_BYTES } from '../base/limits.ts';
 import type { Request } from '../resp/request.ts';
 
-const FIXED_WORDS = 6;
+const FIXED_WORDS = 7;
 /** Words before the bytes of a reply. */
 const REPLY_WORDS = 2;
 /** Steps of 100 ns in a millisecond. */
@@ -25,6 +25,15 @@ const STEPS_PER_MS = 10_000;
 const STEPS_MAX = 0x7fffffff;
 const PROTOCOL_3 = 1 << 8;
 const NO_TOUCH = 1 << 9;
+const IN_TRANSACTION = 1 << 10;
+const TRACKS = 1 << 11;
+const UINT32 = 2 ** 32;
+
+/**
+ * In place of a command: so many of the records that follow are one transaction, and have one reply. The number is its only
+ * argument, in decimal; a second one says that the client watches keys here. No request of a client can have this id.
+ */
+export const TRANSACTION_ID = -1;
 
 function padded(bytes: number): number {
   return (bytes + 3) & ~3;
@@ -71,8 +80,10 @@ export interface Envelope {
   readonly databaseNumber: number;
   readonly protocol: 2 | 3;
   readonly noTouch: boolean;
-  /** The connection that asks: its id is what a slow command is told with. */
+  /** The number of the client. */
   readonly id: number;
+  readonly isInTransaction: boolean;
+  readonly tracks: boolean;
 }
 
 export class RequestBatchWriter {
@@ -91,10 +102,15 @@ export class RequestBatchWriter {
     out.words[word] = size >> 2;
     out.words[word + 1] = envelope.commandId;
     out.words[word + 2] =
-      envelope.databaseNumber | (envelope.protocol === 3 ? PROTOCOL_3 : 0) | (envelope.noTouch ? NO_TOUCH : 0);
+      envelope.databaseNumber |
+      (envelope.protocol === 3 ? PROTOCOL_3 : 0) |
+      (envelope.noTouch ? NO_TOUCH : 0) |
+      (envelope.isInTransaction ? IN_TRANSACTION : 0) |
+      (envelope.tracks ? TRACKS : 0);
     out.words[word + 3] = envelope.tenantNumber;
-    out.words[word + 4] = argc;
-    out.words[word + 5] = envelope.id;
+    out.words[word + 4] = envelope.id | 0;
+    out.words[word + 5] = (envelope.id / UINT32) | 0;
+    out.words[word + 6] = argc;
     this.count++;
     return word;
   }
@@ -142,13 +158,15 @@ export class RequestBatchWriter {
 }
 
 /** Walks a batch; `next` lays each request into the one `Request` and its envelope into the fields. */
-export class RequestBatchReader {
+export class RequestBatchReader implements Envelope {
   commandId = 0;
   tenantNumber = 0;
   databaseNumber = 0;
   protocol: 2 | 3 = 2;
   noTouch = false;
-  connectionId = 0;
+  id = 0;
+  isInTransaction = false;
+  tracks = false;
   private words: Int32Array = new Int32Array(0);
   private bytes: Uint8Array = new Uint8Array(0);
   private at = 0;
@@ -164,13 +182,15 @@ export class RequestBatchReader {
     const word = this.at;
     if (word >= words.length) return false;
     const marks = words[word + 2] as number;
-    const argc = words[word + 4] as number;
+    const argc = words[word + 6] as number;
     this.commandId = words[word + 1] as number;
     this.tenantNumber = words[word + 3] as number;
-    this.connectionId = words[word + 5] as number;
     this.databaseNumber = marks & 0xff;
     this.protocol = (marks & PROTOCOL_3) === 0 ? 2 : 3;
     this.noTouch = (marks & NO_TOUCH) !== 0;
+    this.isInTransaction = (marks & IN_TRANSACTION) !== 0;
+    this.tracks = (marks & TRACKS) !== 0;
+    this.id = ((words[word + 4] as number) >>> 0) + (words[word + 5] as number) * UINT32;
     let at = 4 * (word + FIXED_WORDS + argc);
     let offsets = request.offsets;
     for (let i = 0; i < argc; i++) {

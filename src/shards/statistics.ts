@@ -6,6 +6,7 @@
  */
 import { DATABASE_COUNT, TENANTS_MAX } from '../base/limits.ts';
 import type { DatabaseCounts, RealmCounts } from '../command/ports/backend.ts';
+import type { Onlookers } from '../engine/onlookers.ts';
 
 const ALLOCATED = 0;
 const HELD = 1;
@@ -19,7 +20,11 @@ const EXPIRED = 2;
 const EVICTED = 3;
 const SLICES_CUT = 4;
 const STALE_PERCENT = 5;
-const COUNTERS = 6;
+const TRACKED_KEYS = 6;
+const TRACKED_ITEMS = 7;
+const BLOCKING_KEYS = 8;
+const BLOCKING_KEYS_ON_NO_KEY = 9;
+const COUNTERS = 10;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -83,6 +88,14 @@ export class ShardStatistics {
     this.values[row + STALE_PERCENT] = figures.expiredStalePercent;
   }
 
+  setOnlookers(tenantNumber: number, { tracking, waiters }: Onlookers): void {
+    const row = HEADER + tenantNumber * ROW;
+    this.values[row + TRACKED_KEYS] = tracking.keyCount;
+    this.values[row + TRACKED_ITEMS] = tracking.itemCount;
+    this.values[row + BLOCKING_KEYS] = waiters.size;
+    this.values[row + BLOCKING_KEYS_ON_NO_KEY] = waiters.sizeOnNoKey;
+  }
+
   setDatabase(tenantNumber: number, counts: DatabaseCounts): void {
     const at = HEADER + tenantNumber * ROW + COUNTERS + counts.databaseNumber * PER_DATABASE;
     this.values[at] = counts.keys;
@@ -128,6 +141,10 @@ export class ShardStatistics {
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
       evicted: sum(row + EVICTED),
+      trackedKeys: sum(row + TRACKED_KEYS),
+      trackedItems: sum(row + TRACKED_ITEMS),
+      blockingKeys: sum(row + BLOCKING_KEYS),
+      blockingKeysOnNoKey: sum(row + BLOCKING_KEYS_ON_NO_KEY),
       expirySlicesCut: sum(row + SLICES_CUT),
       expiredStalePercent: sum(row + STALE_PERCENT) / blocks.length,
       databases,

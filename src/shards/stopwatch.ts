@@ -120,7 +120,7 @@ export class Stopwatch {
     if (!isSlow && !this.isStall(duration_ms)) return;
     if (command.flags.includes('skip_slowlog')) return;
     this.slow({
-      connection: reader.connectionId,
+      connection: reader.id,
       tenant: reader.tenantNumber,
       command: command.id,
       duration_us: Math.round(duration_ms * 1000),

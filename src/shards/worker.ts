@@ -6,6 +6,7 @@
  * says what was lost.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { parseInteger } from '../base/integer.ts';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { Command } from '../command/command.ts';
@@ -20,10 +21,12 @@ import { Background } from './background.ts';
 import { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { databaseCounts } from './inline.ts';
-import { ReplyBatchWriter, RequestBatchReader } from './mailbox.ts';
+import { ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.ts';
+import { NewsDesk } from './news-desk.ts';
 import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
 import { Stopwatch } from './stopwatch.ts';
+import { writeWaiting } from './waiting-mark.ts';
 import { ShardWorld } from './world.ts';
 
 class Worker {
@@ -31,6 +34,7 @@ class Worker {
   private readonly world: ShardWorld;
   private readonly executor: Executor;
   private readonly background: Background;
+  private readonly news: NewsDesk;
   private readonly statistics: ShardStatistics;
   private readonly realms: Set<number> = new Set();
   private readonly request: Request = new Request();
@@ -57,7 +61,9 @@ class Worker {
     this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms);
-    this.executor = new Executor(this.world.shard);
+    this.news = new NewsDesk((items) => post({ kind: 'news', items }));
+    this.executor = new Executor(this.world.shard, this.news);
+    this.executor.configure(birth.engine);
     this.background = new Background(this.world.shard, {
       ticked: () => {
         this.publishAll();
@@ -66,6 +72,7 @@ class Worker {
       worked: (event, duration_ms) => {
         if (event === 'expire-cycle') this.statistics.addExpiryCycle(duration_ms);
         if (this.stopwatch.isStall(duration_ms)) this.post({ kind: 'stalled', event, duration_ms });
+        this.settle();
       },
     });
     this.publishAll();
@@ -117,14 +124,10 @@ class Worker {
       out.protocol = reader.protocol;
       const command = this.table.all[reader.commandId];
       const isAlone = this.stopwatch.beforeCommand(command, request);
-      try {
-        this.run(command);
-      } catch (bug) {
-        if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
-        out.reset();
-        out.error(INTERNAL_ERROR);
-      }
       this.touched.add(reader.tenantNumber);
+      if (reader.commandId === TRANSACTION_ID) this.transact();
+      else this.runSafely(command);
+      if (this.executor.hasReady) this.executor.serveWaiting();
       if (out.length >= REPLY_BATCH_BYTES) {
         this.sendLarge(this.stopwatch.afterLarge(command, reader, request));
         break;
@@ -139,7 +142,43 @@ class Worker {
     if (this.world.shard.pendingFrees() > 0) this.background.wake();
     request.release();
     if (replies.bytes > 0) this.send(replies.take());
+    this.news.flush();
     return isEnd;
+  }
+
+  /** A bug in one command is one error, and no half of a reply. */
+  private runSafely(command: Command | undefined): void {
+    const { out } = this;
+    const mark = out.mark();
+    try {
+      this.run(command);
+    } catch (bug) {
+      if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
+      out.truncate(mark);
+      out.error(INTERNAL_ERROR);
+    }
+  }
+
+  /** All commands of a transaction, in one reply; or none, when a key has changed that the client watches. */
+  private transact(): void {
+    const { reader, request, out, executor } = this;
+    const count = parseInteger(request.bytes, request.start(0), request.end(0));
+    const client = reader.id;
+    const isWatching = request.argc > 1;
+    const holds = !isWatching || this.world.shard.realm(reader.tenantNumber).watchHolds(client);
+    if (isWatching) executor.unwatch(client);
+    if (holds) out.array(count);
+    else out.nullArray();
+    for (let i = 0; i < count; i++) {
+      reader.next(request);
+      if (holds) this.runSafely(this.table.all[reader.commandId]);
+    }
+  }
+
+  /** What background work has made ready, or has to tell. */
+  private settle(): void {
+    if (this.executor.hasReady) this.executor.serveWaiting();
+    this.news.flush();
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
@@ -162,7 +201,10 @@ class Worker {
     if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
-    else this.executor.run(command, request, reader.tenantNumber, reader.databaseNumber, reader.noTouch, out);
+    else {
+      const effect = this.executor.run(command, request, reader, out);
+      if (effect.kind === 'waits') writeWaiting(out, effect.timeout_ms);
+    }
   }
 
   private control(message: ToWorker): FromWorker | undefined {
@@ -178,11 +220,25 @@ class Worker {
         return undefined;
       case 'engine':
         this.world.configureEngine(message.settings, this.realms);
+        this.executor.configure(message.settings);
         this.stopwatch.configure(message.settings);
         return undefined;
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
         this.publish(message.tenantNumber);
+        return undefined;
+      case 'cut':
+        this.executor.waiting.cut(message.client, message.how);
+        this.news.flush();
+        return undefined;
+      case 'unwatch':
+        this.executor.unwatch(message.client);
+        return undefined;
+      case 'forget':
+        this.executor.forget(message.client);
+        return undefined;
+      case 'broadcast':
+        this.world.shard.realm(message.tenantNumber).onlookers.tracking.hasBroadcast = message.isWanted;
         return undefined;
       case 'taken':
         return undefined;
@@ -205,6 +261,7 @@ class Worker {
   private publish(tenantNumber: number): void {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
     this.statistics.setRealm(tenantNumber, realm?.statistics ?? new Statistics());
+    if (realm !== undefined) this.statistics.setOnlookers(tenantNumber, realm.onlookers);
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
       const found = counts.find((count) => count.databaseNumber === databaseNumber);

@@ -14,6 +14,10 @@ const COUNTS = {
   expired: 5,
   evicted: 6,
   expirySlicesCut: 8,
+  trackedKeys: 0,
+  trackedItems: 0,
+  blockingKeys: 0,
+  blockingKeysOnNoKey: 0,
   expiredStalePercent: 1.234,
   databases: [
     { databaseNumber: 0, keys: 7, expires: 2, averageTtl_ms: 999.6 },
@@ -66,8 +70,7 @@ function picture(isOperator: boolean): Picture {
       tracking: 0,
       watching: 0,
       waitingWithTimeout: 0,
-      blockingKeys: 0,
-      blockingKeysOnNoKey: 0,
+      prefixes: 0,
     },
     memory: {
       usedBytes: 1000,

@@ -61,6 +61,8 @@ const ENGINE_DEFAULTS: EngineSettings = {
   lfuDecayMinutes: 1,
   activeExpireEffort: 1,
   protoMaxBulkBytes: 512 * MEGABYTE,
+  keyspaceEvents: 0,
+  trackingTableMaxKeys: 1_000_000,
   slowlogSlowerThan_us: 10_000,
   latencyThreshold_ms: 0,
   expiresActively: true,

@@ -48,9 +48,8 @@ export interface ClientFigures {
   readonly watching: number;
   /** Waiting with a time limit. */
   readonly waitingWithTimeout: number;
-  /** Keys that somebody waits for, and those of them for which their deletion is worth waking up. */
-  readonly blockingKeys: number;
-  readonly blockingKeysOnNoKey: number;
+  /** Prefixes that somebody is told of. */
+  readonly prefixes: number;
 }
 
 export interface MemoryFigures {

@@ -88,7 +88,7 @@ function listenerLine({ name, bind, port }: Picture['process']['listeners'][numb
   return [`listener${index}`, `name=${name},bind=${bind},port=${port}`];
 }
 
-function clients({ clients: figures }: Picture): readonly Line[] {
+function clients({ clients: figures, data }: Picture): readonly Line[] {
   return [
     ['connected_clients', figures.connected],
     ['cluster_connections', 0],
@@ -100,8 +100,8 @@ function clients({ clients: figures }: Picture): readonly Line[] {
     ['pubsub_clients', figures.subscribers],
     ['watching_clients', figures.watching],
     ['clients_in_timeout_table', figures.waitingWithTimeout],
-    ['total_blocking_keys', figures.blockingKeys],
-    ['total_blocking_keys_on_nokey', figures.blockingKeysOnNoKey],
+    ['total_blocking_keys', data.blockingKeys],
+    ['total_blocking_keys_on_nokey', data.blockingKeysOnNoKey],
   ];
 }
 
@@ -238,7 +238,7 @@ function trafficLines({ traffic }: Picture) {
   ] satisfies readonly Line[];
 }
 
-function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardChannels } }: Picture) {
+function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardChannels, prefixes } }: Picture) {
   return [
     ['expired_keys', data.expired],
     ['expired_stale_perc', data.expiredStalePercent.toFixed(2)],
@@ -263,9 +263,9 @@ function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardCh
     ['active_defrag_key_misses', 0],
     ['total_active_defrag_time', 0],
     ['current_active_defrag_time', 0],
-    ['tracking_total_keys', 0],
-    ['tracking_total_items', 0],
-    ['tracking_total_prefixes', 0],
+    ['tracking_total_keys', data.trackedKeys],
+    ['tracking_total_items', data.trackedItems],
+    ['tracking_total_prefixes', prefixes],
   ] satisfies readonly Line[];
 }
 
