@@ -54,6 +54,13 @@ describe('a tenant', () => {
     );
   });
 
+  it('sees what ran inside of its transactions, wherever that was', async () => {
+    for (const line of ['MULTI', 'SET {t}a 1', 'HGETALL {t}h', 'EXEC']) await one.ask(...line.split(' '));
+    const inside = (await slowWords(one)).filter((words) => words.includes('{t}'));
+    expect(inside.toSorted()).toEqual(['HGETALL {t}h', 'SET {t}a 1']);
+    expect(await one.ask('INFO', 'latencystats')).toContain('latency_percentiles_usec_exec:p50=');
+  });
+
   it('empties its own slow log alone', async () => {
     expect(await two.ask('SLOWLOG', 'RESET')).toBe('OK');
     expect((await slowWords(two)).length).toBeLessThanOrEqual(2);

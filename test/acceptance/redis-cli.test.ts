@@ -42,6 +42,8 @@ function redisCli(args: readonly string[], { input = '', until, meanwhile }: Ord
       clearTimeout(timer);
       resolve({ output, code });
     });
+    // One that needs no input may have gone before it comes.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
     void meanwhile?.();
   });

@@ -30,7 +30,7 @@ export function gateOf(world: AclWorld): Gate {
       command: () => undefined,
     },
     isTrusted: () => false,
-    timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
+    timing: { isFresh: false, beginAlone: () => 0, endAlone: () => undefined, share: () => undefined },
     monitor: { isWatched: false },
     loading: false,
     turn_ms: 0,
