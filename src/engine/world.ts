@@ -40,6 +40,10 @@ export interface EngineListener {
     fieldStart: number,
     fieldEnd: number,
   ): void;
+  /** A look-up for reading found nothing; asked for by `tellsMisses`. */
+  missed?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
+  /** A key has come that was not there; asked for by `tellsNew`. */
+  created?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
   /** A database was emptied by a command. */
   flushed?(realm: number): void;
   /** The last field has gone so, and the key goes with it: event `del`. */
@@ -69,6 +73,9 @@ export class World {
   /** lfu-log-factor and lfu-decay-time. */
   lfuLogFactor: number;
   lfuDecayMinutes: number;
+  /** Whether the listener wants to hear of these. */
+  tellsMisses: boolean;
+  tellsNew: boolean;
   /** tracking-table-max-keys, of each tenant; 0 is no limit. */
   trackingKeysMax: number;
   /** How long a value may become, whoever's it is. */
@@ -93,6 +100,8 @@ export class World {
     this.noTouch = false;
     this.lfuLogFactor = 10;
     this.lfuDecayMinutes = 1;
+    this.tellsMisses = false;
+    this.tellsNew = false;
     this.trackingKeysMax = 0;
     this.valueBytesMax = STRING_BYTES_MAX;
     this.collections = COLLECTION_LIMITS_DEFAULT;

@@ -191,7 +191,7 @@ export class Dispatcher {
     }
     if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
-      return onlyInSubscriberMode(command.fullName);
+      return this.notWhileSubscribed(connection, user, command, request);
     }
     if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
@@ -210,6 +210,14 @@ export class Dispatcher {
     }
     this.core.denials.key(connection, object);
     return keyRefusal(request, this.keys);
+  }
+
+  /** What a RESP2 subscriber is told: first of all, as in Redis, what it may not have anyway. */
+  private notWhileSubscribed(connection: Connection, user: User, command: Command, request: Request): Refusal {
+    command.parse(request);
+    this.keys.clear();
+    command.keys(request, this.keys);
+    return this.argumentsGate(connection, user, command, request) ?? onlyInSubscriberMode(command.fullName);
   }
 
   /** Behind the pause, as a request that was put off comes again and must not pay twice. */

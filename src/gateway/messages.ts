@@ -66,6 +66,12 @@ export class Message {
     this.contentEnd = end;
   }
 
+  /** The bytes belong to a request, whose memory nobody may hold on to. */
+  release(): void {
+    this.channel = MESSAGE;
+    this.content = MESSAGE;
+  }
+
   encode(protocol: 2 | 3, isShard: boolean): Uint8Array {
     return this.compose(protocol, isShard ? SHARD_MESSAGE : MESSAGE, undefined);
   }

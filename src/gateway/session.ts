@@ -282,7 +282,8 @@ export class Session implements SessionPort {
     this.databaseNumber = 0;
     this.setProtocol(2);
     this.name = '';
-    this.replies = SHOWN;
+    // As in Redis: CLIENT REPLY SKIP before it still drops its reply.
+    if (this.replies !== SKIP_NEXT) this.replies = SHOWN;
     this.noTouch = false;
     this.noEvict = false;
     this.core.identity.byDefault(this.connection);

@@ -140,6 +140,14 @@ export class Aftermath implements EngineListener {
     this.gone(EVENT_CLASS.hash, 'hexpired', realm, database, bytes, start, end);
   }
 
+  missed(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+    this.news.event(realm, database, 'keymiss', bytes, start, end);
+  }
+
+  created(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+    this.news.event(realm, database, 'new', bytes, start, end);
+  }
+
   emptied(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
     this.gone(EVENT_CLASS.generic, 'del', realm, database, bytes, start, end);
   }

@@ -7,6 +7,7 @@
  *
  * Hot path: once per command. Budget 30 ns beside the handler; guarded by the P16 rows of `npm run bench`.
  */
+import { EVENT_CLASS } from '../base/keyspace-events.ts';
 import { type Command, KeyList } from '../command/command.ts';
 import { type Effect, UNCHANGED } from '../command/effect.ts';
 import type { Caller, EngineSettings } from '../command/ports/backend.ts';
@@ -102,8 +103,12 @@ export class Executor {
 
   /** Options that follow from changes. */
   configure({ keyspaceEvents, trackingTableMaxKeys }: EngineSettings): void {
-    this.aftermath.wantedEvents = wantedOf(keyspaceEvents);
-    this.shard.world.trackingKeysMax = trackingTableMaxKeys;
+    const { aftermath, shard } = this;
+    const wanted = wantedOf(keyspaceEvents);
+    aftermath.wantedEvents = wanted;
+    shard.world.tellsMisses = (wanted & EVENT_CLASS.keyMiss) !== 0;
+    shard.world.tellsNew = (wanted & EVENT_CLASS.newKey) !== 0;
+    shard.world.trackingKeysMax = trackingTableMaxKeys;
   }
 
   /** Whether somebody may be served now. */

@@ -151,6 +151,17 @@ describe('a message', () => {
   });
 });
 
+describe('RESET', () => {
+  it('behind CLIENT REPLY SKIP is silent, behind OFF it is not', () => {
+    world = new World().open();
+    const client = world.connect();
+    client.socket.deliver(Buffer.concat([wire('CLIENT', 'REPLY', 'SKIP'), wire('RESET'), wire('PING')]));
+    expect(heard(client)).toBe('+PONG\r\n');
+    client.socket.deliver(Buffer.concat([wire('CLIENT', 'REPLY', 'OFF'), wire('RESET'), wire('PING')]));
+    expect(heard(client)).toBe('+RESET\r\n+PONG\r\n');
+  });
+});
+
 describe('a subscriber', () => {
   it('of RESP2 may speak of subscriptions alone, of RESP3 of anything', () => {
     world = new World().open();
