@@ -180,11 +180,12 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
-    this.tracking.tellChanges();
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
+    // Behind whatever a connection that has been served goes on with, as in Redis.
+    this.tracking.tellChanges();
     if (this.dirty.length > 0) this.endTurnSoon();
   }
 

@@ -241,6 +241,7 @@ export class Dispatcher {
     if (session.transaction !== undefined) session.transaction.isAborted = true;
     if (command?.fullName !== 'exec') return out.error(refusal);
     session.leaveTransaction();
+    session.unwatch();
     out.error(execAbort(refusal));
   }
 

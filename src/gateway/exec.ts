@@ -55,13 +55,14 @@ export class Exec {
     return undefined;
   }
 
-  /** Forgets what was queued and what is watched. False when there was no MULTI. */
+  /** Forgets what was queued and what is watched. False when there was no MULTI: then nothing has changed. */
   discard({ session }: Connection): boolean {
     const { transaction } = session;
+    if (transaction === undefined) return false;
     session.unwatch();
     session.transaction = undefined;
-    transaction?.release();
-    return transaction !== undefined;
+    transaction.release();
+    return true;
   }
 
   run(connection: Connection, out: ReplyWriter): void {

@@ -269,6 +269,7 @@ export class Session implements SessionPort {
   end(): void {
     const hasTraces = this.isWatching || this.tracker !== undefined;
     this.leaveTransaction();
+    this.unwatch();
     this.core.tracking.stop(this.connection);
     if (hasTraces) this.core.backend.forget(this.id);
     this.forgetIdentity();
@@ -277,6 +278,7 @@ export class Session implements SessionPort {
   reset(): void {
     this.core.tracking.stop(this.connection);
     this.leaveTransaction();
+    this.unwatch();
     this.core.monitor.remove(this.connection);
     this.forgetIdentity();
     this.databaseNumber = 0;

@@ -246,7 +246,7 @@ function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: read
     if (isServed) changes++;
     if (!isConsumerNew || consumer === undefined) continue;
     changes++;
-    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key });
+    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key, besides: true });
   }
   if (changes === 0) return UNCHANGED;
   const effect: Changed = {
