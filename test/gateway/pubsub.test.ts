@@ -1,4 +1,5 @@
 /** Subscribers and publishers at the gateway: who hears what, in which form, and when it ends. */
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   GLOB_STEPS_MAX,
@@ -258,6 +259,19 @@ describe('a subscriber', () => {
     expect(world.ask(other, 'PUBSUB', 'CHANNELS')).toBe('*0\r\n');
   });
 
+  it('is closed with everybody else when the process drains, once it has what was sent before', async () => {
+    world = new World(undefined, { drainTimeoutSeconds: 2 }).open();
+    const client = world.connect();
+    world.ask(client, 'SUBSCRIBE', 'c');
+    world.send(world.connect(), 'PUBLISH', 'c', 'last');
+    const drained = world.gateway.drain();
+    await world.passAsync(300);
+    expect(heard(client)).toBe(message('c', 'last'));
+    expect(client.connection.closeReason).toBe('shutdown');
+    await world.passAsync(100);
+    await drained;
+  });
+
   it('may sit there silently for as long as it likes', () => {
     world = new World(undefined, { timeoutSeconds: 10 }).open();
     const client = world.connect();
@@ -410,6 +424,49 @@ describe('permission for channels', () => {
     world.enter(world.user('bob', 't1', ...all, '&*'));
     expect(keeps.connection.closeReason).toBe('user_removed');
     expect(world.ask(other, 'PUBSUB', 'CHANNELS')).toContain('only (P|S)SUBSCRIBE');
+  });
+});
+
+describe('subscribers and channels', () => {
+  it('know one another, whoever comes, leaves or breaks, in whatever order', () => {
+    const names = ['a', 'b', 'ab', ''] as const;
+    const step = fc.record({
+      who: fc.nat(5),
+      what: fc.constantFrom('SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE', 'PUNSUBSCRIBE', 'RESET', 'break'),
+      name: fc.constantFrom(...names),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        world = new World().open();
+        const clients = Array.from({ length: 6 }, () => world.connect());
+        const publisher = world.connect();
+        const model = clients.map(() => ({ channels: new Set<string>(), patterns: new Set<string>() }));
+        for (const { who, what, name } of steps) {
+          const [client, own] = [clients[who] as Client, model[who] as (typeof model)[number]];
+          const set = what.startsWith('P') ? own.patterns : own.channels;
+          if (what === 'break') {
+            client.socket.fail();
+            clients[who] = world.connect();
+          } else {
+            world.send(client, ...(what === 'RESET' ? [what] : [what, name]));
+          }
+          if (what.includes('UNSUBSCRIBE')) set.delete(name);
+          else if (what.includes('SUBSCRIBE')) set.add(name);
+          else model[who] = { channels: new Set(), patterns: new Set() };
+        }
+        for (const name of names) {
+          const heard = model.reduce((sum, { channels, patterns }) => {
+            return sum + Number(channels.has(name)) + Number(patterns.has(name));
+          }, 0);
+          expect(world.ask(publisher, 'PUBLISH', name, 'x')).toBe(`:${heard}\r\n`);
+        }
+        for (const client of clients) client.socket.fail();
+        expect(world.core.pubsub.figures(undefined)).toEqual({ channels: 0, patterns: 0, shardChannels: 0 });
+        expect(world.core.pubsub.space(0)?.bytes ?? 0).toBe(0);
+        world.end();
+      }),
+      { numRuns: 150 },
+    );
   });
 });
 
