@@ -13,6 +13,7 @@ import { Shard } from '../src/engine/shard.ts';
 import { ReplyWriter } from '../src/resp/reply-writer.ts';
 import { Request } from '../src/resp/request.ts';
 import { Executor } from '../src/shards/executor.ts';
+import { CALLER, SILENT } from '../test/support/caller.ts';
 import { fastest } from './lib/fastest.ts';
 
 const LENGTH = 4 * 1024 * 1024;
@@ -21,7 +22,7 @@ const LONG_CALLS = 20;
 
 const shard = new Shard({ clock: systemClock, prng: new Prng(1), hash: new KeyedHash(3, 4) });
 const table = new CommandTable([set, ...bitmapDeclarations]);
-const executor = new Executor(shard);
+const executor = new Executor(shard, SILENT);
 const out = new ReplyWriter(2);
 
 function command(...words: (string | Uint8Array)[]): () => number {
@@ -31,7 +32,7 @@ function command(...words: (string | Uint8Array)[]): () => number {
   return () => {
     out.mark();
     if (found.parse(request) !== undefined) return -1;
-    executor.run(found, request, 0, 0, false, out);
+    executor.run(found, request, CALLER, out);
     const { length } = out;
     out.reset();
     return length;

@@ -16,6 +16,7 @@ import { Shard } from '../src/engine/shard.ts';
 import { ReplyWriter } from '../src/resp/reply-writer.ts';
 import { Request } from '../src/resp/request.ts';
 import { Executor } from '../src/shards/executor.ts';
+import { CALLER, SILENT } from '../test/support/caller.ts';
 
 const KEYS = 100_000;
 const ROUNDS = 7;
@@ -28,7 +29,7 @@ const VALUE = 'x'.repeat(64);
 
 const shard = new Shard({ clock: systemClock, prng: new Prng(1), hash: new KeyedHash(3, 4) });
 const table = new CommandTable(shardDeclarations);
-const executor = new Executor(shard);
+const executor = new Executor(shard, SILENT);
 const out = new ReplyWriter(2);
 
 function run(request: Request): void {
@@ -36,7 +37,7 @@ function run(request: Request): void {
   if (command === undefined || !command.arityHolds(request.argc)) throw new Error('no such command');
   const refusal = command.parse(request);
   if (refusal !== undefined) throw new Error(refusal.text);
-  executor.run(command, request, 0, 0, false, out);
+  executor.run(command, request, CALLER, out);
 }
 
 function keyOf(i: number): string {

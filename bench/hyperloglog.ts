@@ -14,6 +14,7 @@ import { Shard } from '../src/engine/shard.ts';
 import { ReplyWriter } from '../src/resp/reply-writer.ts';
 import { Request } from '../src/resp/request.ts';
 import { Executor } from '../src/shards/executor.ts';
+import { CALLER, SILENT } from '../test/support/caller.ts';
 import { fastest } from './lib/fastest.ts';
 
 /** Different elements, so that registers differ. */
@@ -21,14 +22,14 @@ const VARIANTS = 4096;
 
 const shard = new Shard({ clock: systemClock, prng: new Prng(1), hash: new KeyedHash(3, 4) });
 const table = new CommandTable(hyperloglogDeclarations);
-const executor = new Executor(shard);
+const executor = new Executor(shard, SILENT);
 const out = new ReplyWriter(2);
 
 function run(request: Request): number {
   const command = table.resolve(request);
   if (command === undefined || command.parse(request) !== undefined) throw new Error('no such command');
   out.mark();
-  executor.run(command, request, 0, 0, false, out);
+  executor.run(command, request, CALLER, out);
   const { length } = out;
   out.reset();
   return length;

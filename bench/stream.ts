@@ -15,6 +15,7 @@ import { Shard } from '../src/engine/shard.ts';
 import { ReplyWriter } from '../src/resp/reply-writer.ts';
 import { Request } from '../src/resp/request.ts';
 import { Executor } from '../src/shards/executor.ts';
+import { CALLER, SILENT } from '../test/support/caller.ts';
 
 const ENTRIES = Number(process.argv[2] ?? 1_000_000);
 const SMALL = 20_000;
@@ -36,7 +37,7 @@ class HandClock implements Clock {
 const clock = new HandClock();
 const shard = new Shard({ clock, prng: new Prng(1), hash: new KeyedHash(3, 4) });
 const table = new CommandTable(shardDeclarations);
-const executor = new Executor(shard);
+const executor = new Executor(shard, SILENT);
 const out = new ReplyWriter(2);
 const prng = new Prng(7);
 const account = shard.realm(0).account;
@@ -46,7 +47,7 @@ function run(request: Request): void {
   if (command === undefined || !command.arityHolds(request.argc)) throw new Error('no such command');
   const refusal = command.parse(request);
   if (refusal !== undefined) throw new Error(refusal.text);
-  executor.run(command, request, 0, 0, false, out);
+  executor.run(command, request, CALLER, out);
   if (out.length > FLUSH_BYTES) out.reset();
 }
 

@@ -5,7 +5,7 @@
  * Hot path. Budget 40 ns for one prefix pattern and one key; guarded by `bench/acl.ts`.
  */
 import { foldedText } from '../base/ascii.ts';
-import { ANY_CHANNEL, CHANNEL_PATTERN } from '../command/args.ts';
+import { ANY_CHANNEL, CHANNEL_PATTERN, READS } from '../command/args.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type { Permissions } from './permissions.ts';
 import type { User } from './user.ts';
@@ -62,6 +62,12 @@ function verdictOf(permissions: Permissions, command: Command, request: AskedWor
 export function maySubscribe(user: User, name: Uint8Array, isPattern: boolean): boolean {
   if (user.root.allowsChannel(name, 0, name.length, isPattern)) return true;
   return user.selectors.some((selector) => selector.allowsChannel(name, 0, name.length, isPattern));
+}
+
+/** Whether the user may read a key: by the root or by any selector, whatever the command. */
+export function mayRead(user: User, key: Uint8Array): boolean {
+  if (user.root.allowsKey(key, 0, key.length, READS)) return true;
+  return user.selectors.some((selector) => selector.allowsKey(key, 0, key.length, READS));
 }
 
 /**

@@ -13,6 +13,7 @@ import type { CommandTable } from '../command/table.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
 import { createGateway, type Gateway } from '../gateway/gateway.ts';
 import { checkMaterial, type TlsMaterial } from '../gateway/tls.ts';
+import { PROCESS } from '../observe/latency.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { loadPolicy } from '../policy/load.ts';
 import type { Policy } from '../policy/policy.ts';
@@ -120,7 +121,11 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
   const clock = systemClock;
   const tenants = new TenantRegistry();
   const lines = new GatewayLines(log, clock);
-  const storage: Storage = makeStorage(plan.shards, plan.settings, log, () => gateway.answered());
+  const storage: Storage = makeStorage(plan.shards, plan.settings, log, {
+    answered: () => gateway.answered(),
+    slow: (command) => gateway.core.timing.slowElsewhere(command),
+    stalled: (event, duration_ms) => gateway.core.timing.latency.add(PROCESS, event, duration_ms),
+  });
   const { backend } = storage;
   const gateway: Gateway = createGateway(
     { table, backend, acl: registry, aclLog, tenants, clock, log: lines, databases: DATABASE_COUNT },
@@ -158,6 +163,9 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     tenants: () => tenants.all().map((tenant) => numbered(tenant, registry, storage)),
     tenantNames: () => tenants.all().map(({ name }) => name),
     isLoading: () => gateway.isLoading,
+    slowlog: gateway.core.timing.slowlog,
+    latency: gateway.core.timing.latency,
+    tenantNumber: (name) => tenants.get(name)?.number,
     end: {
       begin({ save, force }) {
         // Nothing is persisted here yet, so a save that was asked for cannot be kept, and data must not be lost silently.

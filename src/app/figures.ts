@@ -1,5 +1,6 @@
 /** What INFO and TENANT need to know of the gateway, as the composition root adapts it. A tenant of undefined is everyone. */
 import type { TenantView } from '../command/ports/server.ts';
+import type { Histogram } from '../observe/histogram.ts';
 import type { ClientFigures, CommandFigures } from './info/picture.ts';
 
 export interface Counters {
@@ -31,6 +32,8 @@ export interface GatewayFigures {
   quick(tenant: string | undefined): QuickFigures;
   commands(tenant: string | undefined): readonly CommandFigures[];
   errors(tenant: string | undefined): readonly (readonly [code: string, count: number])[];
+  /** Of commands that were timed. */
+  latencies(tenant: string | undefined): readonly (readonly [name: string, histogram: Histogram])[];
   /** Counters that redis does not have, for operators. */
   own(): readonly (readonly [name: string, value: number | string])[];
   reset(tenant: string | undefined): void;

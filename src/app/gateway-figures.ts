@@ -2,7 +2,8 @@
 import type { CommandTable } from '../command/table.ts';
 import type { Core } from '../gateway/core.ts';
 import type { TenantCounters } from '../gateway/counters.ts';
-import type { TenantRegistry } from '../tenancy/tenant.ts';
+import type { Histogram } from '../observe/histogram.ts';
+import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import type { Counters, GatewayFigures, QuickFigures } from './figures.ts';
 import type { ClientFigures, CommandFigures } from './info/picture.ts';
 
@@ -18,9 +19,10 @@ export class CoreFigures implements GatewayFigures {
   }
 
   clients(tenantName: string | undefined): ClientFigures {
-    const { view, counters, clients, pubsub } = this.core;
+    const { view, counters, clients, pubsub, tracking } = this.core;
     const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
     const cap = tenant === undefined || tenant.budget.connections === 0 ? view.maxclients : tenant.budget.connections;
+    const tracked = tracking.figures(tenant?.number);
     const closed = (reason: 'query_buffer_limit' | 'output_buffer_limit') =>
       tenant === undefined ? (counters.closed.get(reason) ?? 0) : 0;
     return {
@@ -31,7 +33,38 @@ export class CoreFigures implements GatewayFigures {
       maxclients: cap,
       queryBufferDisconnections: closed('query_buffer_limit'),
       outputBufferDisconnections: closed('output_buffer_limit'),
+      ...this.buffers(tenant),
+      tracking: tracked.clients,
+      prefixes: tracked.prefixes,
     };
+  }
+
+  /** A walk over all connections, once per INFO. */
+  private buffers(tenant: Tenant | undefined) {
+    let largestInputBytes = 0;
+    let largestOutputBytes = 0;
+    let bufferedBytes = 0;
+    let watching = 0;
+    let waitingWithTimeout = 0;
+    for (const { session, queryBytes, outputBytes, waitsWithTimeout } of this.core.clients.all()) {
+      if (tenant !== undefined && session.tenant !== tenant) continue;
+      largestInputBytes = Math.max(largestInputBytes, queryBytes);
+      largestOutputBytes = Math.max(largestOutputBytes, outputBytes);
+      bufferedBytes += queryBytes + outputBytes;
+      if (session.isWatching) watching++;
+      if (waitsWithTimeout) waitingWithTimeout++;
+    }
+    return { largestInputBytes, largestOutputBytes, bufferedBytes, watching, waitingWithTimeout };
+  }
+
+  latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {
+    const { counters } = this.core;
+    const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
+    const latencies = tenant === undefined ? counters.latencies() : counters.of(tenant.number).latencies;
+    return this.table.all.flatMap(({ id, fullName }) => {
+      const histogram = latencies[id];
+      return histogram === undefined ? [] : [[fullName, histogram] as const];
+    });
   }
 
   counters(tenantName: string | undefined): Counters {

@@ -4,9 +4,12 @@ import { machine, release, totalmem, type } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { DEBUG_SLEEP_MS_MAX } from '../base/limits.ts';
 import type { Backend, RealmCounts } from '../command/ports/backend.ts';
+import type { InsightPort } from '../command/ports/insight.ts';
 import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
 import type { SessionPort } from '../command/ports/session.ts';
 import type { CommandTable } from '../command/table.ts';
+import type { LatencyMonitor } from '../observe/latency.ts';
+import type { SlowLog } from '../observe/slowlog.ts';
 import type { Refusal } from '../resp/refusals.ts';
 import type { Config, Viewer } from './config/config.ts';
 import type { Facts } from './config/settings.ts';
@@ -14,6 +17,7 @@ import type { Counters, GatewayFigures, NumberedTenant } from './figures.ts';
 import { infoText } from './info/info.ts';
 import type { MemoryFigures, Picture, ProcessFigures, TrafficFigures } from './info/picture.ts';
 import { TrafficRates } from './info/rates.ts';
+import { Insight } from './insight.ts';
 import { VERSION } from './version.ts';
 
 export interface ServerParts {
@@ -27,6 +31,9 @@ export interface ServerParts {
   /** The names alone: cheap. */
   readonly tenantNames: () => readonly string[];
   readonly isLoading: () => boolean;
+  readonly slowlog: SlowLog;
+  readonly latency: LatencyMonitor;
+  readonly tenantNumber: (name: string) => number | undefined;
   readonly end: { begin(how: ShutdownOrder): boolean; abort(): boolean };
 }
 
@@ -35,6 +42,7 @@ const RUN_ID_BYTES = 20;
 export class Server implements ServerPort {
   readonly table: CommandTable;
   readonly backend: Backend;
+  readonly insight: InsightPort;
   readonly startedAt_ms: number;
   readonly runId: string;
   private readonly parts: ServerParts;
@@ -46,6 +54,12 @@ export class Server implements ServerPort {
     this.parts = parts;
     this.table = parts.table;
     this.backend = parts.backend;
+    this.insight = new Insight({
+      slowlog: parts.slowlog,
+      latency: parts.latency,
+      tenantNumber: parts.tenantNumber,
+      picture: (session) => this.picture(session),
+    });
     this.startedAt_ms = parts.clock.nowMs();
     this.runId = randomBytes(RUN_ID_BYTES).toString('hex');
     const now_ms = parts.clock.monotonicMs();
@@ -60,7 +74,7 @@ export class Server implements ServerPort {
     const { gateway, tenantNames } = this.parts;
     this.rates.sample(gateway.quick(undefined), now_ms);
     for (const name of tenantNames()) this.ratesOf(name).sample(gateway.quick(name), now_ms);
-    this.peakBytes = Math.max(this.peakBytes, this.backend.memory().allocatedBytes);
+    this.peakBytes = Math.max(this.peakBytes, this.backend.memory().usedBytes);
   }
 
   private ratesOf(tenantName: string): TrafficRates {
@@ -76,7 +90,11 @@ export class Server implements ServerPort {
   }
 
   info(sections: readonly string[], session: SessionPort): string {
-    return infoText(sections, session.isOperator ? this.operatorPicture(session) : this.tenantPicture(session));
+    return infoText(sections, this.picture(session));
+  }
+
+  private picture(session: SessionPort): Picture {
+    return session.isOperator ? this.operatorPicture(session) : this.tenantPicture(session);
   }
 
   configGet(
@@ -100,7 +118,7 @@ export class Server implements ServerPort {
     }
     this.parts.gateway.reset(undefined);
     for (const tenant of this.parts.tenants()) this.backend.resetRealmStatistics(tenant.number);
-    this.peakBytes = this.backend.memory().allocatedBytes;
+    this.peakBytes = this.backend.memory().usedBytes;
   }
 
   tenants(): readonly TenantView[] {
@@ -122,6 +140,11 @@ export class Server implements ServerPort {
   sleep(duration_ms: number): void {
     const cell = new Int32Array(new SharedArrayBuffer(4));
     Atomics.wait(cell, 0, 0, Math.min(duration_ms, DEBUG_SLEEP_MS_MAX));
+  }
+
+  setActiveExpire(on: boolean): void {
+    const { config } = this.parts;
+    config.replace({ ...config.settings, expiresActively: on });
   }
 
   // -- Views -----------------------------------------------------------------------------------------------------------
@@ -153,16 +176,27 @@ export class Server implements ServerPort {
       process: this.processFigures(),
       clients: gateway.clients(undefined),
       memory: {
-        usedBytes: memory.allocatedBytes,
-        peakBytes: Math.max(this.peakBytes, memory.allocatedBytes),
+        usedBytes: memory.usedBytes,
+        overheadBytes: Math.max(0, memory.usedBytes - memory.allocatedBytes),
+        peakBytes: Math.max(this.peakBytes, memory.usedBytes),
         limitBytes: config.settings.maxmemoryBytes,
         policy: config.settings.maxmemoryPolicy,
-        process: { residentBytes, heldBytes: memory.heldBytes, systemBytes: totalmem(), pendingFrees: 0 },
+        process: {
+          residentBytes,
+          allocatedBytes: memory.allocatedBytes,
+          heldBytes: memory.heldBytes,
+          systemBytes: totalmem(),
+          pendingFrees: memory.pendingFrees,
+        },
       },
       traffic: trafficOf(gateway.counters(undefined), this.rates),
       data: this.sumOfRealms(),
       keyspace: this.backend.realmCounts(session.tenantNumber),
+      keyCount: this.parts.tenants().reduce((sum, { number }) => sum + keysOf(this.backend.realmCounts(number)), 0),
       commands: gateway.commands(undefined),
+      latencies: () => gateway.latencies(undefined),
+      percentiles: config.settings.latencyPercentiles,
+      expiryCycle_ms: memory.expiryCycle_ms,
       errors: gateway.errors(undefined),
       gateway: gateway.own(),
     };
@@ -170,7 +204,7 @@ export class Server implements ServerPort {
 
   /** Everything of a tenant and nothing of anybody else. */
   private tenantPicture(session: SessionPort): Picture {
-    const { gateway } = this.parts;
+    const { gateway, config } = this.parts;
     const counts = this.backend.realmCounts(session.tenantNumber);
     return {
       tenant: session.tenantName,
@@ -181,7 +215,12 @@ export class Server implements ServerPort {
       traffic: trafficOf(gateway.counters(session.tenantName), this.ratesOf(session.tenantName)),
       data: counts,
       keyspace: counts,
+      keyCount: keysOf(counts),
       commands: gateway.commands(session.tenantName),
+      latencies: () => gateway.latencies(session.tenantName),
+      percentiles: config.settings.latencyPercentiles,
+      // What it took for others is nothing for this tenant to know.
+      expiryCycle_ms: 0,
       errors: gateway.errors(session.tenantName),
       gateway: [],
     };
@@ -191,6 +230,7 @@ export class Server implements ServerPort {
     const shown = this.viewer(session).own;
     return {
       usedBytes: counts.usedBytes,
+      overheadBytes: 0,
       peakBytes: counts.usedBytes,
       limitBytes: Number(shown.get('maxmemory') ?? counts.limitBytes),
       policy: shown.get('maxmemory-policy') ?? this.parts.config.settings.maxmemoryPolicy,
@@ -201,6 +241,7 @@ export class Server implements ServerPort {
   private processFigures(): ProcessFigures {
     const { facts, clock, isLoading } = this.parts;
     const { user, system } = process.cpuUsage();
+    const thread = process.threadCpuUsage();
     return {
       runId: this.runId,
       version: VERSION,
@@ -213,22 +254,51 @@ export class Server implements ServerPort {
       now_ms: clock.nowMs(),
       shards: this.backend.memory().shards,
       loading: isLoading(),
+      listeners: [
+        { name: 'tcp', bind: facts.bind, port: facts.plainPort },
+        { name: 'tls', bind: facts.bind, port: facts.tlsPort },
+      ].filter(({ port }) => port !== 0),
       cpu: { systemMicroseconds: system, userMicroseconds: user },
+      threadCpu: { systemMicroseconds: thread.system, userMicroseconds: thread.user },
     };
   }
 
   private sumOfRealms(): RealmCounts {
-    const sum = { usedBytes: 0, limitBytes: 0, hits: 0, misses: 0, expired: 0, evicted: 0 };
-    for (const tenant of this.parts.tenants()) {
+    const sum = {
+      usedBytes: 0,
+      limitBytes: 0,
+      hits: 0,
+      misses: 0,
+      expired: 0,
+      evicted: 0,
+      expirySlicesCut: 0,
+      trackedKeys: 0,
+      trackedItems: 0,
+      blockingKeys: 0,
+      blockingKeysOnNoKey: 0,
+    };
+    let stalePercents = 0;
+    const tenants = this.parts.tenants();
+    for (const tenant of tenants) {
       const counts = this.backend.realmCounts(tenant.number);
       sum.usedBytes += counts.usedBytes;
       sum.hits += counts.hits;
       sum.misses += counts.misses;
       sum.expired += counts.expired;
       sum.evicted += counts.evicted;
+      sum.expirySlicesCut += counts.expirySlicesCut;
+      sum.trackedKeys += counts.trackedKeys;
+      sum.trackedItems += counts.trackedItems;
+      sum.blockingKeys += counts.blockingKeys;
+      sum.blockingKeysOnNoKey += counts.blockingKeysOnNoKey;
+      stalePercents += counts.expiredStalePercent;
     }
-    return { ...sum, databases: [] };
+    return { ...sum, expiredStalePercent: stalePercents / Math.max(1, tenants.length), databases: [] };
   }
+}
+
+function keysOf({ databases }: RealmCounts): number {
+  return databases.reduce((sum, { keys }) => sum + keys, 0);
 }
 
 function trafficOf(counters: Counters, { commands, bytesIn, bytesOut }: TrafficRates): TrafficFigures {

@@ -5,6 +5,7 @@ import type { Backend } from '../command/ports/backend.ts';
 import type { Log } from '../observe/log.ts';
 import { SharedBudgets } from '../shards/budgets.ts';
 import { InlineBackend } from '../shards/inline.ts';
+import type { LinkEvents } from '../shards/link.ts';
 import { PoolBackend } from '../shards/pool.ts';
 import { spawnWorker } from '../shards/spawn.ts';
 import type { Settings } from './config/settings.ts';
@@ -19,13 +20,21 @@ export interface Storage {
   isReady(): boolean;
 }
 
-/** @param answered runs after replies of worker threads have gone to their places: somebody has to send them */
-export function makeStorage(shards: number, settings: Settings, log: Log, answered: () => void): Storage {
+/** Who is told what threads and background work do. */
+export type StorageEvents = Pick<LinkEvents, 'answered' | 'slow' | 'stalled'>;
+
+export function makeStorage(shards: number, settings: Settings, log: Log, events: StorageEvents): Storage {
   const budgets = new SharedBudgets(shards);
   // Chosen at random, so that nobody outside can aim at one bucket of the index.
   const hashKey = [randomInt(UINT32), randomInt(UINT32)] as const;
   if (shards === 1) {
-    const backend = new InlineBackend({ budgets, hashKey, seed: randomInt(SEED_MAX), engine: settings });
+    const backend = new InlineBackend({
+      budgets,
+      hashKey,
+      seed: randomInt(SEED_MAX),
+      engine: settings,
+      worked: events.stalled,
+    });
     return { backend, isReady: () => true };
   }
   const fallen = new Set<number>();
@@ -38,6 +47,7 @@ export function makeStorage(shards: number, settings: Settings, log: Log, answer
     now_ms: systemClock.monotonicMs,
     random: (bound) => (bound <= 1 ? 0 : randomInt(bound)),
     events: {
+      ...events,
       died(shard, reason, lostRequests) {
         fallen.add(shard);
         log.write('error', 'shard.died', 'a shard ended and its data is lost', { shard, reason, lostRequests });
@@ -46,7 +56,6 @@ export function makeStorage(shards: number, settings: Settings, log: Log, answer
       up(shard) {
         if (fallen.delete(shard)) log.write('info', 'shard.up', 'a shard takes requests again', { shard });
       },
-      answered,
     },
   });
   return { backend, isReady: () => backend.ready };

@@ -9,6 +9,12 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
   const userAddresses = new Map<string, Allowlist>();
   for (const { name, addresses } of users) if (addresses !== undefined) userAddresses.set(name, addresses);
   return {
+    timing: {
+      slowlogSlowerThan_us: settings.slowlogSlowerThan_us,
+      slowlogMaxLength: settings.slowlogMaxLength,
+      latencyTracking: settings.latencyTracking,
+      latencyThreshold_ms: settings.latencyThreshold_ms,
+    },
     maxclients: settings.maxclients,
     connectionsPerIp: trustLoopback ? 0 : limits.connectionsPerIp,
     perIpExempt: limits.perIpExempt,
@@ -16,6 +22,7 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     tcpKeepaliveSeconds: settings.tcpKeepaliveSeconds,
     handshakeTimeoutSeconds: limits.handshakeTimeoutSeconds,
     authenticationTimeoutSeconds: limits.authenticationTimeoutSeconds,
+    keyspaceEvents: settings.keyspaceEvents,
     bulkBytesMax: settings.protoMaxBulkBytes,
     queryBufferBytesMax: settings.clientQueryBufferBytes,
     outputLimits: settings.outputLimits,

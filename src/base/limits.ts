@@ -59,7 +59,7 @@ export const SHARD_RESTART_PAUSE_MS_MAX = 10_000;
 
 // -- Tenants -----------------------------------------------------------------------------------------------------------
 
-/** Tenants of one process: sizes the shared statistics of a shard (426 KB) and the budget counters. */
+/** Tenants of one process: sizes the shared statistics of a shard (442 KB) and the budget counters. */
 export const TENANTS_MAX = 1024;
 
 // -- Engine: bounded slices (src/engine) -------------------------------------------------------------------------------
@@ -113,9 +113,14 @@ export const GLOB_STEPS_PER_BYTE = 64;
 export const REPLAY_ROW_ARGUMENTS_MAX = 1024;
 /** Pending entries that one XAUTOCLAIM looks at, whatever its COUNT: about 50 ms; the answer says where to go on. */
 export const STREAM_CLAIM_ATTEMPTS_MAX = 100_000;
-/** Longest WAIT: what a timer can hold, 24 days. And how many may wait with a timer at a time. */
-export const WAIT_MS_MAX = 0x7fffffff;
-export const WAITS_MAX = 10_000;
+/** Prefixes that one connection hears of; each costs a look for every key that changes. */
+export const TRACKING_PREFIXES_MAX = 1024;
+/** One transaction's queued commands: as much as a client may send in one piece by default. */
+export const TRANSACTION_BYTES_MAX = 64 * 1024 * 1024;
+/** A list of requests begins with this, as most transactions are small. */
+export const REQUEST_LIST_INITIAL_BYTES = 512;
+/** Longest time that a timer can hold, 24 days; who waits longer is looked at again then. */
+export const DEADLINE_MS_MAX = 0x7fffffff;
 
 // -- Addresses, policies, rates ----------------------------------------------------------------------------------------
 
@@ -195,3 +200,24 @@ export const GATEWAY_TICK_MS = 100;
 export const GATEWAY_SWEEP_TICKS = 5;
 /** A peer that does not take its last bytes keeps its socket no longer. */
 export const LINGER_MS_MAX = 5_000;
+
+// -- Introspection -----------------------------------------------------------------------------------------------------
+
+/** Words of one entry of the slow log, and bytes of one word: SLOWLOG_ENTRY_MAX_ARGC and _STRING of Redis. */
+export const SLOWLOG_WORDS_MAX = 32;
+export const SLOWLOG_WORD_BYTES_MAX = 128;
+/** Entries of one tenant's log at the most, and of all together: 4 KB each when full, so 64 MB for the process. */
+export const SLOWLOG_ENTRIES_MAX = 16_384;
+/** Seconds kept of each kind of latency event: LATENCY_TS_LEN of Redis. */
+export const LATENCY_SAMPLES = 160;
+/** A line of MONITOR: redis shows all of a value, however large. */
+export const MONITOR_LINE_BYTES_MAX = 64 * 1024;
+/** LOLWUT draws no larger gate: it is a joke, not a load. */
+export const LOLWUT_COLUMNS_MAX = 80;
+export const LOLWUT_ROWS_MAX = 40;
+/** Commands of little work that share one reading of the clock. */
+export const TIMED_TOGETHER_MAX = 16;
+/** A request or reply of so many bytes is work of its own: the clock is read for it alone. */
+export const TIMED_ALONE_BYTES = 4096;
+/** Below this threshold of SLOWLOG or LATENCY every command is timed alone, as a share would decide what is logged. */
+export const TIMED_ALONE_BELOW_US = 1000;

@@ -38,6 +38,9 @@ export class KeyList {
   }
 }
 
+/** What is never queued. */
+const RUNS_IN_MULTI: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset']);
+
 /** What `compile.ts` derives from a declaration. */
 export interface CommandParts {
   readonly id: number;
@@ -81,9 +84,18 @@ export class Command {
   readonly hasChannels: boolean;
   /** READS/WRITES bits of the fixed key when no option changes them, else 0. */
   readonly isWrite: boolean;
+  readonly isReadonly: boolean;
   readonly isDenyOom: boolean;
   readonly isNoAuth: boolean;
   readonly isFast: boolean;
+  /** May answer long after it was asked, and nothing of its connection runs meanwhile. */
+  readonly isBlocking: boolean;
+  readonly isNoMulti: boolean;
+  /** Whether it waits for EXEC when MULTI has been said. */
+  readonly isQueued: boolean;
+  readonly traces: 'leaves' | 'clears' | undefined;
+  /** Its work is bounded whatever there is: its time may be taken together with that of others. */
+  readonly isSteady: boolean;
   /** Its cost follows from how much data there is, or from what the process has to tell, and not from one key. */
   readonly mayTakeLong: boolean;
   /** Parses the request into the command's own record; the record is valid until its next parse. */
@@ -114,10 +126,19 @@ export class Command {
     this.fixedKey = parts.fixedKey;
     this.hasChannels = parts.hasChannels;
     this.isWrite = parts.flags.includes('write');
+    this.isReadonly = parts.flags.includes('readonly');
     this.isDenyOom = parts.flags.includes('denyoom');
     this.isNoAuth = parts.flags.includes('no_auth');
     this.isFast = parts.flags.includes('fast');
+    this.isBlocking = parts.flags.includes('blocking') && parts.declaration.kind === 'shard';
+    this.isNoMulti = parts.flags.includes('no_multi');
+    this.isQueued = !RUNS_IN_MULTI.has(parts.fullName);
+    this.traces = parts.declaration.kind === 'shard' ? parts.declaration.traces : undefined;
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
+    this.isSteady =
+      parts.runShard !== undefined &&
+      parts.fixedKey > 0 &&
+      (this.isFast || (this.declaration.kind === 'shard' && this.declaration.complexity?.startsWith('O(1)') === true));
     this.parse = parts.parse;
     this.keys = parts.keys;
     this.runShard = parts.runShard;

@@ -7,7 +7,7 @@ import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
-import type { Args, Values } from './args.ts';
+import type { ArgIndex, Args, Values } from './args.ts';
 import type { Effect } from './effect.ts';
 import type { ServerPort } from './ports/server.ts';
 import type { SessionPort } from './ports/session.ts';
@@ -130,11 +130,19 @@ export interface ShardCall {
   readonly request: Request;
   /** Wall clock of this turn. */
   readonly now_ms: number;
+  /** The number of the client. */
+  readonly client: number;
+  /** Whether it may wait for data: not within a transaction, say. */
+  readonly mayWait: boolean;
+  /** When a command that waited runs again: the key that has changed, all that it may look at. Otherwise 0. */
+  readonly onlyKey: ArgIndex;
 }
 
 export interface ShardCommand<A extends Args = Args> extends CommandFacts<A> {
   readonly kind: 'shard';
   readonly fanout?: Fanout;
+  /** WATCH leaves something in the client's name at the shard, which has to be told when the client is gone. */
+  readonly traces?: 'leaves' | 'clears';
   /** For commands whose treatment of their first key depends on options (`SET … GET`): its access bits. */
   readonly keyAccess?: (args: Values<A>) => number;
   readonly run: (args: Values<A>, call: ShardCall, out: ReplyWriter) => Effect;

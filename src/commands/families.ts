@@ -8,6 +8,7 @@ import { wait } from './generic/wait.ts';
 import { pubsubDeclarations } from './pubsub/family.ts';
 import { serverDeclarations } from './server/family.ts';
 import { shardDeclarations } from './shard-families.ts';
+import { transactionDeclarations } from './transaction/family.ts';
 
 /** Families whose commands need more than the ports offer bring their own declarations, bound to what they need. */
 export interface BoundFamilies {
@@ -15,5 +16,13 @@ export interface BoundFamilies {
 }
 
 export function declarations({ acl }: BoundFamilies): readonly Declaration[] {
-  return [...shardDeclarations, ...connectionDeclarations, ...acl, wait, ...pubsubDeclarations, ...serverDeclarations];
+  return [
+    ...shardDeclarations,
+    ...connectionDeclarations,
+    ...acl,
+    wait,
+    ...transactionDeclarations,
+    ...pubsubDeclarations,
+    ...serverDeclarations,
+  ];
 }

@@ -10,7 +10,8 @@ import { dump } from './generic/dump.ts';
 import { expire, expireat, persist, pexpire, pexpireat } from './generic/expire.ts';
 import { flushall, flushdb, swapdb } from './generic/flush.ts';
 import { dbsize, keys, randomkey, scan } from './generic/keyspace.ts';
-import { memory, object } from './generic/object.ts';
+import { memory } from './generic/memory.ts';
+import { object } from './generic/object.ts';
 import { copy, move, rename, renamenx } from './generic/rename.ts';
 import { restore } from './generic/restore.ts';
 import { sortCommand, sortReadOnly } from './generic/sort.ts';
@@ -29,6 +30,7 @@ import { get, getrange, mget, strlen, substr } from './string/get.ts';
 import { lcs } from './string/lcs.ts';
 import { mset, msetnx } from './string/mset.ts';
 import { psetex, set, setex, setnx } from './string/set.ts';
+import { unwatch, watch } from './transaction/watch.ts';
 import { zsetDeclarations } from './zset/family.ts';
 
 const string: readonly Declaration[] = [
@@ -102,4 +104,6 @@ export const shardDeclarations: readonly Declaration[] = [
   ...geoDeclarations,
   ...listDeclarations,
   ...streamDeclarations,
+  unwatch,
+  watch,
 ];

@@ -103,7 +103,7 @@ export class Database {
     const hash = this.keys.hash.of(bytes, start, end) | 0;
     const ref = this.live(hash, this.keys.index.find(hash, bytes, start, end));
     if (ref === MISSING) {
-      this.realm.statistics.misses++;
+      this.missed(bytes, start, end);
       return MISSING;
     }
     this.realm.statistics.hits++;
@@ -111,10 +111,20 @@ export class Database {
     return ref;
   }
 
+  private missed(bytes: Uint8Array, start: number, end: number): void {
+    const { realm, world } = this;
+    realm.statistics.misses++;
+    if (world.tellsMisses) world.listener.missed?.(realm.number, this.number, bytes, start, end);
+  }
+
+  private created(bytes: Uint8Array, start: number, end: number): void {
+    this.world.listener.created?.(this.realm.number, this.number, bytes, start, end);
+  }
+
   /** For commands that read about a key, not its value (EXISTS, TTL, TYPE, OBJECT): counted, not touched. */
   findUntouched(bytes: Uint8Array, start: number, end: number): number {
     const ref = this.peek(bytes, start, end);
-    if (ref === MISSING) this.realm.statistics.misses++;
+    if (ref === MISSING) this.missed(bytes, start, end);
     else this.realm.statistics.hits++;
     return ref;
   }
@@ -322,7 +332,9 @@ export class Database {
     const old = this.live(hash, keys.index.find(hash, key, keyStart, keyEnd));
     if (old === MISSING) {
       const first = kind | (world.initialClock(this.realm.usesLfu) << 8);
-      return keys.insert(hash, first, key, keyStart, keyEnd, value, valueStart, valueEnd, expireAt_ms);
+      const ref = keys.insert(hash, first, key, keyStart, keyEnd, value, valueStart, valueEnd, expireAt_ms);
+      if (ref !== MISSING && world.tellsNew) this.created(key, keyStart, keyEnd);
+      return ref;
     }
     const ref = keys.overwrite(hash, old, kind, value, valueStart, valueEnd, expireAt_ms);
     if (ref !== MISSING && !world.noTouch) world.touch(ref, this.realm.usesLfu);
@@ -388,8 +400,10 @@ export class Database {
     if (ref === MISSING) return NOT_FOUND;
     if (end - start === newEnd - newStart && equalRanges(bytes, start, newBytes, newStart, end - start)) return OK;
     const outcome = this.keys.copyInto(this.keys, ref, newBytes, newStart, newEnd, true) ? OK : NO_ROOM;
-    if (outcome === OK) this.deleteEntry(this.peek(bytes, start, end));
-    return outcome;
+    if (outcome !== OK) return NO_ROOM;
+    this.deleteEntry(this.peek(bytes, start, end));
+    if (this.world.tellsNew) this.created(newBytes, newStart, newEnd);
+    return OK;
   }
 
   /**
@@ -409,7 +423,9 @@ export class Database {
     const ref = this.peek(bytes, start, end);
     if (ref === MISSING) return NOT_FOUND;
     if (!replace && target.peek(newBytes, newStart, newEnd) !== MISSING) return EXISTS;
-    return this.keys.copyInto(target.keys, ref, newBytes, newStart, newEnd, false) ? OK : NO_ROOM;
+    if (!this.keys.copyInto(target.keys, ref, newBytes, newStart, newEnd, false)) return NO_ROOM;
+    if (this.world.tellsNew) target.created(newBytes, newStart, newEnd);
+    return OK;
   }
 
   /** @returns OK, NO_ROOM, NOT_FOUND, or EXISTS when the other database has such a key. */
@@ -418,6 +434,7 @@ export class Database {
     if (ref === MISSING) return NOT_FOUND;
     if (target.peek(bytes, start, end) !== MISSING) return EXISTS;
     if (!this.keys.copyInto(target.keys, ref, bytes, start, end, true)) return NO_ROOM;
+    if (this.world.tellsNew) target.created(bytes, start, end);
     this.deleteEntry(this.peek(bytes, start, end));
     return OK;
   }

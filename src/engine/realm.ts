@@ -7,9 +7,11 @@
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import { DATABASE_COUNT, STRING_BYTES_MAX } from '../base/limits.ts';
 import type { Account } from './account.ts';
-import { Database } from './database.ts';
+import { Database, MISSING } from './database.ts';
 import { Evictor } from './eviction.ts';
 import type { LazyFree } from './lazy-free.ts';
+import { databaseOfName, keyOfName } from './names.ts';
+import { Onlookers } from './onlookers.ts';
 import { RealmContext, type Statistics } from './statistics.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +19,7 @@ export class Realm {
   readonly number: number;
   readonly account: Account;
   readonly statistics: Statistics;
+  readonly onlookers: Onlookers;
   /** How long a value of this tenant may become. */
   valueBytesMax: number;
   private readonly context: RealmContext;
@@ -31,6 +34,7 @@ export class Realm {
     this.context = new RealmContext(number);
     this.statistics = this.context.statistics;
     this.valueBytesMax = STRING_BYTES_MAX;
+    this.onlookers = new Onlookers(number, account, world);
     this.world = world;
     this.lazyFree = lazyFree;
     this.databases = [];
@@ -91,6 +95,15 @@ export class Realm {
     return this.account.governing().policy;
   }
 
+  /** Whether a client's transaction may still run. Keys whose time is over count as changed, though nobody looked. */
+  watchHolds(client: number): boolean {
+    for (const name of this.onlookers.watches.namesOf(client)) {
+      const database = this.databases[databaseOfName(name)];
+      if (database !== undefined) holds(database, name);
+    }
+    return !this.onlookers.watches.isBroken(client);
+  }
+
   usesLfu(): boolean {
     return this.context.usesLfu;
   }
@@ -100,6 +113,11 @@ export class Realm {
     if (a === b) return;
     const first = this.database(a);
     const second = this.database(b);
+    if (this.onlookers.isAwake) {
+      const inEither = (name: string) => holds(first, name) || holds(second, name);
+      this.onlookers.databaseChanged(a, inEither);
+      this.onlookers.databaseChanged(b, inEither);
+    }
     first.number = b;
     second.number = a;
     this.databases[a] = second;
@@ -107,13 +125,26 @@ export class Realm {
   }
 
   flushDatabase(number: number, lazily: boolean): void {
+    this.empty(number, lazily);
+    this.world.listener.flushed?.(this.number);
+  }
+
+  private empty(number: number, lazily: boolean): void {
     const database = this.databases[number];
     if (database === undefined) return;
+    if (this.onlookers.isAwake) this.onlookers.databaseChanged(number, (name) => holds(database, name));
     if (lazily) this.lazyFree.add(database.detachForLazyFree());
     else database.clear();
   }
 
   flushAll(lazily: boolean): void {
-    for (let i = 0; i < DATABASE_COUNT; i++) this.flushDatabase(i, lazily);
+    for (let i = 0; i < DATABASE_COUNT; i++) this.empty(i, lazily);
+    this.world.listener.flushed?.(this.number);
   }
+}
+
+/** Whether the key of that name lives in this database, whatever its number. */
+function holds(database: Database, name: string): boolean {
+  const key = keyOfName(name);
+  return database.peek(key, 0, key.length) !== MISSING;
 }

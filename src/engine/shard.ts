@@ -34,6 +34,8 @@ export class Shard {
   private evicting: boolean;
   /** Which kind of background work had the last slice. */
   private turn: number;
+  /** The kind of work that the last slice did: 0 expiry, 1 lazy freeing, 2 eviction; -1 when there was none. */
+  lastWork: number;
 
   constructor(options: ShardOptions) {
     this.arena = new Arena(options.debug === true);
@@ -45,6 +47,7 @@ export class Shard {
     this.expiry = new ExpiryCycle(this.world, this.realms);
     this.evicting = false;
     this.turn = 2;
+    this.lastWork = -1;
   }
 
   /** Wall clock of this turn. */
@@ -67,6 +70,10 @@ export class Shard {
     const existing = this.realms[number];
     if (existing !== undefined) return existing;
     return this.addRealm(number, new Account(undefined, 0, this.processAccount));
+  }
+
+  eachRealm(visit: (realm: Realm) => void): void {
+    for (const realm of this.realms) if (realm !== undefined) visit(realm);
   }
 
   realmIfAny(number: number): Realm | undefined {
@@ -95,6 +102,11 @@ export class Shard {
     this.expiry.effort = effort;
   }
 
+  /** Whether expired keys are looked for; those that are asked for go in any case. */
+  setActiveExpire(on: boolean): void {
+    this.expiry.isActive = on;
+  }
+
   /** lfu-log-factor and lfu-decay-time. */
   setLfu(logFactor: number, decayMinutes: number): void {
     this.world.lfuLogFactor = logFactor;
@@ -120,12 +132,14 @@ export class Shard {
    */
   backgroundSlice(): boolean {
     this.world.refresh();
+    this.lastWork = -1;
     for (let tries = 0; tries < 3; tries++) {
       this.turn = (this.turn + 1) % 3;
       if (this.turn === 0 && this.expiry.isDue()) this.expiry.slice();
       else if (this.turn === 1 && this.lazyFree.isDue()) this.lazyFree.reclaim();
       else if (this.turn === 2 && this.evicting) this.evicting = this.evictSlice();
       else continue;
+      this.lastWork = this.turn;
       break;
     }
     return this.expiry.isDue() || this.lazyFree.isDue() || this.evicting;

@@ -15,6 +15,7 @@ import type { Arena } from './arena.ts';
 import { clockOf, setClock } from './entry.ts';
 import { LargeValues } from './large.ts';
 import { LazyFree } from './lazy-free.ts';
+import { ReadyKeys } from './waiters.ts';
 
 /** Where a key belongs: unsigned or signed 32 bits. KeyedHash in production, something with collisions in tests. */
 export interface Hasher {
@@ -39,6 +40,12 @@ export interface EngineListener {
     fieldStart: number,
     fieldEnd: number,
   ): void;
+  /** A look-up for reading found nothing; asked for by `tellsMisses`. */
+  missed?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
+  /** A key has come that was not there; asked for by `tellsNew`. */
+  created?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
+  /** A database was emptied by a command. */
+  flushed?(realm: number): void;
   /** The last field has gone so, and the key goes with it: event `del`. */
   emptied?(realm: number, database: number, bytes: Uint8Array, keyStart: number, keyEnd: number): void;
 }
@@ -56,6 +63,8 @@ export class World {
   readonly hash: Hasher;
   readonly lazyFree: LazyFree;
   readonly large: LargeValues;
+  /** Keys that somebody waits for and that have changed. */
+  readonly readyKeys: ReadyKeys;
   listener: EngineListener;
   /** Wall clock of this turn. */
   now_ms: number;
@@ -64,6 +73,11 @@ export class World {
   /** lfu-log-factor and lfu-decay-time. */
   lfuLogFactor: number;
   lfuDecayMinutes: number;
+  /** Whether the listener wants to hear of these. */
+  tellsMisses: boolean;
+  tellsNew: boolean;
+  /** tracking-table-max-keys, of each tenant; 0 is no limit. */
+  trackingKeysMax: number;
   /** How long a value may become, whoever's it is. */
   valueBytesMax: number;
   /** Up to which size collections stay compact. */
@@ -80,11 +94,15 @@ export class World {
     this.hash = hash;
     this.lazyFree = new LazyFree();
     this.large = new LargeValues(this.lazyFree);
+    this.readyKeys = new ReadyKeys();
     this.listener = silent;
     this.now_ms = 0;
     this.noTouch = false;
     this.lfuLogFactor = 10;
     this.lfuDecayMinutes = 1;
+    this.tellsMisses = false;
+    this.tellsNew = false;
+    this.trackingKeysMax = 0;
     this.valueBytesMax = STRING_BYTES_MAX;
     this.collections = COLLECTION_LIMITS_DEFAULT;
     this.seconds = 0;

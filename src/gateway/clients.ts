@@ -36,6 +36,10 @@ export class Clients {
     return this.byId.values();
   }
 
+  find(id: number): Connection | undefined {
+    return this.byId.get(id);
+  }
+
   countOf(tenant: Tenant | undefined): number {
     return tenant === undefined ? this.byId.size : tenant.connections;
   }
@@ -72,6 +76,16 @@ export class Clients {
     else this.perAddress.delete(connection.addressText);
   }
 
+  get(id: number): Connection | undefined {
+    return this.byId.get(id);
+  }
+
+  /** The same, as far as another may know of it. */
+  findFor(viewer: Connection, id: number): Connection | undefined {
+    const connection = this.byId.get(id);
+    return connection !== undefined && visible(viewer, connection) ? connection : undefined;
+  }
+
   // -- Pause -----------------------------------------------------------------------------------------------------------
 
   /** Whether this command has to wait. Operators go on: somebody must be able to end the pause. */
@@ -83,7 +97,8 @@ export class Clients {
       return false;
     }
     if (command.fullName.startsWith('client|') && connection.session.isOperator) return false;
-    return !pause.onlyWrites || command.isWrite;
+    const writes = command.isWrite || (command.fullName === 'exec' && connection.session.transaction?.writes === true);
+    return !pause.onlyWrites || writes;
   }
 
   startPause(timeout_ms: number, onlyWrites: boolean): void {
@@ -170,21 +185,21 @@ export class Clients {
       ['sub', subscriptions?.channels.size ?? 0],
       ['psub', subscriptions?.patterns.size ?? 0],
       ['ssub', subscriptions?.shardChannels.size ?? 0],
-      ['multi', -1],
+      ['multi', session.transaction?.requests.count ?? -1],
       ['qbuf', query],
       ['qbuf-free', 0],
       ['argv-mem', 0],
-      ['multi-mem', 0],
+      ['multi-mem', session.transaction?.queuedBytes ?? 0],
       ['rbs', 0],
       ['rbp', 0],
       ['obl', 0],
       ['oll', connection.waitingReplies],
       ['omem', output],
-      ['tot-mem', query + output + (subscriptions?.bytes ?? 0)],
+      ['tot-mem', query + output + (session.transaction?.requests.heldBytes ?? 0) + (subscriptions?.bytes ?? 0)],
       ['events', 'r'],
       ['cmd', command?.fullName ?? 'NULL'],
       ['user', session.userName],
-      ['redir', -1],
+      ['redir', session.tracker?.options.redirect ?? -1],
       ['resp', session.protocol],
       ['lib-name', session.libraryName],
       ['lib-ver', session.libraryVersion],
@@ -194,8 +209,20 @@ export class Clients {
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */
-function flagsOf({ session, isWaiting, isSubscriber }: Connection): string {
-  const flags = `${isSubscriber ? 'P' : ''}${isWaiting ? 'b' : ''}${session.noEvict ? 'e' : ''}${session.noTouch ? 'T' : ''}`;
+/** The letters in the order in which redis-server writes them. */
+function flagsOf({ session, isWaiting, isSubscriber, isMonitor }: Connection): string {
+  const letters: readonly (readonly [boolean, string])[] = [
+    [isMonitor, 'O'],
+    [isSubscriber, 'P'],
+    [session.transaction !== undefined, 'x'],
+    [isWaiting, 'b'],
+    [session.tracker !== undefined, 't'],
+    [session.tracker?.isBroken === true, 'R'],
+    [session.tracker?.options.bcast === true, 'B'],
+    [session.noEvict, 'e'],
+    [session.noTouch, 'T'],
+  ];
+  const flags = letters.map(([is, letter]) => (is ? letter : '')).join('');
   return flags === '' ? 'N' : flags;
 }
 

@@ -20,8 +20,7 @@ import {
   REPLY_BYTES_MAX_DEFAULT,
   WRITE_BACKLOG_BYTES_MAX,
 } from '../base/limits.ts';
-import type { LaterReplies, LaterReply } from '../command/ports/backend.ts';
-import type { WaitCut } from '../command/ports/session.ts';
+import type { LaterReplies, LaterReply, WaitCut } from '../command/ports/backend.ts';
 import {
   CROSS_PROTOCOL,
   type Decoded,
@@ -50,6 +49,7 @@ import { Outbox } from './outbox.ts';
 import type { Pending } from './pending.ts';
 import { Session } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import { Wait } from './wait.ts';
 
 /** Commands that take little, between two looks at the clock. */
 const QUICK_COMMANDS = 16;
@@ -82,6 +82,8 @@ export class Connection implements LaterReplies {
   rateUntil_ms: number;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
+  /** It is shown what others run. */
+  isMonitor: boolean;
   subscriptions: Subscriptions | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
@@ -96,8 +98,8 @@ export class Connection implements LaterReplies {
   /** A chunk that came although the socket is paused: some runtimes deliver one more. */
   private readonly backlog: Uint8Array[];
   private backlogBytes: number;
-  /** Set while a command waits. */
-  private cut: ((how: WaitCut) => void) | undefined;
+  /** Set while the answer to a command is waited for. */
+  private wait: Wait | undefined;
 
   constructor(core: Core, socket: Socket, id: number, peer: Peer) {
     this.core = core;
@@ -113,6 +115,7 @@ export class Connection implements LaterReplies {
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
     this.isSubscriber = false;
+    this.isMonitor = false;
     this.subscriptions = undefined;
     this.held = 0;
     this.postponed = false;
@@ -120,7 +123,7 @@ export class Connection implements LaterReplies {
     this.flushScheduled = false;
     this.backlog = [];
     this.backlogBytes = 0;
-    this.cut = undefined;
+    this.wait = undefined;
     this.decoder = new Decoder(STRANGER_LIMITS);
     this.counters = core.counters.strangers;
     this.outbox = new Outbox(core, this, socket);
@@ -180,7 +183,7 @@ export class Connection implements LaterReplies {
       if (this.mayHaveTakenLong(++ran) && core.isTurnLong()) this.yieldTurn();
     }
     if (this.held === 0) decoder.settle();
-    core.endChunk(this.counters);
+    core.endChunk();
     this.flush(out);
     if (this.inputEnded) this.goOnWithoutInput();
   }
@@ -275,37 +278,31 @@ export class Connection implements LaterReplies {
     return this.pending.open(this.session.protocol, isSilent, this.lastCommand, this.counters);
   }
 
-  /** As `later`, but nothing behind this request runs until its reply has come. */
-  block(cut: (how: WaitCut) => void): LaterReply {
-    const place = this.later();
-    this.cut = cut;
+  /** As `later`, but nothing behind this request runs until its reply has come. Without `cut` nothing ends it before. */
+  block(cut: ((how: WaitCut) => void) | undefined): Wait {
+    const { deadlines, clock } = this.core;
+    this.wait = new Wait(this.later(), deadlines, () => clock.monotonicMs(), cut);
     this.hold(HELD_BY_WAIT);
-    const settled = () => {
-      this.cut = undefined;
-    };
-    return {
-      protocol: place.protocol,
-      settleBytes(bytes, start, end) {
-        settled();
-        place.settleBytes(bytes, start, end);
-      },
-      settle(write) {
-        settled();
-        place.settle(write);
-      },
-    };
+    return this.wait;
   }
 
+  /** Whether a command waits for data. */
   get isWaiting(): boolean {
-    return this.cut !== undefined;
+    return this.wait?.isBlocked === true;
+  }
+
+  get waitsWithTimeout(): boolean {
+    return this.wait?.hasDeadline === true;
   }
 
   /** Ends the wait of a command; false when none waits. */
   cutWait(how: WaitCut): boolean {
-    const { cut } = this;
-    this.cut = undefined;
-    cut?.(how);
-    return cut !== undefined;
+    return this.wait?.cut(how) === true;
+  }
+
+  private goOn(): void {
+    this.wait = undefined;
+    this.release(HELD_BY_WAIT);
   }
 
   /** The request just dispatched waits until the pause is over; nothing behind it runs before. */
@@ -326,13 +323,19 @@ export class Connection implements LaterReplies {
   push(bytes: Uint8Array): void {
     if (this.state !== 'open') return;
     if (this.core.running !== this) {
-      this.outbox.push(bytes, this.cut !== undefined);
+      this.outbox.push(bytes, this.wait?.isOver === false);
       this.scheduleFlush();
-    } else if (this.session.showsReplies) {
+    } else if (this.session.showsReplies && !this.session.isInTransaction) {
       this.outbox.pushInto(this.core.out, bytes);
     } else {
       this.outbox.pushOwn(bytes);
     }
+  }
+
+  /** The same, but never before what the running command has still to answer. */
+  pushAfterReply(bytes: Uint8Array): void {
+    if (this.core.running !== this) this.push(bytes);
+    else if (this.state === 'open') this.outbox.pushOwn(bytes);
   }
 
   scheduleFlush(): void {
@@ -351,7 +354,7 @@ export class Connection implements LaterReplies {
     if (this.outbox.waitingBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
     else if (this.socket.writableLength <= WRITE_BACKLOG_BYTES_MAX) this.release(HELD_BY_READER);
     this.release(HELD_BY_TURN);
-    if (this.cut === undefined) this.release(HELD_BY_WAIT);
+    if (this.wait?.isOver === true) this.goOn();
     if (!this.core.clients.isPaused) this.release(HELD_BY_PAUSE);
     if (this.pending.length <= this.pending.placesMax / 2) this.release(HELD_BY_PLACES);
   }
@@ -411,7 +414,7 @@ export class Connection implements LaterReplies {
   }
 
   private ended(): void {
-    if (this.cut !== undefined) this.close('client_closed');
+    if (this.isWaiting) this.close('client_closed');
     else this.endInput('client_closed');
   }
 
@@ -458,7 +461,7 @@ export class Connection implements LaterReplies {
     this.cutWait('closed');
     this.outbox.close();
     this.core.closed(this);
-    this.session.forgetIdentity();
+    this.session.end();
     this.decoder.request.release();
   }
 

@@ -10,6 +10,7 @@
 import type { AclLog } from '../acl/log.ts';
 import type { AclRegistry } from '../acl/registry.ts';
 import type { Clock } from '../base/clock.ts';
+import { Deadlines } from '../base/deadlines.ts';
 import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { ServerPort } from '../command/ports/server.ts';
@@ -19,13 +20,18 @@ import { type DecoderLimits, REDIS_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
-import { Counters, type TenantCounters } from './counters.ts';
+import { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
+import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import { Joined } from './joined.ts';
+import { Monitor } from './monitor.ts';
+import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { Timing } from './timing.ts';
+import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -51,8 +57,14 @@ export class Core {
   readonly clients: Clients;
   readonly identity: Identity;
   readonly dispatcher: Dispatcher;
+  readonly exec: Exec;
   readonly denials: Denials;
+  /** When waits end that nothing else ends. */
+  readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
+  readonly tracking: Tracking;
+  readonly timing: Timing;
+  readonly monitor: Monitor;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
@@ -91,15 +103,22 @@ export class Core {
     this.counters = new Counters(parts.table);
     this.clients = new Clients(this);
     this.identity = new Identity(this);
+    this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
     this.denials = new Denials(this, parts.aclLog);
     this.pubsub = new PubSub();
+    this.tracking = new Tracking(this);
+    this.backend.tell(new News(this));
+    this.timing = new Timing(this);
+    this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
+    this.exec = new Exec(this);
     this.adopt(view);
   }
 
   /** A new view: felt by every connection at its next command. */
   adopt(view: GatewayView): void {
     this.view = view;
+    this.timing.adopt(view.timing);
     this.limits = {
       multibulkMax: MULTIBULK_MAX,
       bulkBytesMax: view.bulkBytesMax,
@@ -133,25 +152,29 @@ export class Core {
 
   beginTurn(): void {
     this.turn_ms = this.clock.monotonicMs();
+    this.timing.begin(this.turn_ms);
   }
 
   isTurnLong(): boolean {
-    return this.clock.monotonicMs() - this.turn_ms > TURN_MS_MAX;
+    const { timing } = this;
+    const now_ms = timing.isFresh ? timing.readAt_ms : this.clock.monotonicMs();
+    return now_ms - this.turn_ms > TURN_MS_MAX;
   }
 
-  /** A chunk has run: its share of time is booked, and what it gave the backend will leave at the end of the turn. */
-  endChunk(counters: TenantCounters): void {
-    this.dispatcher.book(counters, this.clock.monotonicMs() - this.turn_ms);
+  /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */
+  endChunk(): void {
+    this.timing.settle();
     if (this.backend.isInline) this.backend.flush();
-    else this.scheduleTurnEnd();
+    else this.endTurnSoon();
   }
 
   flushSoon(connection: Connection): void {
     this.dirty.push(connection);
-    this.scheduleTurnEnd();
+    this.endTurnSoon();
   }
 
-  private scheduleTurnEnd(): void {
+  /** The end of the turn has something to do. */
+  endTurnSoon(): void {
     if (this.turnEnd !== undefined) return;
     this.turnEnd = setImmediate(() => {
       this.turnEnd = undefined;
@@ -161,12 +184,19 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
+    this.flushDirty();
+    // Behind whatever a connection that has been served goes on with, as in Redis.
+    if (this.tracking.tellChanges()) this.flushDirty();
+    if (this.dirty.length > 0) this.endTurnSoon();
+  }
+
+  /** Those so far: whoever comes meanwhile is for the next time. */
+  private flushDirty(): void {
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
     this.joined.release();
-    if (this.dirty.length > 0) this.scheduleTurnEnd();
   }
 
   // -- Bandwidth -------------------------------------------------------------------------------------------------------
@@ -212,6 +242,7 @@ export class Core {
 
   closed(connection: Connection): void {
     this.clients.remove(connection);
+    this.monitor.remove(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {

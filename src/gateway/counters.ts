@@ -2,11 +2,11 @@
  * What the gateway counts: plain numbers and typed arrays, read by INFO when asked. Everything that belongs to somebody is
  * counted under their tenant, and the process is the sum, so nothing is counted twice and each tenant can be told its own.
  *
- * Hot path: two additions per command. Time is read once per chunk and shared out among its commands, so `usec` of one
- * command is a mean over what ran beside it.
+ * Hot path: a few additions per command. How time is taken, `timing.ts` tells.
  */
 import { ERROR_CODES_MAX } from '../base/limits.ts';
 import type { CommandTable } from '../command/table.ts';
+import { addInto, bucketOf, type Histogram, newHistogram } from '../observe/histogram.ts';
 import { CLOSE_REASONS, type CloseReason } from './close-reasons.ts';
 
 const MINUS = 0x2d;
@@ -30,8 +30,18 @@ const SCALARS = [
   'rateLimited',
 ] as const;
 
+/** `latency-tracking`, shared by all counters. */
+interface Tracking {
+  isOn: boolean;
+}
+
+/** The number of those who are not anybody's: no tenant has it. */
+export const STRANGERS = -2;
+
 /** Of one tenant, or of those who have not said who they are. */
 export class TenantCounters {
+  /** Whose: a tenant's number, or STRANGERS. */
+  readonly tenant: number;
   /** By command id. */
   readonly calls: Float64Array;
   readonly microseconds: Float64Array;
@@ -39,6 +49,8 @@ export class TenantCounters {
   readonly rejected: Float64Array;
   /** Called, and answered with an error. */
   readonly failed: Float64Array;
+  /** By command id; made with the first call, 3.5 KB each. */
+  readonly latencies: (Histogram | undefined)[];
   /** Replies that were errors, by their first word. */
   readonly errors: Map<string, number>;
   errorReplies: number;
@@ -54,8 +66,12 @@ export class TenantCounters {
   deniedKey: number;
   deniedChannel: number;
   rateLimited: number;
+  private readonly tracking: Tracking;
 
-  constructor(commands: number) {
+  constructor(commands: number, tenant = STRANGERS, tracking: Tracking = { isOn: true }) {
+    this.tenant = tenant;
+    this.tracking = tracking;
+    this.latencies = new Array<Histogram | undefined>(commands).fill(undefined);
     this.calls = new Float64Array(commands);
     this.microseconds = new Float64Array(commands);
     this.rejected = new Float64Array(commands);
@@ -78,6 +94,32 @@ export class TenantCounters {
   called(command: number): void {
     this.commands++;
     this.calls[command] = (this.calls[command] as number) + 1;
+  }
+
+  /** A command was timed alone. */
+  took(command: number, duration_ms: number): void {
+    this.microseconds[command] = (this.microseconds[command] as number) + duration_ms * 1000;
+    if (this.tracking.isOn) this.count(command, bucketOf(duration_ms));
+  }
+
+  /** Several were timed together. */
+  tookTogether(commands: Int32Array, count: number, share_ms: number): void {
+    const share_us = share_ms * 1000;
+    const bucket = this.tracking.isOn ? bucketOf(share_ms) : -1;
+    for (let i = 0; i < count; i++) {
+      const command = commands[i] as number;
+      this.microseconds[command] = (this.microseconds[command] as number) + share_us;
+      if (bucket >= 0) this.count(command, bucket);
+    }
+  }
+
+  private count(command: number, bucket: number): void {
+    let histogram = this.latencies[command];
+    if (histogram === undefined) {
+      histogram = newHistogram();
+      this.latencies[command] = histogram;
+    }
+    histogram[bucket] = (histogram[bucket] as number) + 1;
   }
 
   /** @param command -1 when there is no such command */
@@ -109,10 +151,11 @@ export class TenantCounters {
   reset(): void {
     for (const name of ARRAYS) this[name].fill(0);
     for (const name of SCALARS) this[name] = 0;
+    this.latencies.fill(undefined);
     this.errors.clear();
   }
 
-  /** Takes over what another counted. */
+  /** Takes over what another counted, but for the histograms. */
   add(other: TenantCounters): void {
     for (const name of ARRAYS) {
       const mine = this[name];
@@ -130,6 +173,7 @@ export class Counters {
   bugs: number;
   /** Those who have not said who they are. A connection that logs in goes on under its tenant. */
   readonly strangers: TenantCounters;
+  readonly tracking: Tracking;
   private readonly commands: number;
   /** By tenant number. */
   private readonly tenants: (TenantCounters | undefined)[];
@@ -139,7 +183,8 @@ export class Counters {
     this.closed = new Map(CLOSE_REASONS.map((reason) => [reason, 0]));
     this.connectionsRejected = 0;
     this.bugs = 0;
-    this.strangers = new TenantCounters(this.commands);
+    this.tracking = { isOn: true };
+    this.strangers = new TenantCounters(this.commands, STRANGERS, this.tracking);
     this.tenants = [];
   }
 
@@ -150,7 +195,7 @@ export class Counters {
   of(tenantNumber: number): TenantCounters {
     const known = this.tenants[tenantNumber];
     if (known !== undefined) return known;
-    const made = new TenantCounters(this.commands);
+    const made = new TenantCounters(this.commands, tenantNumber, this.tracking);
     while (this.tenants.length <= tenantNumber) this.tenants.push(undefined);
     this.tenants[tenantNumber] = made;
     return made;
@@ -158,10 +203,26 @@ export class Counters {
 
   /** Of the whole process. Every connection begins as a stranger, so of those received theirs is the number. */
   sum(): TenantCounters {
-    const sum = new TenantCounters(this.commands);
+    const sum = new TenantCounters(this.commands, STRANGERS, this.tracking);
     sum.add(this.strangers);
     for (const tenant of this.tenants) if (tenant !== undefined) sum.add(tenant);
     sum.connectionsReceived = this.strangers.connectionsReceived;
+    return sum;
+  }
+
+  /** Of the whole process, by command id. */
+  latencies(): readonly (Histogram | undefined)[] {
+    const sum = new Array<Histogram | undefined>(this.commands).fill(undefined);
+    // cold: when LATENCY or INFO is asked
+    for (const tenant of [this.strangers, ...this.tenants]) {
+      // cold: when LATENCY or INFO is asked
+      for (const [command, theirs] of tenant?.latencies.entries() ?? []) {
+        if (theirs === undefined) continue;
+        const mine = sum[command] ?? newHistogram();
+        addInto(mine, theirs);
+        sum[command] = mine;
+      }
+    }
     return sum;
   }
 

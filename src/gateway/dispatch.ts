@@ -9,32 +9,35 @@
  */
 import { ALLOWED, checkAll, checkCommand, DENIED_CHANNEL, denied } from '../acl/check.ts';
 import type { User } from '../acl/user.ts';
+import { TIMED_ALONE_BYTES } from '../base/limits.ts';
 import { EVERY_KEY } from '../command/args.ts';
 import { type Command, KeyList } from '../command/command.ts';
-import type { SessionCall } from '../command/spec.ts';
+import type { CommandFlag, SessionCall } from '../command/spec.ts';
 import {
   ceiling,
+  execAbort,
   LOADING,
+  MONITOR_ONLY,
   NOAUTH,
   NOPERM_CHANNEL,
   NOPERM_KEY,
+  NOT_IN_MULTI,
   nopermCommand,
   onlyInSubscriberMode,
   RATE_COMMANDS,
   type Refusal,
+  rulesChanged,
   sortDenied,
   unknownCommand,
   unknownSubcommand,
+  WATCH_IN_MULTI,
   wrongArity,
 } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
-import type { TenantCounters } from './counters.ts';
 
-/** Commands of one chunk among which its time is shared out; the time of a longer chunk goes to its first ones. */
-const BOOKED_MAX = 1024;
 const NO_COMMAND = -1;
 /** What a client may say while every array it is sent may be a message. RESP3 tells the two apart. */
 const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
@@ -49,22 +52,24 @@ const IN_SUBSCRIBER_MODE: ReadonlySet<string> = new Set([
   'sunsubscribe',
 ]);
 
+function isAboutData(flag: CommandFlag): boolean {
+  return flag === 'write' || flag === 'readonly' || flag === 'may_replicate';
+}
+
 export class Dispatcher {
   private readonly core: Core;
-  private readonly keys: KeyList;
-  private readonly ran: Int32Array;
-  private ranCount: number;
+  /** Those of the command judged last. */
+  readonly keys: KeyList;
 
   constructor(core: Core) {
     this.core = core;
     this.keys = new KeyList();
-    this.ran = new Int32Array(BOOKED_MAX);
-    this.ranCount = 0;
   }
 
   /** Runs one request; its reply is in `out`, or has a place among the connection's pending ones. */
   run(connection: Connection, request: Request, out: ReplyWriter): void {
     const { core } = this;
+    core.timing.isFresh = false;
     const command = core.table.resolve(request);
     if (command === undefined) return this.refuse(connection, undefined, this.unknown(request), out);
     if (!command.arityHolds(request.argc)) return this.refuse(connection, command, wrongArity(command.fullName), out);
@@ -79,6 +84,11 @@ export class Dispatcher {
     } else {
       const refusal = this.gates(connection, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
+      if (session.transaction !== undefined) {
+        if (command.isNoMulti) return this.refuse(connection, command, NOT_IN_MULTI, out);
+        // A slip, and no reason to give up what is queued.
+        if (command.traces === 'leaves') return out.error(WATCH_IN_MULTI);
+      }
       if (core.clients.isPaused && !command.isNoAuth && core.clients.pauses(connection, command)) {
         return connection.postpone();
       }
@@ -92,24 +102,81 @@ export class Dispatcher {
       const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
     }
+    if (session.transaction !== undefined && command.isQueued) return this.queue(connection, command, request, out);
     if (fault !== undefined) return this.fail(connection, command, fault, out);
     this.execute(connection, command, request, out);
+  }
+
+  /** MULTI has been said: the command waits for EXEC. */
+  private queue(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
+    const { backend } = this.core;
+    const { tenantNumber, transaction } = connection.session;
+    const refusal = transaction?.add(command, request, (bytes) => backend.hasRoom(tenantNumber, bytes));
+    if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
+    out.simple('QUEUED');
+  }
+
+  /** Runs a queued command as EXEC does: judged anew, and without what was asked of it when it was queued. */
+  runAgain(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
+    const refusal = this.judge(connection, command, request);
+    if (refusal === undefined) this.execute(connection, command, request, out);
+    else this.fail(connection, command, refusal, out);
+  }
+
+  /** Whether a command that was taken before may run now. Its record is filled, and `keys` are its keys. */
+  judge(connection: Connection, command: Command, request: Request): Refusal | undefined {
+    const { core, keys } = this;
+    const { session } = connection;
+    if (session.rosterVersion !== core.acl.roster.version && !core.identity.renew(connection)) return NOAUTH;
+    const { user } = session;
+    if (user === undefined && !command.isNoAuth) return NOAUTH;
+    if (user !== undefined && !user.root.allCommands && !checkCommand(user, command, request)) {
+      return rulesChanged('no permission to execute the command or subcommand');
+    }
+    if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    const fault = command.parse(request);
+    keys.clear();
+    if (command.fixedKey === 0 && !command.hasChannels) return fault;
+    command.keys(request, keys);
+    const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
+    if (refusal === undefined) return fault;
+    const object = refusal === NOPERM_CHANNEL ? CHANNELS_DENIED : 'no permission to touch the specified keys';
+    return rulesChanged(object);
+  }
+
+  /** Whether the command that waits on a connection would be allowed now. */
+  mayStillRun(connection: Connection): boolean {
+    const { request } = connection.decoder;
+    const command = this.core.table.resolve(request);
+    return command === undefined || this.judge(connection, command, request) === undefined;
   }
 
   private execute(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
     const { core } = this;
     // Taken now: a command that changes who the connection is counts as that of who asked.
     const { counters } = connection;
-    if (this.ranCount < BOOKED_MAX) this.ran[this.ranCount++] = command.id;
+    const { timing } = core;
+    const isAlone = timing.everyAlone || !command.isSteady || request.wireBytes > TIMED_ALONE_BYTES;
+    if (isAlone) timing.beginAlone();
     counters.called(command.id);
     const mark = out.length;
     if (command.runShard !== undefined) {
-      core.backend.run(command, request, this.keys, connection.session, out, connection);
+      if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
+      // What runs elsewhere is timed there, and comes with the reply; what waits is not slow.
+      if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
+        if (connection.session.caching !== undefined) connection.session.endCaching(command);
+        if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
+        return;
+      }
     } else if (command.runSession !== undefined && core.server !== undefined) {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
+    if (isAlone) timing.endAlone(connection, command, request, counters);
+    else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
+    if (connection.session.caching !== undefined) connection.session.endCaching(command);
+    if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
   }
 
   /** What is decided before the arguments are looked at. */
@@ -126,6 +193,7 @@ export class Dispatcher {
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
       return this.notWhileSubscribed(connection, user, command, request);
     }
+    if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
   }
 
@@ -168,8 +236,13 @@ export class Dispatcher {
 
   /** A gate said no: the command was never called. */
   private refuse(connection: Connection, command: Command | undefined, refusal: Refusal, out: ReplyWriter): void {
-    connection.counters.refused(command?.id ?? NO_COMMAND, refusal.code);
-    out.error(refusal);
+    const { counters, session } = connection;
+    counters.refused(command?.id ?? NO_COMMAND, refusal.code);
+    if (session.transaction !== undefined) session.transaction.isAborted = true;
+    if (command?.fullName !== 'exec') return out.error(refusal);
+    session.leaveTransaction();
+    session.unwatch();
+    out.error(execAbort(refusal));
   }
 
   /** Its arguments made no sense: called, and failed. */
@@ -178,19 +251,9 @@ export class Dispatcher {
     counters.answered(id, refusal.bytes, 0, refusal.bytes.length);
     out.error(refusal);
   }
-
-  /** Shares the time of a chunk out among the commands that ran in it. */
-  book({ microseconds }: TenantCounters, elapsed_ms: number): void {
-    const count = this.ranCount;
-    if (count === 0) return;
-    const share = (elapsed_ms * 1000) / count;
-    for (let i = 0; i < count; i++) {
-      const id = this.ran[i] as number;
-      microseconds[id] = (microseconds[id] as number) + share;
-    }
-    this.ranCount = 0;
-  }
 }
+
+const CHANNELS_DENIED = 'no permission to access one of the channels used as arguments to the command';
 
 /** Why the argument that `denied` names may not be used. A pattern that makes keys stands behind the word of its option. */
 function keyRefusal(request: Request, keys: KeyList): Refusal {

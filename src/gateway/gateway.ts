@@ -7,6 +7,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import { GATEWAY_SWEEP_TICKS, GATEWAY_TICK_MS } from '../base/limits.ts';
 import type { Result } from '../base/result.ts';
 import type { ServerPort } from '../command/ports/server.ts';
+import { PROCESS } from '../observe/latency.ts';
 import type { Clients } from './clients.ts';
 import type { Connection } from './connection.ts';
 import { Core, type CoreParts } from './core.ts';
@@ -22,6 +23,7 @@ export class Gateway {
   private readonly listeners: Listener[];
   private lastId: number;
   private ticks: number;
+  private tickAt_ms: number;
   private readonly ticker: ReturnType<typeof setInterval>;
 
   constructor(parts: GatewayParts, view: GatewayView) {
@@ -30,6 +32,7 @@ export class Gateway {
     this.listeners = [];
     this.lastId = 0;
     this.ticks = 0;
+    this.tickAt_ms = parts.clock.monotonicMs();
     this.ticker = setInterval(() => this.tick(), GATEWAY_TICK_MS);
     parts.acl.onChange(() => this.rosterChanged());
   }
@@ -98,13 +101,18 @@ export class Gateway {
       const { session } = connection;
       const isOpen = session.tenant === undefined || session.tenant.isOpen;
       if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
+      // The request of a command that waits still stands in its decoder, as nothing behind it is read.
+      else if (connection.isWaiting && !this.core.dispatcher.mayStillRun(connection)) connection.cutWait('revoked');
     }
+    this.core.monitor.recheck();
   }
 
   // -- Time ------------------------------------------------------------------------------------------------------------
 
   private tick(): void {
     const now_ms = this.core.clock.monotonicMs();
+    this.core.timing.latency.add(PROCESS, 'event-loop', now_ms - this.tickAt_ms - GATEWAY_TICK_MS);
+    this.tickAt_ms = now_ms;
     this.ticks++;
     this.core.clients.checkPause(now_ms);
     // Nothing is being written between two turns: memory that a large reply took is given back.
@@ -127,7 +135,7 @@ export class Gateway {
     }
     connection.checkOutput();
     const idle_ms = view.timeoutSeconds * 1000;
-    const isWaiting = connection.isKeptWaiting || connection.isSubscriber;
+    const isWaiting = connection.isKeptWaiting || connection.isSubscriber || connection.isMonitor;
     const isIdle = idle_ms > 0 && now_ms - connection.lastActive_ms > idle_ms && !isWaiting;
     if (isIdle) connection.close('idle_timeout');
   }
@@ -157,6 +165,7 @@ export class Gateway {
     for (const listener of this.listeners) listener.close();
     for (const connection of Array.from(this.core.clients.all())) connection.close('shutdown');
     clearInterval(this.ticker);
+    this.core.deadlines.close();
   }
 }
 

@@ -34,20 +34,21 @@ class Place implements LaterReply {
     this.content = undefined;
   }
 
-  settleBytes(bytes: Uint8Array, start: number, end: number): void {
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms = 0): void {
     if (this.content !== undefined || this.owner.isClosed) return;
     this.counters?.answered(this.command, bytes, start, end);
+    if (ran_ms > 0) this.counters?.took(this.command, ran_ms);
     if (this.silent) this.content = NOTHING;
     else if (end - start > this.owner.replyBytesMax) this.content = REPLY_TOO_LARGE.bytes;
     else this.content = keep(bytes, start, end);
     this.owner.filled(this.content.length);
   }
 
-  settle(write: (out: ReplyWriter) => void): void {
+  settle(write: (out: ReplyWriter) => void, ran_ms = 0): void {
     if (this.content !== undefined || this.owner.isClosed) return;
     const out = new ReplyWriter(this.protocol, 256);
     write(out);
-    this.settleBytes(out.buffer, 0, out.length);
+    this.settleBytes(out.buffer, 0, out.length, ran_ms);
   }
 }
 

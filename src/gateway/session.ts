@@ -6,14 +6,19 @@
  * the roster has changed, so permissions act at the next command.
  */
 import type { User } from '../acl/user.ts';
-import type { LaterReply } from '../command/ports/backend.ts';
+import type { Command } from '../command/command.ts';
+import type { LaterReply, WaitCut, WaitingReply } from '../command/ports/backend.ts';
 import type { PubSubPort } from '../command/ports/pubsub.ts';
-import type { ClientsPort, SessionPort, WaitCut } from '../command/ports/session.ts';
+import type { ClientsPort, SessionPort } from '../command/ports/session.ts';
+import type { TrackingPort } from '../command/ports/tracking.ts';
 import type { Refusal } from '../resp/refusals.ts';
+import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Tracker } from './tracker.ts';
+import type { Transaction } from './transaction.ts';
 
 const SHOWN = 0;
 const OFF = 1;
@@ -40,6 +45,18 @@ export class Session implements SessionPort {
   name: string;
   libraryName: string;
   libraryVersion: string;
+  /** What was queued since MULTI. */
+  transaction: Transaction | undefined;
+  /** Commands of a transaction are running. */
+  isInTransaction: boolean;
+  /** Shards watch keys in its name. */
+  isWatching: boolean;
+  /** Set while it caches what it reads. */
+  tracker: Tracker | undefined;
+  /** CLIENT CACHING, for the next command. */
+  caching: boolean | undefined;
+  /** Whether the keys that the next command reads are remembered. */
+  tracks: boolean;
   private replies: number;
   private readonly core: Core;
   private readonly connection: Connection;
@@ -62,6 +79,12 @@ export class Session implements SessionPort {
     this.name = '';
     this.libraryName = '';
     this.libraryVersion = '';
+    this.transaction = undefined;
+    this.isInTransaction = false;
+    this.isWatching = false;
+    this.tracker = undefined;
+    this.caching = undefined;
+    this.tracks = false;
     this.replies = SHOWN;
   }
 
@@ -96,6 +119,10 @@ export class Session implements SessionPort {
   /** Takes an identity that has been proven. */
   become(user: User, tenant: Tenant, namespace: Tenant): void {
     if (this.tenant !== tenant) {
+      // What it watches and has queued was meant for the data of another.
+      this.unwatch();
+      this.core.tracking.stop(this.connection);
+      if (this.transaction !== undefined) this.transaction.isAborted = true;
       // What was heard in the name of the one is none of the other's business.
       this.core.pubsub.leaveAll(this.connection);
       if (this.tenant !== undefined) this.tenant.connections--;
@@ -137,6 +164,10 @@ export class Session implements SessionPort {
   useTenant(name: string): boolean {
     const tenant = this.core.tenants.get(name);
     if (tenant === undefined || tenant.isSystem || !tenant.isOpen) return false;
+    if (tenant !== this.namespace) {
+      this.unwatch();
+      this.core.tracking.stop(this.connection);
+    }
     this.namespace = tenant;
     this.tenantNumber = tenant.number;
     return true;
@@ -191,7 +222,64 @@ export class Session implements SessionPort {
     this.noEvict = on;
   }
 
+  watch(): boolean {
+    return this.core.monitor.add(this.connection);
+  }
+
+  beginTransaction(): Refusal | undefined {
+    return this.core.exec.begin(this.connection);
+  }
+
+  executeTransaction(out: ReplyWriter): void {
+    this.core.exec.run(this.connection, out);
+  }
+
+  leaveTransaction(): boolean {
+    return this.core.exec.discard(this.connection);
+  }
+
+  unwatch(): void {
+    if (this.isWatching) this.core.backend.unwatch(this.id);
+    this.isWatching = false;
+  }
+
+  get tracking(): TrackingPort {
+    return this.core.tracking.seenBy(this.connection);
+  }
+
+  setTracker(tracker: Tracker | undefined): void {
+    this.tracker = tracker;
+    this.setCaching(undefined);
+  }
+
+  setCaching(caching: boolean | undefined): void {
+    this.caching = caching;
+    const options = this.tracker?.options;
+    if (options === undefined || options.bcast) this.tracks = false;
+    else this.tracks = options.optin ? caching === true : caching !== false;
+  }
+
+  /** CLIENT CACHING is for one command, or one transaction, behind it. */
+  endCaching(command: Command): void {
+    const goesOn = this.transaction !== undefined || this.isInTransaction || command.fullName.startsWith('client|');
+    if (!goesOn) this.setCaching(undefined);
+  }
+
+  /** The connection is gone: nothing is kept in its name. */
+  end(): void {
+    const hasTraces = this.isWatching || this.tracker !== undefined;
+    this.leaveTransaction();
+    this.unwatch();
+    this.core.tracking.stop(this.connection);
+    if (hasTraces) this.core.backend.forget(this.id);
+    this.forgetIdentity();
+  }
+
   reset(): void {
+    this.core.tracking.stop(this.connection);
+    this.leaveTransaction();
+    this.unwatch();
+    this.core.monitor.remove(this.connection);
     this.forgetIdentity();
     this.databaseNumber = 0;
     this.setProtocol(2);
@@ -215,7 +303,7 @@ export class Session implements SessionPort {
     return this.connection.later();
   }
 
-  block(cut: (how: WaitCut) => void): LaterReply {
+  block(cut: (how: WaitCut) => void): WaitingReply {
     return this.connection.block(cut);
   }
 }

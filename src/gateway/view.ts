@@ -8,7 +8,20 @@ export interface OutputLimit {
   readonly softSeconds: number;
 }
 
+/** What is measured, and from when on it is told. */
+export interface TimingView {
+  /** `slowlog-log-slower-than`: 0 logs everything, -1 nothing. */
+  readonly slowlogSlowerThan_us: number;
+  /** Entries of one tenant. */
+  readonly slowlogMaxLength: number;
+  /** Histograms. */
+  readonly latencyTracking: boolean;
+  /** `latency-monitor-threshold`; 0 is off. */
+  readonly latencyThreshold_ms: number;
+}
+
 export interface GatewayView {
+  readonly timing: TimingView;
   readonly maxclients: number;
   /** Open connections of one address; 0 is no limit. */
   readonly connectionsPerIp: number;
@@ -19,6 +32,8 @@ export interface GatewayView {
   readonly handshakeTimeoutSeconds: number;
   readonly authenticationTimeoutSeconds: number;
   readonly bulkBytesMax: number;
+  /** notify-keyspace-events, as the bits of `base/keyspace-events`. */
+  readonly keyspaceEvents: number;
   readonly queryBufferBytesMax: number;
   readonly outputLimits: { readonly normal: OutputLimit; readonly pubsub: OutputLimit; readonly replica: OutputLimit };
   /** From where users of the tenant `system` may come; undefined: from anywhere. */

@@ -294,7 +294,23 @@ export const EXECABORT = refusal('EXECABORT Transaction discarded because of pre
 export const EXEC_WITHOUT_MULTI = refusal('ERR EXEC without MULTI');
 export const DISCARD_WITHOUT_MULTI = refusal('ERR DISCARD without MULTI');
 export const MULTI_NESTED = refusal('ERR MULTI calls can not be nested');
+export const NOT_IN_MULTI = refusal('ERR Command not allowed inside a transaction');
+export const TRANSACTION_TOO_LARGE = refusal('ERR transaction is too large');
 export const WATCH_IN_MULTI = refusal('ERR WATCH inside MULTI is not allowed');
+/** EXEC itself may not run. The bytes of the reason begin with `-`, which is part of what redis-server repeats. */
+export function execAbort(reason: Refusal): Refusal {
+  return refusal(`EXECABORT Transaction discarded because of: ${reason.text}`);
+}
+/** A command of a transaction that was allowed when it was queued. */
+export function rulesChanged(reason: string): Refusal {
+  return refusal(
+    `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${reason}`,
+  );
+}
+/** It would change what the commands behind it mean, which are on their way to a shard by then. */
+export function notInPoolTransaction(command: string): Refusal {
+  return refusal(`ERR ${command} is not possible in a transaction over a pool of shards`);
+}
 export const MAX_CLIENTS = refusal('ERR max number of clients reached');
 export const BAD_CLIENT_NAME = refusal('ERR Client names cannot contain spaces, newlines or special characters.');
 export const NO_SUCH_CLIENT = refusal('ERR No such client');
@@ -370,6 +386,23 @@ export function ceiling(command: string): Refusal {
 export const DEBUG_NOT_ALLOWED = refusal(
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
 );
+export const SLOWLOG_COUNT = refusal('ERR count should be greater than or equal to -1');
+export const NO_CLUSTER = refusal('ERR This instance has cluster support disabled');
+export const MODULE_NOT_ALLOWED = refusal(
+  'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.',
+);
+export const MONITOR_NOT_HERE = refusal("ERR MONITOR isn't allowed for DENY BLOCKING client");
+/** What a connection that watches others is told when it asks for data. */
+export const MONITOR_ONLY = refusal("ERR Replica can't interact with the keyspace");
+export const NEEDS_RESP3 = refusal('ERR RESP2 is not supported by this command');
+export const PROTOCOL_TYPE = refusal(
+  'ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false',
+);
+
+export function noLatencySamples(event: string): Refusal {
+  return refusal(`ERR No samples available for event '${upToNul(event).slice(0, ECHOED_BYTES_MAX)}'`);
+}
+
 export const NO_CONFIG_FILE = refusal('ERR The server is running without a config file');
 export const NO_SHUTDOWN_IN_PROGRESS = refusal('ERR No shutdown in progress.');
 export const SHUTDOWN_FAILED = refusal('ERR Errors trying to SHUTDOWN. Check logs.');

@@ -82,3 +82,7 @@ export function noSuchGroup(group: string, key: string): Refusal {
 export function unrecognizedClaimOption(option: string): Refusal {
   return refusal(`ERR Unrecognized XCLAIM option '${echoed(option)}'`);
 }
+
+/** Told to who waits in XREADGROUP. */
+export const STREAM_GONE = refusal('UNBLOCKED the stream key no longer exists');
+export const GROUP_GONE = refusal('NOGROUP the consumer group this client was blocked on no longer exists');

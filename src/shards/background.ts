@@ -1,27 +1,38 @@
 /**
  * Gives a shard its time in the background: ten rounds a second, and between them slices as long as there is work, each
- * in a turn of its own so that requests come in between.
+ * in a turn of its own so that requests come in between. What a slice takes is told to whoever watches latency.
  */
 import { SHARD_CRON_MS } from '../base/limits.ts';
 import type { Shard } from '../engine/shard.ts';
 
+/** What a slice was for, as the latency monitor names it. */
+export type BackgroundEvent = 'expire-cycle' | 'lazyfree-cycle' | 'eviction-cycle';
+
+/** By the number of the kind of work that a shard's last slice did. */
+const EVENTS: readonly BackgroundEvent[] = ['expire-cycle', 'lazyfree-cycle', 'eviction-cycle'];
+
+export interface BackgroundWatch {
+  /** Runs after each round: statistics are brought up to date there. */
+  ticked(): void;
+  worked(event: BackgroundEvent, duration_ms: number): void;
+}
+
 export class Background {
   private readonly shard: Shard;
-  private readonly ticked: () => void;
+  private readonly watch: BackgroundWatch;
   private readonly timer: ReturnType<typeof setInterval>;
   private slice: ReturnType<typeof setImmediate> | undefined;
 
-  /** @param ticked runs after each round: statistics are brought up to date there */
-  constructor(shard: Shard, ticked: () => void) {
+  constructor(shard: Shard, watch: BackgroundWatch) {
     this.shard = shard;
-    this.ticked = ticked;
+    this.watch = watch;
     this.slice = undefined;
     this.timer = setInterval(() => this.round(), SHARD_CRON_MS);
   }
 
   private round(): void {
-    if (this.shard.cron()) this.later();
-    this.ticked();
+    if (this.measured(() => this.shard.cron())) this.later();
+    this.watch.ticked();
   }
 
   /** Work has come up between rounds: a lazily flushed database, say. */
@@ -33,8 +44,17 @@ export class Background {
     if (this.slice !== undefined) return;
     this.slice = setImmediate(() => {
       this.slice = undefined;
-      if (this.shard.backgroundSlice()) this.later();
+      if (this.measured(() => this.shard.backgroundSlice())) this.later();
     });
+  }
+
+  private measured(work: () => boolean): boolean {
+    const { clock } = this.shard.world;
+    const from_ms = clock.monotonicMs();
+    const isMore = work();
+    const event = EVENTS[this.shard.lastWork];
+    if (event !== undefined) this.watch.worked(event, clock.monotonicMs() - from_ms);
+    return isMore;
   }
 
   stop(): void {

@@ -8,7 +8,7 @@ import { firstError, mergeConcat, mergeInOrder, mergeRandom, mergeSum, writeScan
 
 /** What a shard's queue holds: who gets the reply that comes next. */
 export interface Expected {
-  arrived(bytes: Uint8Array, start: number, end: number): void;
+  arrived(bytes: Uint8Array, start: number, end: number, ran_ms: number): void;
   /** The shard died with the request in it. */
   lost(refusal: Refusal): void;
 }
@@ -21,8 +21,8 @@ export class WholeReply implements Expected {
     this.place = place;
   }
 
-  arrived(bytes: Uint8Array, start: number, end: number): void {
-    this.place.settleBytes(bytes, start, end);
+  arrived(bytes: Uint8Array, start: number, end: number, ran_ms: number): void {
+    this.place.settleBytes(bytes, start, end, ran_ms);
   }
 
   lost(refusal: Refusal): void {
@@ -41,10 +41,10 @@ export class ScanReply implements Expected {
     this.shards = shards;
   }
 
-  arrived(bytes: Uint8Array, start: number, end: number): void {
+  arrived(bytes: Uint8Array, start: number, end: number, ran_ms: number): void {
     const part = bytes.subarray(start, end);
-    if (firstError([part]) !== undefined) this.place.settleBytes(bytes, start, end);
-    else this.place.settle((out) => writeScanReply(part, this.shard, this.shards, out));
+    if (firstError([part]) !== undefined) this.place.settleBytes(bytes, start, end, ran_ms);
+    else this.place.settle((out) => writeScanReply(part, this.shard, this.shards, out), ran_ms);
   }
 
   lost(refusal: Refusal): void {
@@ -63,6 +63,8 @@ export class Gather {
   private readonly merge: Merge;
   private readonly parts: Uint8Array[];
   private missing: number;
+  /** They run at the same time, so the command took as long as the longest of them. */
+  private longest_ms: number;
   private refusal: Refusal | undefined;
 
   constructor(place: LaterReply, merge: Merge, count: number) {
@@ -70,13 +72,15 @@ export class Gather {
     this.merge = merge;
     this.parts = new Array<Uint8Array>(count);
     this.missing = count;
+    this.longest_ms = 0;
     this.refusal = undefined;
   }
 
   /** What the queue of the shard that has part `index` holds. */
   part(index: number): Expected {
     return {
-      arrived: (bytes, start, end) => {
+      arrived: (bytes, start, end, ran_ms) => {
+        this.longest_ms = Math.max(this.longest_ms, ran_ms);
         this.parts[index] = bytes.slice(start, end);
         this.settleOne();
       },
@@ -107,6 +111,6 @@ export class Gather {
         case 'ok':
           return out.ok();
       }
-    });
+    }, this.longest_ms);
   }
 }

@@ -6,11 +6,21 @@
  */
 import { REPLY_BATCH_BYTES, SHARD_RESTART_PAUSE_MS, SHARD_RESTART_PAUSE_MS_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
+import type { WaitCut, WaitingReply } from '../command/ports/backend.ts';
 import { SHARD_UNAVAILABLE } from '../resp/refusals.ts';
-import type { Request } from '../resp/request.ts';
+import { Request } from '../resp/request.ts';
+import type { BackgroundEvent } from './background.ts';
 import type { Expected } from './gather.ts';
-import { type Envelope, ReplyBatchReader, RequestBatchWriter } from './mailbox.ts';
-import type { FromWorker, ToWorker } from './protocol.ts';
+import { type Envelope, ReplyBatchReader, RequestBatchWriter, TRANSACTION_ID } from './mailbox.ts';
+import type { FromWorker, NewsItem, SlowCommand, ToWorker } from './protocol.ts';
+import { readWaiting } from './waiting-mark.ts';
+
+/** One command of a transaction. */
+export interface Asked {
+  readonly commandId: number;
+  readonly databaseNumber: number;
+  readonly request: Request;
+}
 
 /** A running worker, or in tests something that behaves like one. */
 export interface WorkerHandle {
@@ -34,6 +44,10 @@ export interface LinkEvents {
   up(shard: number): void;
   /** After the replies of one batch have gone to their places. */
   answered(): void;
+  /** What a worker says besides replies, other than to a client that waits. */
+  news(item: NewsItem): void;
+  slow(command: SlowCommand): void;
+  stalled(event: BackgroundEvent, duration_ms: number): void;
 }
 
 export class ShardLink {
@@ -45,6 +59,8 @@ export class ShardLink {
   private readonly outgoing: RequestBatchWriter = new RequestBatchWriter();
   private readonly replies: ReplyBatchReader = new ReplyBatchReader();
   private readonly expected: Queue<Expected> = new Queue();
+  /** Clients that wait in this shard. */
+  private readonly waiting: Map<number, WaitingReply> = new Map();
   private handle: WorkerHandle;
   private bornAt_ms: number;
   private restartPause_ms: number;
@@ -92,6 +108,41 @@ export class ShardLink {
     this.expected.push(reply);
   }
 
+  /** A command that may wait: its place is found by the number of the client then. */
+  askWaiting(envelope: Envelope, request: Request, place: WaitingReply): void {
+    const { id } = envelope;
+    this.ask(envelope, request, {
+      arrived: (bytes, start, end, ran_ms) => {
+        const timeout_ms = readWaiting(bytes, start, end);
+        if (timeout_ms === undefined) return place.settleBytes(bytes, start, end, ran_ms);
+        this.waiting.set(id, place);
+        place.waits(timeout_ms);
+      },
+      lost: (refusal) => place.settle((out) => out.error(refusal)),
+    });
+  }
+
+  /** Ends the wait of a client; the worker answers it, unless it is gone or has been answered already. */
+  cut(client: number, how: WaitCut): void {
+    if (how === 'closed') this.waiting.delete(client);
+    this.control({ kind: 'cut', client, how });
+  }
+
+  /**
+   * Several requests that run as one, with one reply.
+   * @param isWatching whether the client watches keys of this shard
+   */
+  askTransaction(envelope: Envelope, requests: readonly Asked[], isWatching: boolean, reply: Expected): void {
+    if (this.state !== 'up') return reply.lost(SHARD_UNAVAILABLE);
+    const count = `${requests.length}`;
+    const head = isWatching ? Request.of(count, 'watching') : Request.of(count);
+    this.outgoing.add({ ...envelope, commandId: TRANSACTION_ID }, head);
+    for (const { commandId, databaseNumber, request } of requests) {
+      this.outgoing.add({ ...envelope, commandId, databaseNumber, isInTransaction: true }, request);
+    }
+    this.expected.push(reply);
+  }
+
   /** Sends what the turn gathered, as one message. */
   flush(): void {
     if (this.outgoing.count > 0) this.handle.post(this.outgoing.take());
@@ -106,23 +157,46 @@ export class ShardLink {
 
   private received(message: FromWorker | ArrayBuffer): void {
     if (message instanceof ArrayBuffer) {
-      this.replies.open(message);
-      while (this.replies.next()) {
-        const reply = this.expected.shift();
-        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end);
-      }
+      this.gotReplies(message);
       this.events.answered();
       this.taken(message.byteLength);
+    } else if (message.kind === 'batch') {
+      this.gotReplies(message.replies);
+      for (const item of message.items) this.told(item);
+      this.events.answered();
+      this.taken(message.replies.byteLength);
     } else if (message.kind === 'reply') {
-      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length);
+      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length, message.ran_ms);
       this.events.answered();
       this.taken(message.bytes.length);
+    } else if (message.kind === 'news') {
+      for (const item of message.items) this.told(item);
+      this.events.answered();
     } else if (message.kind === 'ready') {
       if (this.state === 'starting') this.state = 'up';
       this.events.up(this.shard);
+    } else if (message.kind === 'slow') {
+      this.events.slow(message);
+    } else if (message.kind === 'stalled') {
+      this.events.stalled(message.event, message.duration_ms);
     } else {
       this.finish();
     }
+  }
+
+  private gotReplies(batch: ArrayBuffer): void {
+    this.replies.open(batch);
+    while (this.replies.next()) {
+      const reply = this.expected.shift();
+      reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
+    }
+  }
+
+  private told(item: NewsItem): void {
+    if (item.kind !== 'served') return this.events.news(item);
+    const place = this.waiting.get(item.client);
+    this.waiting.delete(item.client);
+    place?.settleBytes(item.bytes, 0, item.bytes.length);
   }
 
   /** The worker waits for this after large replies. */
@@ -154,6 +228,11 @@ export class ShardLink {
       reply.lost(SHARD_UNAVAILABLE);
       lost++;
     }
+    for (const place of this.waiting.values()) {
+      place.settle((out) => out.error(SHARD_UNAVAILABLE));
+      lost++;
+    }
+    this.waiting.clear();
     if (lost > 0) this.events.answered();
     return lost;
   }

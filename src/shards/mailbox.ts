@@ -3,9 +3,11 @@
  * buffer the other way, in the same order. Both sides build and read them here and nowhere else.
  *
  * ```
- * request  | words of the record | command id | protocol, flags, database | tenant | argc | argument lengths … | bytes … pad |
- * reply    | bytes of the reply | bytes … pad |
+ * request  | words of the record | command id | protocol, flags, database | tenant | client, two words | argc | argument lengths … | bytes … pad |
+ * reply    | bytes of the reply | how long its command ran | bytes … pad |
  * ```
+ * How long a command ran is told in steps of 100 ns: 3 minutes fit.
+ *
  * Numbers are 32-bit words in the machine's order (both ends are one process); every record starts on a word.
  *
  * Hot path in pool mode: one record per request. Budget 150 ns to write or read one; guarded by the pool rows of
@@ -15,9 +17,23 @@ import { copyRange } from '../base/bytes.ts';
 import { MAILBOX_INITIAL_BYTES } from '../base/limits.ts';
 import type { Request } from '../resp/request.ts';
 
-const FIXED_WORDS = 5;
+const FIXED_WORDS = 7;
+/** Words before the bytes of a reply. */
+const REPLY_WORDS = 2;
+/** Steps of 100 ns in a millisecond. */
+const STEPS_PER_MS = 10_000;
+const STEPS_MAX = 0x7fffffff;
 const PROTOCOL_3 = 1 << 8;
 const NO_TOUCH = 1 << 9;
+const IN_TRANSACTION = 1 << 10;
+const TRACKS = 1 << 11;
+const UINT32 = 2 ** 32;
+
+/**
+ * In place of a command: so many of the records that follow are one transaction, and have one reply. The number is its only
+ * argument, in decimal; a second one says that the client watches keys here. No request of a client can have this id.
+ */
+export const TRANSACTION_ID = -1;
 
 function padded(bytes: number): number {
   return (bytes + 3) & ~3;
@@ -64,6 +80,10 @@ export interface Envelope {
   readonly databaseNumber: number;
   readonly protocol: 2 | 3;
   readonly noTouch: boolean;
+  /** The number of the client. */
+  readonly id: number;
+  readonly isInTransaction: boolean;
+  readonly tracks: boolean;
 }
 
 export class RequestBatchWriter {
@@ -82,9 +102,15 @@ export class RequestBatchWriter {
     out.words[word] = size >> 2;
     out.words[word + 1] = envelope.commandId;
     out.words[word + 2] =
-      envelope.databaseNumber | (envelope.protocol === 3 ? PROTOCOL_3 : 0) | (envelope.noTouch ? NO_TOUCH : 0);
+      envelope.databaseNumber |
+      (envelope.protocol === 3 ? PROTOCOL_3 : 0) |
+      (envelope.noTouch ? NO_TOUCH : 0) |
+      (envelope.isInTransaction ? IN_TRANSACTION : 0) |
+      (envelope.tracks ? TRACKS : 0);
     out.words[word + 3] = envelope.tenantNumber;
-    out.words[word + 4] = argc;
+    out.words[word + 4] = envelope.id | 0;
+    out.words[word + 5] = (envelope.id / UINT32) | 0;
+    out.words[word + 6] = argc;
     this.count++;
     return word;
   }
@@ -132,12 +158,15 @@ export class RequestBatchWriter {
 }
 
 /** Walks a batch; `next` lays each request into the one `Request` and its envelope into the fields. */
-export class RequestBatchReader {
+export class RequestBatchReader implements Envelope {
   commandId = 0;
   tenantNumber = 0;
   databaseNumber = 0;
   protocol: 2 | 3 = 2;
   noTouch = false;
+  id = 0;
+  isInTransaction = false;
+  tracks = false;
   private words: Int32Array = new Int32Array(0);
   private bytes: Uint8Array = new Uint8Array(0);
   private at = 0;
@@ -153,12 +182,15 @@ export class RequestBatchReader {
     const word = this.at;
     if (word >= words.length) return false;
     const marks = words[word + 2] as number;
-    const argc = words[word + 4] as number;
+    const argc = words[word + 6] as number;
     this.commandId = words[word + 1] as number;
     this.tenantNumber = words[word + 3] as number;
     this.databaseNumber = marks & 0xff;
     this.protocol = (marks & PROTOCOL_3) === 0 ? 2 : 3;
     this.noTouch = (marks & NO_TOUCH) !== 0;
+    this.isInTransaction = (marks & IN_TRANSACTION) !== 0;
+    this.tracks = (marks & TRACKS) !== 0;
+    this.id = ((words[word + 4] as number) >>> 0) + (words[word + 5] as number) * UINT32;
     let at = 4 * (word + FIXED_WORDS + argc);
     let offsets = request.offsets;
     for (let i = 0; i < argc; i++) {
@@ -182,12 +214,21 @@ export class ReplyBatchWriter {
     return this.out.length;
   }
 
-  add(bytes: Uint8Array, start: number, end: number): void {
+  /** @returns where `ran` is to say how long its command took */
+  add(bytes: Uint8Array, start: number, end: number): number {
     const out = this.out;
-    out.ensure(4 + padded(end - start));
-    out.words[out.length >> 2] = end - start;
-    copyRange(bytes, start, end, out.bytes, out.length + 4);
-    out.length += 4 + padded(end - start);
+    out.ensure(4 * REPLY_WORDS + padded(end - start));
+    const word = out.length >> 2;
+    out.words[word] = end - start;
+    out.words[word + 1] = 0;
+    copyRange(bytes, start, end, out.bytes, out.length + 4 * REPLY_WORDS);
+    out.length += 4 * REPLY_WORDS + padded(end - start);
+    return word + 1;
+  }
+
+  /** At least a step, as nothing takes no time. */
+  ran(at: number, duration_ms: number): void {
+    this.out.words[at] = Math.min(STEPS_MAX, Math.max(1, Math.round(duration_ms * STEPS_PER_MS)));
   }
 
   take(): ArrayBuffer {
@@ -200,6 +241,7 @@ export class ReplyBatchReader {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
   end = 0;
+  ran_ms = 0;
   private words: Int32Array = new Int32Array(0);
 
   open(batch: ArrayBuffer): void {
@@ -211,7 +253,8 @@ export class ReplyBatchReader {
   next(): boolean {
     const at = padded(this.end);
     if (at >= this.bytes.length) return false;
-    this.start = at + 4;
+    this.start = at + 4 * REPLY_WORDS;
+    this.ran_ms = (this.words[(at >> 2) + 1] as number) / STEPS_PER_MS;
     this.end = this.start + (this.words[at >> 2] as number);
     return true;
   }

@@ -8,11 +8,13 @@
 import type { Command, KeyList } from '../command/command.ts';
 import type {
   Backend,
+  BackendNews,
   Caller,
   EngineMemory,
   EngineSettings,
   LaterReplies,
   LaterReply,
+  PooledTransactions,
   RealmCounts,
   RealmSettings,
 } from '../command/ports/backend.ts';
@@ -24,9 +26,10 @@ import { Gather, type Merge, ScanReply, WholeReply } from './gather.ts';
 import { type LinkEvents, ShardLink, type Spawn } from './link.ts';
 import type { Envelope } from './mailbox.ts';
 import { type Plan, planOf } from './plan.ts';
-import type { WorkerBirth } from './protocol.ts';
+import type { NewsItem, WorkerBirth } from './protocol.ts';
 import { shardOfKey } from './slots.ts';
 import { ShardStatistics } from './statistics.ts';
+import { PoolTransaction, WatchedShards } from './transaction.ts';
 
 export interface PoolOptions {
   readonly shards: number;
@@ -37,7 +40,7 @@ export interface PoolOptions {
   readonly now_ms: () => number;
   /** A uniform number in [0, bound). */
   readonly random: (bound: number) => number;
-  readonly events: LinkEvents;
+  readonly events: Omit<LinkEvents, 'news'>;
 }
 
 /** Reused for every request: the batch writer copies from it at once. */
@@ -47,6 +50,9 @@ class MutableEnvelope implements Envelope {
   databaseNumber = 0;
   protocol: 2 | 3 = 2;
   noTouch = false;
+  id = 0;
+  isInTransaction = false;
+  tracks = false;
 }
 
 export class PoolBackend implements Backend {
@@ -56,14 +62,26 @@ export class PoolBackend implements Backend {
   private readonly statistics: readonly ShardStatistics[];
   private readonly realms: Map<number, RealmSettings> = new Map();
   private readonly envelope: MutableEnvelope = new MutableEnvelope();
+  readonly transactions: PooledTransactions;
+  private readonly watched: WatchedShards = new WatchedShards();
   private engine: EngineSettings;
+  private listener: BackendNews | undefined;
 
   constructor(options: PoolOptions) {
     this.options = options;
     this.engine = options.engine;
+    this.listener = undefined;
+    this.transactions = {
+      kind: 'pooled',
+      open: (caller, protocol) =>
+        new PoolTransaction(caller, protocol, options.shards, this.watched.take(caller.id), (shard) =>
+          this.link(shard),
+        ),
+    };
     this.statistics = Array.from({ length: options.shards }, () => new ShardStatistics());
     const events: LinkEvents = {
       ...options.events,
+      news: (item) => this.heard(item),
       died: (shard, reason, lost) => {
         options.budgets.forget(shard);
         this.statistics[shard]?.clear();
@@ -108,8 +126,10 @@ export class PoolBackend implements Backend {
     envelope.databaseNumber = caller.databaseNumber;
     envelope.protocol = out.protocol;
     envelope.noTouch = caller.noTouch;
+    envelope.id = caller.id;
+    envelope.tracks = caller.tracks;
     const fixed = command.fixedKey;
-    if (fixed > 0) {
+    if (fixed > 0 && !command.isBlocking) {
       const shard = shardOfKey(request.bytes, request.start(fixed), request.end(fixed), this.options.shards);
       this.link(shard).ask(envelope, request, new WholeReply(replies.later()));
       return false;
@@ -123,9 +143,19 @@ export class PoolBackend implements Backend {
       out.error(sortDeniedInPool(request.text(plan.position - 1).toUpperCase()));
       return true;
     }
-    if (plan.kind === 'parts' && command.isDenyOom && !this.roomFor(caller.tenantNumber, request.wireBytes)) {
+    if (plan.kind === 'parts' && command.isDenyOom && !this.hasRoom(caller.tenantNumber, request.wireBytes)) {
       out.error(OOM);
       return true;
+    }
+    if (command.traces !== undefined) this.watched.noted(command.traces, caller.id, plan);
+    if (command.isBlocking && plan.kind === 'one') {
+      const link = this.link(plan.shard);
+      link.askWaiting(
+        envelope,
+        request,
+        replies.block((how) => link.cut(caller.id, how)),
+      );
+      return false;
     }
     this.send(plan, request, replies.later());
     return false;
@@ -135,8 +165,8 @@ export class PoolBackend implements Backend {
     return this.links[shard] as ShardLink;
   }
 
-  /** Whether a write of so many bytes may begin; with an evicting policy each shard makes its own room. */
-  private roomFor(tenantNumber: number, bytes: number): boolean {
+  /** With an evicting policy each shard makes its own room. */
+  hasRoom(tenantNumber: number, bytes: number): boolean {
     const realm = this.realms.get(tenantNumber);
     const { budgets } = this.options;
     const own = realm?.limitBytes ?? 0;
@@ -181,6 +211,31 @@ export class PoolBackend implements Backend {
     return { kind: 'random', weights, random: this.options.random };
   }
 
+  unwatch(client: number): void {
+    for (const shard of this.watched.take(client)) this.link(shard).control({ kind: 'unwatch', client });
+  }
+
+  forget(client: number): void {
+    this.watched.take(client);
+    for (const link of this.links) link.control({ kind: 'forget', client });
+  }
+
+  broadcast(tenantNumber: number, isWanted: boolean): void {
+    for (const link of this.links) link.control({ kind: 'broadcast', tenantNumber, isWanted });
+  }
+
+  tell(news: BackendNews): void {
+    this.listener = news;
+  }
+
+  private heard(item: NewsItem): void {
+    const { listener } = this;
+    if (listener === undefined) return;
+    if (item.kind === 'event') listener.keyspaceEvent(item.tenantNumber, item.databaseNumber, item.name, item.key);
+    else if (item.kind === 'invalidated') listener.invalidated(item.tenantNumber, item.key, item.change);
+    else if (item.kind === 'flushed') listener.flushed(item.tenantNumber, item.writer);
+  }
+
   flush(): void {
     for (const link of this.links) link.flush();
   }
@@ -213,11 +268,16 @@ export class PoolBackend implements Backend {
   memory(): EngineMemory {
     let allocatedBytes = 0;
     let heldBytes = 0;
+    let pendingFrees = 0;
+    let expiryCycle_ms = 0;
     for (const block of this.statistics) {
       allocatedBytes += block.allocatedBytes;
       heldBytes += block.heldBytes;
+      pendingFrees += block.pendingFrees;
+      expiryCycle_ms += block.expiryCycle_ms;
     }
-    return { allocatedBytes, heldBytes, shards: this.links.length };
+    const usedBytes = this.options.budgets.totalBytes();
+    return { allocatedBytes, heldBytes, usedBytes, pendingFrees, expiryCycle_ms, shards: this.links.length };
   }
 
   async close(): Promise<void> {

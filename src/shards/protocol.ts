@@ -1,5 +1,6 @@
 /** The control messages between the pool and its workers; request and reply batches travel as bare `ArrayBuffer`s. */
-import type { EngineSettings, RealmSettings } from '../command/ports/backend.ts';
+import type { EngineSettings, Invalidation, RealmSettings, WaitCut } from '../command/ports/backend.ts';
+import type { BackgroundEvent } from './background.ts';
 
 /** What a worker is born with. */
 export interface WorkerBirth {
@@ -20,12 +21,55 @@ export type ToWorker =
   | { readonly kind: 'removeRealm'; readonly tenantNumber: number }
   | { readonly kind: 'engine'; readonly settings: EngineSettings }
   | { readonly kind: 'resetStatistics'; readonly tenantNumber: number }
+  /** A client's wait is to end. */
+  | { readonly kind: 'cut'; readonly client: number; readonly how: WaitCut }
+  /** A client watches nothing any more. */
+  | { readonly kind: 'unwatch'; readonly client: number }
+  /** A client is gone that has left traces. */
+  | { readonly kind: 'forget'; readonly client: number }
+  /** Whether anybody of a tenant wants to hear of every change. */
+  | { readonly kind: 'broadcast'; readonly tenantNumber: number; readonly isWanted: boolean }
   /** A large batch of replies has been taken over: the worker may go on. */
   | { readonly kind: 'taken'; readonly bytes: number }
   | { readonly kind: 'close' };
 
+/** What a shard has to say besides replies. */
+export type NewsItem =
+  | { readonly kind: 'served'; readonly client: number; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'event';
+      readonly tenantNumber: number;
+      readonly databaseNumber: number;
+      readonly name: string;
+      readonly key: Uint8Array;
+    }
+  | {
+      readonly kind: 'invalidated';
+      readonly tenantNumber: number;
+      readonly key: string;
+      readonly change: Invalidation;
+    }
+  | { readonly kind: 'flushed'; readonly tenantNumber: number; readonly writer: number };
+
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'closed' }
+  /** A batch of replies, and what has to be said behind them. */
+  | { readonly kind: 'batch'; readonly replies: ArrayBuffer; readonly items: readonly NewsItem[] }
+  /** Behind all replies to what was run before. */
+  | { readonly kind: 'news'; readonly items: readonly NewsItem[] }
   /** One reply that is too large for a batch, in memory that changes hands. */
-  | { readonly kind: 'reply'; readonly bytes: Uint8Array<ArrayBuffer> };
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array<ArrayBuffer>; readonly ran_ms: number }
+  | ({ readonly kind: 'slow' } & SlowCommand)
+  /** Background work that took as long as the latency monitor looks for. */
+  | { readonly kind: 'stalled'; readonly event: BackgroundEvent; readonly duration_ms: number };
+
+/** A command that took as long as the slow log looks for. */
+export interface SlowCommand {
+  readonly connection: number;
+  readonly tenant: number;
+  readonly command: number;
+  readonly duration_us: number;
+  /** As the slow log keeps them. */
+  readonly words: readonly string[];
+}

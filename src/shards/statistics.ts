@@ -6,16 +6,25 @@
  */
 import { DATABASE_COUNT, TENANTS_MAX } from '../base/limits.ts';
 import type { DatabaseCounts, RealmCounts } from '../command/ports/backend.ts';
+import type { Onlookers } from '../engine/onlookers.ts';
 
 const ALLOCATED = 0;
 const HELD = 1;
-const HEADER = 2;
+const PENDING_FREES = 2;
+const EXPIRY_MS = 3;
+const HEADER = 4;
 
 const HITS = 0;
 const MISSES = 1;
 const EXPIRED = 2;
 const EVICTED = 3;
-const COUNTERS = 4;
+const SLICES_CUT = 4;
+const STALE_PERCENT = 5;
+const TRACKED_KEYS = 6;
+const TRACKED_ITEMS = 7;
+const BLOCKING_KEYS = 8;
+const BLOCKING_KEYS_ON_NO_KEY = 9;
+const COUNTERS = 10;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -25,6 +34,8 @@ export interface RealmFigures {
   readonly misses: number;
   readonly expired: number;
   readonly evicted: number;
+  readonly expireSlicesCut: number;
+  readonly expiredStalePercent: number;
 }
 
 export class ShardStatistics {
@@ -41,9 +52,22 @@ export class ShardStatistics {
     this.values.fill(0);
   }
 
-  setMemory(allocatedBytes: number, heldBytes: number): void {
+  setMemory(allocatedBytes: number, heldBytes: number, pendingFrees: number): void {
     this.values[ALLOCATED] = allocatedBytes;
     this.values[HELD] = heldBytes;
+    this.values[PENDING_FREES] = pendingFrees;
+  }
+
+  addExpiryCycle(duration_ms: number): void {
+    this.values[EXPIRY_MS] = this.expiryCycle_ms + duration_ms;
+  }
+
+  get expiryCycle_ms(): number {
+    return this.values[EXPIRY_MS] as number;
+  }
+
+  get pendingFrees(): number {
+    return this.values[PENDING_FREES] as number;
   }
 
   get allocatedBytes(): number {
@@ -60,6 +84,16 @@ export class ShardStatistics {
     this.values[row + MISSES] = figures.misses;
     this.values[row + EXPIRED] = figures.expired;
     this.values[row + EVICTED] = figures.evicted;
+    this.values[row + SLICES_CUT] = figures.expireSlicesCut;
+    this.values[row + STALE_PERCENT] = figures.expiredStalePercent;
+  }
+
+  setOnlookers(tenantNumber: number, { tracking, waiters }: Onlookers): void {
+    const row = HEADER + tenantNumber * ROW;
+    this.values[row + TRACKED_KEYS] = tracking.keyCount;
+    this.values[row + TRACKED_ITEMS] = tracking.itemCount;
+    this.values[row + BLOCKING_KEYS] = waiters.size;
+    this.values[row + BLOCKING_KEYS_ON_NO_KEY] = waiters.sizeOnNoKey;
   }
 
   setDatabase(tenantNumber: number, counts: DatabaseCounts): void {
@@ -107,6 +141,12 @@ export class ShardStatistics {
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
       evicted: sum(row + EVICTED),
+      trackedKeys: sum(row + TRACKED_KEYS),
+      trackedItems: sum(row + TRACKED_ITEMS),
+      blockingKeys: sum(row + BLOCKING_KEYS),
+      blockingKeysOnNoKey: sum(row + BLOCKING_KEYS_ON_NO_KEY),
+      expirySlicesCut: sum(row + SLICES_CUT),
+      expiredStalePercent: sum(row + STALE_PERCENT) / blocks.length,
       databases,
     };
   }

@@ -6,11 +6,14 @@
  * says what was lost.
  */
 import { parentPort, workerData } from 'node:worker_threads';
+import { parseInteger } from '../base/integer.ts';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
+import type { Command } from '../command/command.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
+import { Statistics } from '../engine/statistics.ts';
 import { INTERNAL_ERROR } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
@@ -18,9 +21,12 @@ import { Background } from './background.ts';
 import { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { databaseCounts } from './inline.ts';
-import { ReplyBatchWriter, RequestBatchReader } from './mailbox.ts';
+import { ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.ts';
+import { NewsDesk } from './news-desk.ts';
 import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
+import { Stopwatch } from './stopwatch.ts';
+import { writeWaiting } from './waiting-mark.ts';
 import { ShardWorld } from './world.ts';
 
 class Worker {
@@ -28,12 +34,14 @@ class Worker {
   private readonly world: ShardWorld;
   private readonly executor: Executor;
   private readonly background: Background;
+  private readonly news: NewsDesk;
   private readonly statistics: ShardStatistics;
   private readonly realms: Set<number> = new Set();
   private readonly request: Request = new Request();
   private readonly reader: RequestBatchReader = new RequestBatchReader();
   private readonly replies: ReplyBatchWriter = new ReplyBatchWriter();
   private readonly out: ReplyWriter = new ReplyWriter();
+  private readonly stopwatch: Stopwatch;
   /** Tenants whose figures this batch may have changed. */
   private readonly touched: Set<number> = new Set();
   /** Messages behind a batch that waits. */
@@ -45,16 +53,27 @@ class Worker {
 
   constructor(birth: WorkerBirth, post: (message: FromWorker | ArrayBuffer) => void) {
     this.post = post;
+    this.stopwatch = new Stopwatch(this.replies, (slow) => this.post({ kind: 'slow', ...slow }));
+    this.stopwatch.configure(birth.engine);
     const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
     this.statistics = new ShardStatistics(birth.statistics);
     this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
     this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms);
-    this.executor = new Executor(this.world.shard);
-    this.background = new Background(this.world.shard, () => {
-      this.publishAll();
-      this.out.reset();
+    this.news = new NewsDesk();
+    this.executor = new Executor(this.world.shard, this.news);
+    this.executor.configure(birth.engine);
+    this.background = new Background(this.world.shard, {
+      ticked: () => {
+        this.publishAll();
+        this.out.reset();
+      },
+      worked: (event, duration_ms) => {
+        if (event === 'expire-cycle') this.statistics.addExpiryCycle(duration_ms);
+        if (this.stopwatch.isStall(duration_ms)) this.post({ kind: 'stalled', event, duration_ms });
+        this.settle();
+      },
     });
     this.publishAll();
   }
@@ -94,6 +113,7 @@ class Worker {
   private batch(): boolean {
     const { reader, request, out, replies } = this;
     this.world.shard.beginTurn();
+    this.stopwatch.begin();
     let isEnd = false;
     while (replies.bytes < REPLY_BATCH_BYTES) {
       if (!reader.next(request)) {
@@ -102,51 +122,97 @@ class Worker {
       }
       out.reset();
       out.protocol = reader.protocol;
-      try {
-        this.run();
-      } catch (bug) {
-        if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
-        out.reset();
-        out.error(INTERNAL_ERROR);
-      }
+      const command = this.table.all[reader.commandId];
+      const isAlone = this.stopwatch.beforeCommand(command, request);
       this.touched.add(reader.tenantNumber);
+      if (reader.commandId === TRANSACTION_ID) this.transact();
+      else this.runSafely(command);
+      if (this.executor.hasReady) this.executor.serveWaiting();
       if (out.length >= REPLY_BATCH_BYTES) {
-        this.sendLarge();
+        this.sendLarge(this.stopwatch.afterLarge(command, reader, request));
         break;
       }
-      replies.add(out.buffer, 0, out.length);
+      const at = replies.add(out.buffer, 0, out.length);
+      this.stopwatch.afterCommand(at, isAlone, command, reader, request, out.length);
     }
+    this.stopwatch.settle();
     for (const tenantNumber of this.touched) this.publish(tenantNumber);
     this.touched.clear();
     this.publishMemory();
     if (this.world.shard.pendingFrees() > 0) this.background.wake();
     request.release();
     if (replies.bytes > 0) this.send(replies.take());
+    this.sendNews();
     return isEnd;
   }
 
+  /** A bug in one command is one error, and no half of a reply. */
+  private runSafely(command: Command | undefined): void {
+    const { out } = this;
+    const mark = out.mark();
+    try {
+      this.run(command);
+    } catch (bug) {
+      if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
+      out.truncate(mark);
+      out.error(INTERNAL_ERROR);
+    }
+  }
+
+  /** All commands of a transaction, in one reply; or none, when a key has changed that the client watches. */
+  private transact(): void {
+    const { reader, request, out, executor } = this;
+    const count = parseInteger(request.bytes, request.start(0), request.end(0));
+    const client = reader.id;
+    const isWatching = request.argc > 1;
+    const holds = !isWatching || this.world.shard.realm(reader.tenantNumber).watchHolds(client);
+    if (isWatching) executor.unwatch(client);
+    if (holds) out.array(count);
+    else out.nullArray();
+    for (let i = 0; i < count; i++) {
+      reader.next(request);
+      if (holds) this.runSafely(this.table.all[reader.commandId]);
+    }
+  }
+
+  /** What background work has made ready, or has to tell. */
+  private settle(): void {
+    if (this.executor.hasReady) this.executor.serveWaiting();
+    this.sendNews();
+  }
+
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
-  private sendLarge(): void {
+  private sendLarge(ran_ms: number): void {
     const { replies, out } = this;
     if (replies.bytes > 0) this.send(replies.take());
     const bytes = out.handOver();
     this.bytesAhead += bytes.length;
-    this.post({ kind: 'reply', bytes });
+    this.post({ kind: 'reply', bytes, ran_ms });
   }
 
   private send(replies: ArrayBuffer): void {
     // Small ones are bounded by the requests that may be on their way; asking back for each would cost a message.
     if (replies.byteLength >= REPLY_BATCH_BYTES) this.bytesAhead += replies.byteLength;
-    this.post(replies);
+    const items = this.news.take();
+    if (items === undefined) this.post(replies);
+    else this.post({ kind: 'batch', replies, items });
   }
 
-  private run(): void {
+  /** What has to be said without a reply. */
+  private sendNews(): void {
+    const items = this.news.take();
+    if (items !== undefined) this.post({ kind: 'news', items });
+  }
+
+  private run(command: Command | undefined): void {
     const { reader, request, out } = this;
-    const command = this.table.all[reader.commandId];
     if (command === undefined) throw new Error(`no command has id ${reader.commandId}`);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
-    else this.executor.run(command, request, reader.tenantNumber, reader.databaseNumber, reader.noTouch, out);
+    else {
+      const effect = this.executor.run(command, request, reader, out);
+      if (effect.kind === 'waits') writeWaiting(out, effect.timeout_ms);
+    }
   }
 
   private control(message: ToWorker): FromWorker | undefined {
@@ -162,10 +228,25 @@ class Worker {
         return undefined;
       case 'engine':
         this.world.configureEngine(message.settings, this.realms);
+        this.executor.configure(message.settings);
+        this.stopwatch.configure(message.settings);
         return undefined;
       case 'resetStatistics':
         this.world.shard.realmIfAny(message.tenantNumber)?.statistics.reset();
         this.publish(message.tenantNumber);
+        return undefined;
+      case 'cut':
+        this.executor.waiting.cut(message.client, message.how);
+        this.sendNews();
+        return undefined;
+      case 'unwatch':
+        this.executor.unwatch(message.client);
+        return undefined;
+      case 'forget':
+        this.executor.forget(message.client);
+        return undefined;
+      case 'broadcast':
+        this.world.shard.realm(message.tenantNumber).onlookers.tracking.hasBroadcast = message.isWanted;
         return undefined;
       case 'taken':
         return undefined;
@@ -181,13 +262,14 @@ class Worker {
   }
 
   private publishMemory(): void {
-    this.statistics.setMemory(this.world.shard.arena.allocatedBytes, this.world.shard.arena.heldBytes);
+    const { arena } = this.world.shard;
+    this.statistics.setMemory(arena.allocatedBytes, arena.heldBytes, this.world.shard.pendingFrees());
   }
 
   private publish(tenantNumber: number): void {
     const realm: Realm | undefined = this.world.shard.realmIfAny(tenantNumber);
-    const none = { hits: 0, misses: 0, expired: 0, evicted: 0 };
-    this.statistics.setRealm(tenantNumber, realm?.statistics ?? none);
+    this.statistics.setRealm(tenantNumber, realm?.statistics ?? new Statistics());
+    if (realm !== undefined) this.statistics.setOnlookers(tenantNumber, realm.onlookers);
     const counts = realm === undefined ? [] : databaseCounts(realm);
     for (let databaseNumber = 0; databaseNumber < DATABASE_COUNT; databaseNumber++) {
       const found = counts.find((count) => count.databaseNumber === databaseNumber);
@@ -199,6 +281,7 @@ class Worker {
 /** What is handed over and not copied. */
 function movedWith(message: FromWorker | ArrayBuffer): ArrayBuffer[] {
   if (message instanceof ArrayBuffer) return [message];
+  if (message.kind === 'batch') return [message.replies];
   return message.kind === 'reply' ? [message.bytes.buffer] : [];
 }
 

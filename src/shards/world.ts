@@ -57,6 +57,7 @@ export class ShardWorld {
     }
     shard.setLfu(settings.lfuLogFactor, settings.lfuDecayMinutes);
     shard.setExpireEffort(settings.activeExpireEffort);
+    shard.setActiveExpire(settings.expiresActively);
     shard.world.valueBytesMax = settings.protoMaxBulkBytes;
     shard.world.collections = settings;
     shard.policyChanged();

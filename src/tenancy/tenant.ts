@@ -38,6 +38,8 @@ export class Tenant {
   state: TenantState;
   /** Open connections of its users; kept by the gateway, which adds and takes away. */
   connections: number;
+  /** Bytes queued by its transactions; kept by the gateway. */
+  queuedBytes: number;
   readonly commands: TokenBucket;
   readonly bytesIn: TokenBucket;
   readonly bytesOut: TokenBucket;
@@ -50,6 +52,7 @@ export class Tenant {
     this.addresses = terms.addresses;
     this.state = terms.suspended ? 'suspended' : 'active';
     this.connections = 0;
+    this.queuedBytes = 0;
     this.commands = new TokenBucket(terms.budget.commandsPerSecond, now_ms);
     this.bytesIn = new TokenBucket(terms.budget.bytesInPerSecond, now_ms);
     this.bytesOut = new TokenBucket(terms.budget.bytesOutPerSecond, now_ms);

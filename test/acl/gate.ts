@@ -30,6 +30,8 @@ export function gateOf(world: AclWorld): Gate {
       command: () => undefined,
     },
     isTrusted: () => false,
+    timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
+    monitor: { isWatched: false },
     loading: false,
     turn_ms: 0,
     backend: { run: () => undefined },

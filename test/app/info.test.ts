@@ -3,6 +3,7 @@ import { infoText } from '../../src/app/info/info.ts';
 import type { Picture } from '../../src/app/info/picture.ts';
 import { Rate } from '../../src/app/info/rates.ts';
 import { humanBytes } from '../../src/app/info/sections.ts';
+import { bucketOf, newHistogram } from '../../src/observe/histogram.ts';
 import { RedisServer, redisServerInstalled } from '../wire/redis-server.ts';
 
 const COUNTS = {
@@ -12,11 +13,26 @@ const COUNTS = {
   misses: 4,
   expired: 5,
   evicted: 6,
+  expirySlicesCut: 8,
+  trackedKeys: 0,
+  trackedItems: 0,
+  blockingKeys: 0,
+  blockingKeysOnNoKey: 0,
+  expiredStalePercent: 1.234,
   databases: [
     { databaseNumber: 0, keys: 7, expires: 2, averageTtl_ms: 999.6 },
     { databaseNumber: 3, keys: 0, expires: 0, averageTtl_ms: 0 },
   ],
 };
+
+function histogramOf(...durations_ms: readonly number[]) {
+  const histogram = newHistogram();
+  for (const duration_ms of durations_ms) {
+    const bucket = bucketOf(duration_ms);
+    histogram[bucket] = (histogram[bucket] ?? 0) + 1;
+  }
+  return histogram;
+}
 
 function picture(isOperator: boolean): Picture {
   return {
@@ -34,25 +50,37 @@ function picture(isOperator: boolean): Picture {
       now_ms: 90_000_000,
       shards: 1,
       loading: false,
+      listeners: [{ name: 'tls', bind: '127.0.0.1', port: 6380 }],
       cpu: { systemMicroseconds: 1, userMicroseconds: 2 },
+      threadCpu: { systemMicroseconds: 1, userMicroseconds: 2 },
     },
     clients: {
       connected: 1,
       blocked: 0,
+      maxclients: 50,
+      queryBufferDisconnections: 0,
+      outputBufferDisconnections: 0,
+      largestInputBytes: 11,
+      largestOutputBytes: 12,
+      bufferedBytes: 13,
       subscribers: 0,
       channels: 0,
       patterns: 0,
       shardChannels: 0,
-      maxclients: 50,
-      queryBufferDisconnections: 0,
-      outputBufferDisconnections: 0,
+      tracking: 0,
+      watching: 0,
+      waitingWithTimeout: 0,
+      prefixes: 0,
     },
     memory: {
       usedBytes: 1000,
+      overheadBytes: 100,
       peakBytes: 1000,
       limitBytes: 2000,
       policy: 'noeviction',
-      process: isOperator ? { residentBytes: 9000, heldBytes: 3000, systemBytes: 1, pendingFrees: 0 } : undefined,
+      process: isOperator
+        ? { residentBytes: 9000, allocatedBytes: 900, heldBytes: 3000, systemBytes: 1, pendingFrees: 0 }
+        : undefined,
     },
     traffic: {
       connectionsReceived: 1,
@@ -73,11 +101,15 @@ function picture(isOperator: boolean): Picture {
     },
     data: COUNTS,
     keyspace: COUNTS,
+    keyCount: 7,
     commands: [
       { name: 'get', calls: 2, microseconds: 5, rejectedCalls: 0, failedCalls: 1 },
       { name: 'config|get', calls: 0, microseconds: 0, rejectedCalls: 3, failedCalls: 0 },
       { name: 'set', calls: 0, microseconds: 0, rejectedCalls: 0, failedCalls: 0 },
     ],
+    latencies: () => [['get', histogramOf(0.0015, 0.0015, 0.003)]],
+    percentiles: [50, 99.9],
+    expiryCycle_ms: 4.6,
     errors: [['ERR', 4]],
     gateway: isOperator ? [['handshakes', 1]] : [],
   };
@@ -102,6 +134,30 @@ describe('INFO', () => {
         'cmdstat_config|get:calls=0,usec=0,usec_per_call=0.00,rejected_calls=3,failed_calls=0\r\n' +
         '\r\n# Errorstats\r\nerrorstat_ERR:count=4\r\n',
     );
+  });
+
+  it('writes latencies, memory and clients of who asks', () => {
+    expect(infoText(['latencystats'], picture(true))).toBe(
+      '# Latencystats\r\nlatency_percentiles_usec_get:p50=1.535,p99.9=3.071\r\n',
+    );
+    expect(infoText(['all'], picture(true))).toContain('# Latencystats');
+    expect(infoText([], picture(true))).not.toContain('# Latencystats');
+    const text = infoText(['memory', 'clients', 'stats', 'server'], picture(true));
+    for (const line of [
+      'used_memory_overhead:100',
+      'used_memory_dataset:900',
+      'used_memory_dataset_perc:90.00%',
+      'mem_clients_normal:13',
+      'client_recent_max_input_buffer:11',
+      'client_recent_max_output_buffer:12',
+      'expired_stale_perc:1.23',
+      'expired_time_cap_reached_count:8',
+      'expire_cycle_cpu_milliseconds:4',
+      'listener0:name=tls,bind=127.0.0.1,port=6380',
+    ]) {
+      expect(text).toContain(`${line}\r\n`);
+    }
+    expect(infoText(['modules'], picture(true))).toBe('# Modules\r\n');
   });
 
   it('X105: tells a tenant nothing of the process it shares', () => {
@@ -155,6 +211,7 @@ describe.skipIf(!redisServerInstalled)('INFO, next to redis-server (skipped wher
     'acl_access_denied_cmd',
     'acl_access_denied_key',
     'acl_access_denied_channel',
+    'listener0',
     'portcullis_version',
     'portcullis_runtime',
     'portcullis_shards',

@@ -9,7 +9,7 @@ const NOW = 1_700_000_000_000;
 const PAYLOAD = String.raw`"\x00\x01x\n\x00\"\x80\x86_\xbd\xe8H\xd0"`;
 
 function shownEffect(effect: Effect): string {
-  if (effect.kind === 'unchanged') return 'nothing';
+  if (effect.kind !== 'changed') return 'nothing';
   const events = effect.events.map(
     ({ name, key, databaseNumber }) => `${name}@${key}${databaseNumber === undefined ? '' : `/${databaseNumber}`}`,
   );

@@ -20,7 +20,7 @@ const STRIDE = 500;
 const COMPACT_MAX = 4;
 
 function replayed(effect: Effect, words: Words): readonly Words[] {
-  if (effect.kind === 'unchanged') return [];
+  if (effect.kind !== 'changed') return [];
   if (effect.replay === undefined) return [words];
   return effect.replay.map((row) => row.map((word) => (typeof word === 'string' ? word : latin1(word))));
 }

@@ -1,12 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
-import type { WaitCut } from '../../src/command/ports/session.ts';
+import { Deadlines } from '../../src/base/deadlines.ts';
+import type { WaitCut } from '../../src/command/ports/backend.ts';
 import type { SessionCall } from '../../src/command/spec.ts';
 import { CommandTable } from '../../src/command/table.ts';
 import { wait } from '../../src/commands/generic/wait.ts';
+import { Wait } from '../../src/gateway/wait.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { Request } from '../../src/resp/request.ts';
 
+const deadlines = new Deadlines(() => Date.now());
 const command = new CommandTable([wait]).named('wait');
 
 /** What stands in the reply at once, and what a place taken for later gets. */
@@ -20,15 +23,15 @@ function waiting(...words: string[]) {
     settleBytes: () => {},
     settle: (write: (to: ReplyWriter) => void) => write(later),
   };
-  let cut: ((how: WaitCut) => void) | undefined;
+  let wait: Wait | undefined;
   const block = (told: (how: WaitCut) => void) => {
-    cut = told;
-    return place;
+    wait = new Wait(place, deadlines, () => Date.now(), told);
+    return wait;
   };
-  const call = { request, session: { block } } as unknown as SessionCall;
+  const call = { request, session: { block, isInTransaction: false } } as unknown as SessionCall;
   if (refusal === undefined) command?.runSession?.(call, out);
   else out.error(refusal);
-  return { cut: (how: WaitCut) => cut?.(how), now: () => latin1(out.take()), later: () => latin1(later.take()) };
+  return { cut: (how: WaitCut) => wait?.cut(how), now: () => latin1(out.take()), later: () => latin1(later.take()) };
 }
 
 describe('WAIT, without a replica in the world', () => {

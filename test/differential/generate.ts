@@ -171,6 +171,8 @@ export class Generator {
     if (declaration.kind === 'container') {
       return declaration.subcommands.flatMap((subcommand) => this.makersOf(subcommand, words));
     }
+    // The harness has no gateway: of its commands only HELP needs nothing of one.
+    if (declaration.kind === 'session' && declaration.name !== 'HELP') return [];
     const shapes = Object.entries(declaration.args).map(([name, { shape }]) => [name, shape] as const);
     const spans =
       declaration.kind === 'shard' &&

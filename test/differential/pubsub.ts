@@ -1,6 +1,7 @@
 /** Pub/sub as a scenario of several connections: everything it has, drawn at random, RESP2 and RESP3 beside each other. */
 import type { Prng } from '../../src/base/prng.ts';
 import type { Words } from '../support/words.ts';
+import { one, some } from './draw.ts';
 import type { Marker, Scenario, Step } from './sessions.ts';
 
 const PARTIES = 5;
@@ -16,16 +17,6 @@ const RULES = [
 ] as const;
 
 type Draw = (prng: Prng) => Words;
-
-function some(prng: Prng, from: readonly string[], least = 1): string[] {
-  return Array.from({ length: least + prng.below(3) }, () => one(prng, from));
-}
-
-function one<Item>(prng: Prng, from: readonly Item[]): Item {
-  const item = from[prng.below(from.length)];
-  if (item === undefined) throw new Error('nothing to draw from');
-  return item;
-}
 
 function cased(prng: Prng, word: string): string {
   return prng.below(3) === 0 ? word.toLowerCase() : word;
@@ -101,6 +92,7 @@ function sorted(run: readonly string[], kind: string): readonly string[] {
 
 export class PubSubScenario implements Scenario {
   readonly parties = PARTIES;
+  readonly comesLate = false;
   private readonly prng: Prng;
   /** Connections that may show no replies. */
   private readonly silent = new Set<number>();
@@ -138,9 +130,11 @@ export class PubSubScenario implements Scenario {
     return { words: ['UNSUBSCRIBE', tag], end: new RegExp(`\\r\\n${tag}\\r\\n:\\d+\\r\\n`) };
   }
 
-  answers(): boolean {
-    return true;
+  mayWait(): boolean {
+    return false;
   }
+
+  waits(): void {}
 
   closed(party: number): void {
     this.silent.delete(party);

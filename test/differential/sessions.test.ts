@@ -8,6 +8,7 @@ import { Prng } from '../../src/base/prng.ts';
 import { freePort, Serve } from '../acceptance/support/serve.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { seed } from '../support/seed.ts';
+import { ApplicationsScenario } from './applications.ts';
 import { PubSubScenario } from './pubsub.ts';
 import { type Scenario, Stage } from './sessions.ts';
 
@@ -17,6 +18,8 @@ const hint = redisServerInstalled ? '' : ' (skipped: redis-server is not install
 
 const scenarios: Readonly<Record<string, (prng: Prng) => Scenario>> = {
   'pub/sub': (prng) => new PubSubScenario(prng),
+  'transactions, waits and caches': (prng) =>
+    new ApplicationsScenario(prng, Number(process.env['PORTCULLIS_SHARDS'] ?? 1) > 1),
 };
 
 describe.skipIf(!redisServerInstalled)(`several connections, seed ${seed}${hint}`, () => {

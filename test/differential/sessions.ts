@@ -4,20 +4,27 @@
  *
  * When has a connection received everything? Once whoever spoke has been answered a marker, everybody else is sent one
  * too, and what comes before its answer is what the step has brought. No clock decides. A connection that waits in a command
- * answers no marker: the scenario says so, and what it receives is compared when it answers again.
+ * answers no marker: that it waits is seen in CLIENT LIST, must be so on both sides, and what it receives is compared when it
+ * answers again.
  */
 import { connect, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { latin1 } from '../../src/base/bytes.ts';
 import { skipReply } from '../../src/resp/reply-reader.ts';
+import { RespClient } from '../support/resp-client.ts';
 import { requestBytes, type Words } from '../support/words.ts';
 
 const ANSWER_MS_MAX = 10_000;
 const STEPS_SHOWN = 40;
+/** Between two looks at whether a connection waits. */
+const WAIT_POLL_MS = 5;
 
 /** What one connection says in one write. */
 export interface Step {
   readonly party: number;
   readonly commands: readonly Words[];
+  /** The connection is torn down instead, and a new one takes its place. */
+  readonly drops?: boolean;
 }
 
 export interface Marker {
@@ -31,10 +38,14 @@ export interface Scenario {
   /** Said by every new connection, before anything else. */
   readonly greeting: (party: number) => readonly Words[];
   readonly next: () => Step;
-  /** A request that is answered whatever the state of the connection; `tag` is in its answer and nowhere else. */
-  readonly marker: (tag: string) => Marker;
-  /** Whether the connection answers now, after this step; not while its command waits. */
-  readonly answers: (party: number) => boolean;
+  /** A request that is answered whatever the state of the connection, and how to tell its answer from all others. */
+  readonly marker: (tag: string, party: number) => Marker;
+  /** What a step brings may come a turn after its answer: whoever spoke is asked a second time. */
+  readonly comesLate: boolean;
+  /** Whether this connection may wait in a command until others do something: one that waits for a time only may not. */
+  readonly mayWait: (party: number) => boolean;
+  /** Told after each step: whether it does. */
+  readonly waits: (party: number, isWaiting: boolean) => void;
   /** Both sides have closed this connection; a new one takes its place. */
   readonly closed: (party: number) => void;
   /** Takes out what may differ: order that nobody promises, versions, ids. */
@@ -46,7 +57,12 @@ export interface Scenario {
 /** What a connection has received, and whether the marker was answered. */
 interface Heard {
   readonly text: string;
-  readonly ending: 'answered' | 'closed' | 'silent';
+  readonly ending: 'answered' | 'closed' | 'waiting' | 'silent';
+}
+
+interface Both {
+  readonly theirs: Heard;
+  readonly ours: Heard;
 }
 
 /** A connection that only collects. */
@@ -54,6 +70,8 @@ class Party {
   private readonly socket: Socket;
   private text = '';
   private isClosed = false;
+  /** The marker that has not been answered yet. */
+  private asked: Marker | undefined;
   private wake: (() => void) | undefined;
 
   private constructor(socket: Socket) {
@@ -80,28 +98,43 @@ class Party {
     if (!this.isClosed && commands.length > 0) this.socket.write(Buffer.concat(commands.map(requestBytes)));
   }
 
-  /** Everything up to the answer of the marker, that included; all there was when the connection is over. */
-  async until({ words, end }: Marker): Promise<Heard> {
-    this.say([words]);
+  /**
+   * Everything up to the answer of the marker; all there was when the connection is over. While it waits in a
+   * command nothing is taken, and the marker stays the one that is asked for next.
+   * @param waits says whether it waits in a command now; undefined where it will not
+   */
+  async until(fresh: Marker, waits: (() => Promise<boolean>) | undefined): Promise<Heard> {
+    if (this.asked === undefined) {
+      this.asked = fresh;
+      this.say([fresh.words]);
+    }
+    const { end } = this.asked;
     const deadline = Date.now() + ANSWER_MS_MAX;
     for (;;) {
       const found = end.exec(this.text);
       if (found !== null) {
-        const at = found.index + found[0].length;
-        const text = this.text.slice(0, at);
-        this.text = this.text.slice(at);
+        const text = this.text.slice(0, found.index);
+        this.text = this.text.slice(found.index + found[0].length);
+        this.asked = undefined;
         return { text, ending: 'answered' };
       }
       if (this.isClosed) return { text: this.text, ending: 'closed' };
+      // Asked twice, as the answer to a marker may have been on its way at the first time.
+      if (waits !== undefined && (await waits()) && !end.test(this.text)) return { text: '', ending: 'waiting' };
       if (Date.now() > deadline) return { text: this.text, ending: 'silent' };
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ANSWER_MS_MAX);
-        this.wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      if (!end.test(this.text)) await this.more(waits === undefined ? ANSWER_MS_MAX : WAIT_POLL_MS);
     }
+  }
+
+  /** Until something comes, or the time is over. */
+  private more(time_ms: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, time_ms);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   close(): void {
@@ -113,14 +146,37 @@ class Party {
 class Side {
   private readonly port: number;
   private readonly parties: Party[];
+  /** Sees who waits, and does nothing else. */
+  private readonly watcher: RespClient;
 
-  private constructor(port: number, parties: Party[]) {
+  private constructor(port: number, parties: Party[], watcher: RespClient) {
     this.port = port;
     this.parties = parties;
+    this.watcher = watcher;
   }
 
   static async open(port: number, count: number): Promise<Side> {
-    return new Side(port, await Promise.all(Array.from({ length: count }, () => Party.connect(port))));
+    const watcher = await RespClient.connect(port);
+    const side = new Side(port, [], watcher);
+    for (let at = 0; at < count; at++) side.parties.push(await side.connect(at));
+    return side;
+  }
+
+  private async connect(at: number): Promise<Party> {
+    const party = await Party.connect(this.port);
+    const marker = { words: ['CLIENT', 'SETNAME', nameOf(at)], end: /^\+OK\r\n/ };
+    await party.until(marker, undefined);
+    return party;
+  }
+
+  /** The flags of a connection, as CLIENT LIST writes them; empty when it is gone. */
+  private async flags(at: number): Promise<string> {
+    const list = latin1(await this.watcher.send('CLIENT', 'LIST'));
+    return new RegExp(` name=${nameOf(at)} .*? flags=(\\S+)`).exec(list)?.[1] ?? '';
+  }
+
+  async waits(at: number): Promise<boolean> {
+    return (await this.flags(at)).includes('b');
   }
 
   party(at: number): Party {
@@ -131,12 +187,24 @@ class Side {
 
   async replace(at: number): Promise<void> {
     this.party(at).close();
-    this.parties[at] = await Party.connect(this.port);
+    const deadline = Date.now() + ANSWER_MS_MAX;
+    while ((await this.flags(at)) !== '' && Date.now() < deadline) await pause(WAIT_POLL_MS);
+    this.parties[at] = await this.connect(at);
   }
 
   close(): void {
     for (const party of this.parties) party.close();
+    this.watcher.close();
   }
+}
+
+function nameOf(at: number): string {
+  return `party${at}`;
+}
+
+function joined(first: Both, second: Both): readonly [theirs: Heard, ours: Heard] {
+  const both = (before: Heard, after: Heard): Heard => ({ text: before.text + after.text, ending: after.ending });
+  return [both(first.theirs, second.theirs), both(first.ours, second.ours)];
 }
 
 /** Replies one by one; what is cut off at the end stands as it is. */
@@ -152,7 +220,8 @@ function repliesOf(text: string): string[] {
   return replies;
 }
 
-function shown({ party, commands }: Step): string {
+function shown({ party, commands, drops }: Step): string {
+  if (drops === true) return `  ${party}: hangs up`;
   const words = commands.map((command) => command.map((word) => JSON.stringify(word)).join(' '));
   return `  ${party}: ${words.join(' | ')}`;
 }
@@ -201,6 +270,7 @@ export class Stage {
 
   private async take(step: Step): Promise<string | undefined> {
     this.told.push(step);
+    if (step.drops === true) return this.startAnew(step.party);
     for (const side of [this.theirs, this.ours]) side.party(step.party).say(step.commands);
     const over: number[] = [];
     // Whoever spoke first: only then has everybody else been sent what it brings them.
@@ -211,22 +281,26 @@ export class Stage {
       if (failure !== undefined) return failure;
     }
     for (const party of over) {
-      this.closings++;
-      await Promise.all([this.theirs.replace(party), this.ours.replace(party)]);
-      this.scenario.closed(party);
-      const failure = await this.greet(party);
+      const failure = await this.startAnew(party);
       if (failure !== undefined) return failure;
     }
     return undefined;
   }
 
+  private async startAnew(party: number): Promise<string | undefined> {
+    this.closings++;
+    await Promise.all([this.theirs.replace(party), this.ours.replace(party)]);
+    this.scenario.closed(party);
+    return this.greet(party);
+  }
+
   private async compare(party: number, step: Step, over: number[]): Promise<string | undefined> {
-    if (!this.scenario.answers(party)) return undefined;
-    const marker = this.scenario.marker(`marker:${this.tags++}`);
-    const [theirs, ours] = await Promise.all([this.theirs, this.ours].map((side) => side.party(party).until(marker)));
-    if (theirs === undefined || ours === undefined) throw new Error('a side has not answered');
+    const heard = await this.hear(party);
+    this.scenario.waits(party, heard.theirs.ending === 'waiting');
+    const isAskedAgain = this.scenario.comesLate && party === step.party && heard.theirs.ending === 'answered';
+    const [theirs, ours] = isAskedAgain ? joined(heard, await this.hear(party)) : [heard.theirs, heard.ours];
     const [expected, got] = [this.normalOf(theirs.text, step), this.normalOf(ours.text, step)];
-    this.received += expected.length - 1;
+    if (theirs.ending !== 'waiting') this.received += expected.length;
     if (theirs.ending === 'closed') over.push(party);
     if (theirs.ending !== 'silent' && theirs.ending === ours.ending && expected.join('') === got.join(''))
       return undefined;
@@ -236,6 +310,16 @@ export class Stage {
     ];
     const story = this.told.slice(-STEPS_SHOWN).map(shown);
     return [`connection ${party} after`, ...story, ...sides].join('\n');
+  }
+
+  private async hear(party: number): Promise<Both> {
+    const marker = this.scenario.marker(`marker:${this.tags++}`, party);
+    const mayWait = this.scenario.mayWait(party);
+    const theirs = await this.theirs.party(party).until(marker, mayWait ? () => this.theirs.waits(party) : undefined);
+    // Where redis-server has answered we have to, if not in the same instant: a worker thread may still be at it.
+    const waits = theirs.ending === 'waiting' ? () => this.ours.waits(party) : undefined;
+    const ours = await this.ours.party(party).until(marker, waits);
+    return { theirs, ours };
   }
 
   private normalOf(text: string, step: Step): readonly string[] {

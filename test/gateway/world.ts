@@ -28,6 +28,7 @@ import { FakeSocket } from './fake-socket.ts';
 export const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
 export const VIEW: GatewayView = {
+  timing: { slowlogSlowerThan_us: 10_000, slowlogMaxLength: 128, latencyTracking: true, latencyThreshold_ms: 0 },
   maxclients: 10_000,
   connectionsPerIp: 0,
   perIpExempt: undefined,
@@ -36,6 +37,7 @@ export const VIEW: GatewayView = {
   handshakeTimeoutSeconds: 5,
   authenticationTimeoutSeconds: 10,
   bulkBytesMax: 512 * 1024 * 1024,
+  keyspaceEvents: 0,
   queryBufferBytesMax: 1024 * 1024 * 1024,
   outputLimits: { normal: NO_LIMIT, pubsub: NO_LIMIT, replica: NO_LIMIT },
   adminAddresses: undefined,
@@ -59,6 +61,11 @@ function inlineBackend(): InlineBackend {
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,
       protoMaxBulkBytes: 512 * 1024 * 1024,
+      keyspaceEvents: 0,
+      trackingTableMaxKeys: 0,
+      slowlogSlowerThan_us: 10_000,
+      latencyThreshold_ms: 0,
+      expiresActively: true,
     },
   });
 }
@@ -117,6 +124,12 @@ export class LaterBackend implements Backend {
     this.inline.flush();
   }
 
+  readonly transactions: Backend['transactions'] = this.inline.transactions;
+  hasRoom: Backend['hasRoom'] = (...args) => this.inline.hasRoom(...args);
+  broadcast: Backend['broadcast'] = (...args) => this.inline.broadcast(...args);
+  unwatch: Backend['unwatch'] = (...args) => this.inline.unwatch(...args);
+  forget: Backend['forget'] = (...args) => this.inline.forget(...args);
+  tell: Backend['tell'] = (...args) => this.inline.tell(...args);
   configureRealm: Backend['configureRealm'] = (...args) => this.inline.configureRealm(...args);
   removeRealm: Backend['removeRealm'] = (...args) => this.inline.removeRealm(...args);
   configureEngine: Backend['configureEngine'] = (...args) => this.inline.configureEngine(...args);

@@ -1,8 +1,10 @@
 /** What may stand in a payload for a collection, form by form, and what must not. */
+
 import { describe, expect, test } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
 import { RdbType } from '../../src/rdb/format.ts';
 import { parseReply } from '../../src/resp/reply-reader.ts';
+import { CALLER } from '../support/caller.ts';
 import { Harness, requestOf } from '../support/harness.ts';
 import { body, sealed, writeText } from '../support/payload.ts';
 import { rendered } from '../support/render.ts';
@@ -342,7 +344,7 @@ describe('budgets', () => {
       out.reset();
       out.mark();
       out.replyBytesMax = bytesMax;
-      harness.executor.run(command, request, 0, 0, false, out);
+      harness.executor.run(command, request, CALLER, out);
       expect(out.overflowed).toBe(overflows);
     }
   });

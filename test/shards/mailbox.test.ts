@@ -17,6 +17,9 @@ const envelope: fc.Arbitrary<Envelope> = fc.record({
   databaseNumber: fc.nat(15),
   protocol: fc.constantFrom<2 | 3>(2, 3),
   noTouch: fc.boolean(),
+  id: fc.maxSafeNat(),
+  isInTransaction: fc.boolean(),
+  tracks: fc.boolean(),
 });
 
 describe('a batch between threads', () => {
@@ -31,8 +34,10 @@ describe('a batch between threads', () => {
         reader.open(writer.take());
         for (const [head, list] of sent) {
           expect(reader.next(request)).toBe(true);
-          const { commandId, tenantNumber, databaseNumber, protocol, noTouch } = reader;
-          expect({ commandId, tenantNumber, databaseNumber, protocol, noTouch }).toEqual(head);
+          const { commandId, tenantNumber, databaseNumber, protocol, noTouch, id, isInTransaction, tracks } = reader;
+          expect({ commandId, tenantNumber, databaseNumber, protocol, noTouch, id, isInTransaction, tracks }).toEqual(
+            head,
+          );
           expect(request.argc).toBe(list.length);
           for (const [i, word] of list.entries()) expect(equalBytes(request.copy(i), word)).toBe(true);
         }
@@ -44,7 +49,16 @@ describe('a batch between threads', () => {
   it('gives a shard only the arguments of its part', () => {
     const writer = new RequestBatchWriter();
     writer.addPart(
-      { commandId: 1, tenantNumber: 0, databaseNumber: 0, protocol: 2, noTouch: false },
+      {
+        commandId: 1,
+        tenantNumber: 0,
+        databaseNumber: 0,
+        protocol: 2,
+        noTouch: false,
+        id: 1,
+        isInTransaction: false,
+        tracks: false,
+      },
       Request.of('MSET', 'a', '1', 'b', '2', 'c', '3'),
       [0, 3, 4],
     );

@@ -121,6 +121,11 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       lfuDecayMinutes: 1,
       activeExpireEffort: 1,
       protoMaxBulkBytes: 512 * 1024 * 1024,
+      keyspaceEvents: 0,
+      trackingTableMaxKeys: 0,
+      slowlogSlowerThan_us: 10_000,
+      latencyThreshold_ms: 0,
+      expiresActively: true,
     },
     spawn: (_birth, shard, events) => {
       const worker = new FakeWorker(shard, events);
@@ -133,6 +138,8 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
       died: (shard, reason, lost) => died.push(`${shard} ${reason} ${lost}`),
       up: () => {},
       answered: () => {},
+      slow: () => {},
+      stalled: () => {},
     },
   });
   const ready = () => {
@@ -160,8 +167,10 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
         answers[place] = latin1(writer.buffer, 0, writer.length);
       },
     };
-    const caller = { tenantNumber: 0, databaseNumber: 0, noTouch: false };
-    if (backend.run(command, request, keys, caller, out, { later: () => later })) {
+    const caller = { tenantNumber: 0, databaseNumber: 0, noTouch: false, id: 1, isInTransaction: false, tracks: false };
+    if (
+      backend.run(command, request, keys, caller, out, { later: () => later, block: () => ({ ...later, waits() {} }) })
+    ) {
       answers[place] = latin1(out.buffer, 0, out.length);
     }
   };

@@ -18,6 +18,7 @@ import { unknownCommand, unknownSubcommand, wrongArity } from '../../src/resp/re
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { Request } from '../../src/resp/request.ts';
 import { Executor } from '../../src/shards/executor.ts';
+import { CALLER, SILENT } from './caller.ts';
 import type { Words } from './words.ts';
 
 /** A clock that moves when told. */
@@ -51,6 +52,8 @@ export class Harness {
   readonly shard: Shard;
   readonly table: CommandTable;
   readonly executor: Executor;
+  /** Where the answer of a command that waited goes. */
+  served: ((bytes: Uint8Array, start: number, end: number) => void) | undefined;
 
   constructor(options: HarnessOptions = {}) {
     this.clock = options.clock ?? new FakeClock();
@@ -61,7 +64,10 @@ export class Harness {
       debug: options.debug ?? false,
     });
     this.table = new CommandTable(shardDeclarations);
-    this.executor = new Executor(this.shard);
+    this.executor = new Executor(this.shard, {
+      ...SILENT,
+      served: (_client, bytes, start, end) => this.served?.(bytes, start, end),
+    });
     if (options.limitBytes !== undefined) {
       this.shard.realm(0).account.limitBytes = options.limitBytes;
       this.shard.policyChanged();
@@ -107,7 +113,17 @@ export class HarnessSession {
 
   private execute(command: Command, request: Request): void {
     if (command.runSession !== undefined) command.runSession({ request } as SessionCall, this.out);
-    else this.effect = this.harness.executor.run(command, request, 0, this.databaseNumber, false, this.out);
+    else this.runShard(command, request);
+  }
+
+  /** Nobody can wait here: the time of who does is over at once. */
+  private runShard(command: Command, request: Request): void {
+    const { harness, out, databaseNumber } = this;
+    this.effect = harness.executor.run(command, request, { ...CALLER, databaseNumber }, out);
+    if (this.effect.kind !== 'waits') return;
+    this.effect = UNCHANGED;
+    harness.served = (bytes, start, end) => out.raw(bytes, start, end);
+    harness.executor.waiting.cut(CALLER.id, 'timeout');
   }
 
   private answerUnknown(request: Request): void {

@@ -2,7 +2,9 @@
  * Every option that CONFIG GET shows, one row each. An option is either real, its value being what the process lives by,
  * or it is not here.
  */
-import { type Result, success } from '../../base/result.ts';
+import { keyspaceEventsText, parseKeyspaceEvents } from '../../base/keyspace-events.ts';
+import { SLOWLOG_ENTRIES_MAX } from '../../base/limits.ts';
+import { failure, type Result, success } from '../../base/result.ts';
 import type { Facts, Settings } from './settings.ts';
 import {
   type Bounds,
@@ -14,6 +16,8 @@ import {
   parseMemory,
   parseNumber,
   parseOutputLimits,
+  parsePercentiles,
+  parseYesNo,
   UINT_MAX,
 } from './values.ts';
 
@@ -122,6 +126,38 @@ export const OPTIONS: readonly Option[] = [
       return limits.ok ? success({ ...settings, outputLimits: limits.value }) : limits;
     },
   },
+  number('slowlog-log-slower-than', 'slowlogSlowerThan_us', -1n, LONG_MAX),
+  number('slowlog-max-len', 'slowlogMaxLength', 0n, BigInt(SLOWLOG_ENTRIES_MAX)),
+  number('latency-monitor-threshold', 'latencyThreshold_ms', 0n, LONG_MAX),
+  {
+    name: 'latency-tracking',
+    seenBy: 'everyone',
+    get: (settings) => yesNo(settings.latencyTracking),
+    set(text, settings) {
+      const value = parseYesNo(text);
+      return value.ok ? success({ ...settings, latencyTracking: value.value }) : value;
+    },
+  },
+  {
+    name: 'latency-tracking-info-percentiles',
+    seenBy: 'everyone',
+    get: (settings) => settings.latencyPercentiles.join(' '),
+    set(text, settings) {
+      const value = parsePercentiles(text);
+      return value.ok ? success({ ...settings, latencyPercentiles: value.value }) : value;
+    },
+  },
+  {
+    name: 'notify-keyspace-events',
+    seenBy: 'everyone',
+    get: (settings) => keyspaceEventsText(settings.keyspaceEvents),
+    set(text, settings) {
+      const keyspaceEvents = parseKeyspaceEvents(text);
+      if (keyspaceEvents === undefined) return failure("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+      return success({ ...settings, keyspaceEvents });
+    },
+  },
+  number('tracking-table-max-keys', 'trackingTableMaxKeys', 0n, LONG_MAX),
   { ...number('acllog-max-len', 'acllogMaxLength', 0n, LONG_MAX), seenBy: 'operators' },
   fact('list-compress-depth', () => '0'),
   fact('databases', (facts) => String(facts.databases)),
@@ -129,7 +165,10 @@ export const OPTIONS: readonly Option[] = [
   fact('appendonly', () => 'no'),
   fact('save', () => ''),
   fact('cluster-enabled', () => 'no'),
-  fact('notify-keyspace-events', () => ''),
+  fact('maxmemory-clients', () => '0'),
+  fact('replicaof', () => '', 'operators'),
+  fact('aclfile', () => '', 'operators'),
+  fact('logfile', () => '', 'operators'),
   fact('port', (facts) => String(facts.plainPort), 'operators'),
   fact('tls-port', (facts) => String(facts.tlsPort), 'operators'),
   fact('bind', (facts) => facts.bind, 'operators'),

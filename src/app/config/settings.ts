@@ -26,6 +26,16 @@ export interface Settings extends EngineSettings {
   readonly clientQueryBufferBytes: number;
   readonly outputLimits: OutputLimits;
   readonly acllogMaxLength: number;
+  /** Entries of one tenant's slow log. */
+  readonly slowlogMaxLength: number;
+  /** Histograms of commands. */
+  readonly latencyTracking: boolean;
+  /** Those that INFO latencystats shows. */
+  readonly latencyPercentiles: readonly number[];
+  /** `notify-keyspace-events` as bits (base/keyspace-events.ts): for tenants that have no word of their own. */
+  readonly keyspaceEvents: number;
+  /** Keys that the invalidation table of one tenant remembers; 0 is no limit. */
+  readonly trackingTableMaxKeys: number;
 }
 
 /** What cannot change while the process runs. */
@@ -51,6 +61,11 @@ const ENGINE_DEFAULTS: EngineSettings = {
   lfuDecayMinutes: 1,
   activeExpireEffort: 1,
   protoMaxBulkBytes: 512 * MEGABYTE,
+  keyspaceEvents: 0,
+  trackingTableMaxKeys: 1_000_000,
+  slowlogSlowerThan_us: 10_000,
+  latencyThreshold_ms: 0,
+  expiresActively: true,
   ...COLLECTION_LIMITS_DEFAULT,
 };
 
@@ -67,6 +82,11 @@ export const REDIS_DEFAULTS: Settings = {
     pubsub: { hardBytes: 32 * MEGABYTE, softBytes: 8 * MEGABYTE, softSeconds: 60 },
   },
   acllogMaxLength: 128,
+  slowlogMaxLength: 128,
+  latencyTracking: true,
+  latencyPercentiles: [50, 99, 99.9],
+  keyspaceEvents: 0,
+  trackingTableMaxKeys: 1_000_000,
 };
 
 /** What a server among strangers should have: nobody idles for ever, and no reader lets replies pile up without bound. */

@@ -57,6 +57,27 @@ export function parseChoice<const Choice extends string>(text: string, choices: 
   return success(found);
 }
 
+export function parseYesNo(text: string): Result<boolean> {
+  const folded = asciiLower(text);
+  if (folded === 'yes') return success(true);
+  return folded === 'no' ? success(false) : failure("argument must be 'yes' or 'no'");
+}
+
+const PERCENTILES = 'latency-tracking-info-percentiles';
+/** Percentiles that INFO writes for every command: MAX_LATENCY_PERCENTILES would be more than anybody reads. */
+const PERCENTILES_MAX = 32;
+
+/** `50 99 99.9`; empty is none. */
+export function parsePercentiles(text: string): Result<readonly number[]> {
+  const words = text.split(' ').filter((word) => word !== '');
+  const values = words.map((word) => (/^[+-]?(?:\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : Number.NaN));
+  if (values.length > PERCENTILES_MAX || values.some(Number.isNaN)) return failure(`Invalid ${PERCENTILES} parameters`);
+  if (values.some((value) => value < 0 || value > 100)) {
+    return failure(`${PERCENTILES} parameters should sit between [0.0,100.0]`);
+  }
+  return success(values);
+}
+
 // -- client-output-buffer-limit ----------------------------------------------------------------------------------------
 
 /** CONFIG GET's own name for a class is the old one. */

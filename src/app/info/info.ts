@@ -9,7 +9,6 @@ export function infoText(asked: readonly string[], picture: Picture): string {
   const wanted = new Set(asked);
   const everything = asked.some((name) => EVERY.has(name));
   const defaults = asked.length === 0 || wanted.has('default');
-  // `modules` is redis' name for what modules add; the list of modules has its own.
   const isWanted = ({ name, byDefault }: Section) => everything || (defaults && byDefault) || wanted.has(name);
   const isAllowed = ({ name }: Section) => picture.isOperator || !OPERATOR_SECTIONS.has(name);
   return SECTIONS.filter((section) => isWanted(section) && isAllowed(section))

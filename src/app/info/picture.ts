@@ -1,5 +1,6 @@
 /** What INFO is written from: figures gathered for one viewer, the whole process for operators, one tenant for its users. */
 import type { RealmCounts } from '../../command/ports/backend.ts';
+import type { Histogram } from '../../observe/histogram.ts';
 
 export interface CommandFigures {
   /** `get`, `config|get`. */
@@ -38,11 +39,24 @@ export interface ClientFigures {
   readonly maxclients: number;
   readonly queryBufferDisconnections: number;
   readonly outputBufferDisconnections: number;
+  /** Largest of what connections have sent and not been served, and of what they have not taken, at this moment. */
+  readonly largestInputBytes: number;
+  readonly largestOutputBytes: number;
+  /** Both, of all of them together. */
+  readonly bufferedBytes: number;
+  readonly tracking: number;
+  readonly watching: number;
+  /** Waiting with a time limit. */
+  readonly waitingWithTimeout: number;
+  /** Prefixes that somebody is told of. */
+  readonly prefixes: number;
 }
 
 export interface MemoryFigures {
-  /** What counts against `limitBytes`: blocks of the engine. */
+  /** What counts against `limitBytes`: blocks of the engine, tables of its indexes, heads of large values. */
   readonly usedBytes: number;
+  /** Of which are not data. */
+  readonly overheadBytes: number;
   readonly peakBytes: number;
   readonly limitBytes: number;
   readonly policy: string;
@@ -50,12 +64,18 @@ export interface MemoryFigures {
   readonly process:
     | {
         readonly residentBytes: number;
+        readonly allocatedBytes: number;
         /** Segments the engine holds, used or not. */
         readonly heldBytes: number;
         readonly systemBytes: number;
         readonly pendingFrees: number;
       }
     | undefined;
+}
+
+export interface CpuFigures {
+  readonly systemMicroseconds: number;
+  readonly userMicroseconds: number;
 }
 
 export interface ProcessFigures {
@@ -70,7 +90,10 @@ export interface ProcessFigures {
   readonly now_ms: number;
   readonly shards: number;
   readonly loading: boolean;
-  readonly cpu: { readonly systemMicroseconds: number; readonly userMicroseconds: number };
+  readonly listeners: readonly { readonly name: string; readonly bind: string; readonly port: number }[];
+  readonly cpu: CpuFigures;
+  /** Of the gateway's thread alone. */
+  readonly threadCpu: CpuFigures;
 }
 
 export interface Picture {
@@ -83,7 +106,15 @@ export interface Picture {
   /** The namespace the viewer acts on, or for the sums of an operator all of them. */
   readonly data: RealmCounts;
   readonly keyspace: RealmCounts;
+  /** Of the viewer's tenant, or of all tenants for an operator. */
+  readonly keyCount: number;
   readonly commands: readonly CommandFigures[];
+  /** Of commands that were timed. Gathered when asked. */
+  readonly latencies: () => readonly (readonly [name: string, histogram: Histogram])[];
+  /** Which of them `latencystats` shows. */
+  readonly percentiles: readonly number[];
+  /** Time that the cycle of expiry has taken, of the process. */
+  readonly expiryCycle_ms: number;
   readonly errors: readonly (readonly [code: string, count: number])[];
   /** Counters of the gateway, for operators. */
   readonly gateway: readonly (readonly [name: string, value: number | string])[];

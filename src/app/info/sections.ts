@@ -2,6 +2,7 @@
  * The sections of INFO, with redis-server's names in redis-server's order: tools read them by name, and some by place.
  * What this server does not have yet is shown as redis shows it when it is switched off.
  */
+import { percentile_us } from '../../observe/histogram.ts';
 import type { Picture } from './picture.ts';
 
 type Line = readonly [name: string, value: string | number];
@@ -71,6 +72,7 @@ function server({ process, isOperator }: Picture): readonly Line[] {
     ...(isOperator ? ([['executable', process.executable]] satisfies readonly Line[]) : []),
     ['config_file', ''],
     ['io_threads_active', 0],
+    ...(isOperator ? process.listeners.map(listenerLine) : []),
     ['portcullis_version', process.version],
     ...(isOperator
       ? ([
@@ -81,27 +83,50 @@ function server({ process, isOperator }: Picture): readonly Line[] {
   ];
 }
 
-function clients({ clients: figures }: Picture): readonly Line[] {
+/** As redis writes them since 7.2. */
+function listenerLine({ name, bind, port }: Picture['process']['listeners'][number], index: number): Line {
+  return [`listener${index}`, `name=${name},bind=${bind},port=${port}`];
+}
+
+function clients({ clients: figures, data }: Picture): readonly Line[] {
   return [
     ['connected_clients', figures.connected],
     ['cluster_connections', 0],
     ['maxclients', figures.maxclients],
-    ['client_recent_max_input_buffer', 0],
-    ['client_recent_max_output_buffer', 0],
+    ['client_recent_max_input_buffer', figures.largestInputBytes],
+    ['client_recent_max_output_buffer', figures.largestOutputBytes],
     ['blocked_clients', figures.blocked],
-    ['tracking_clients', 0],
+    ['tracking_clients', figures.tracking],
     ['pubsub_clients', figures.subscribers],
-    ['watching_clients', 0],
-    ['clients_in_timeout_table', 0],
-    ['total_blocking_keys', 0],
-    ['total_blocking_keys_on_nokey', 0],
+    ['watching_clients', figures.watching],
+    ['clients_in_timeout_table', figures.waitingWithTimeout],
+    ['total_blocking_keys', data.blockingKeys],
+    ['total_blocking_keys_on_nokey', data.blockingKeysOnNoKey],
   ];
 }
 
-function memory({ memory: figures }: Picture): readonly Line[] {
-  const { usedBytes, peakBytes, limitBytes, policy, process } = figures;
+/** Nothing runs scripts here. */
+const NO_SCRIPTS: readonly Line[] = [
+  ['used_memory_lua', 0],
+  ['used_memory_vm_eval', 0],
+  ['used_memory_lua_human', '0B'],
+  ['used_memory_scripts_eval', 0],
+  ['number_of_cached_scripts', 0],
+  ['number_of_functions', 0],
+  ['number_of_libraries', 0],
+  ['used_memory_vm_functions', 0],
+  ['used_memory_vm_total', 0],
+  ['used_memory_vm_total_human', '0B'],
+  ['used_memory_functions', 0],
+  ['used_memory_scripts', 0],
+  ['used_memory_scripts_human', '0B'],
+];
+
+function memory({ memory: figures, clients: { bufferedBytes } }: Picture): readonly Line[] {
+  const { usedBytes, overheadBytes, peakBytes, limitBytes, policy, process } = figures;
   const resident = process?.residentBytes ?? usedBytes;
   const held = process?.heldBytes ?? usedBytes;
+  const allocated = process?.allocatedBytes ?? usedBytes;
   const lines: Line[] = [
     ['used_memory', usedBytes],
     ['used_memory_human', humanBytes(usedBytes)],
@@ -110,11 +135,11 @@ function memory({ memory: figures }: Picture): readonly Line[] {
     ['used_memory_peak', peakBytes],
     ['used_memory_peak_human', humanBytes(peakBytes)],
     ['used_memory_peak_perc', percent(usedBytes, peakBytes)],
-    ['used_memory_overhead', 0],
+    ['used_memory_overhead', overheadBytes],
     ['used_memory_startup', 0],
-    ['used_memory_dataset', usedBytes],
-    ['used_memory_dataset_perc', usedBytes === 0 ? '0.00%' : '100.00%'],
-    ['allocator_allocated', usedBytes],
+    ['used_memory_dataset', usedBytes - overheadBytes],
+    ['used_memory_dataset_perc', percent(usedBytes - overheadBytes, usedBytes)],
+    ['allocator_allocated', allocated],
     ['allocator_active', held],
     ['allocator_resident', held],
   ];
@@ -123,18 +148,12 @@ function memory({ memory: figures }: Picture): readonly Line[] {
     lines.push(['total_system_memory_human', humanBytes(process.systemBytes)]);
   }
   lines.push(
-    ['used_memory_lua', 0],
-    ['used_memory_lua_human', '0B'],
-    ['number_of_cached_scripts', 0],
-    ['number_of_functions', 0],
-    ['number_of_libraries', 0],
-    ['used_memory_scripts', 0],
-    ['used_memory_scripts_human', '0B'],
+    ...NO_SCRIPTS,
     ['maxmemory', limitBytes],
     ['maxmemory_human', humanBytes(limitBytes)],
     ['maxmemory_policy', policy],
-    ['allocator_frag_ratio', ratio(held, usedBytes)],
-    ['allocator_frag_bytes', Math.max(0, held - usedBytes)],
+    ['allocator_frag_ratio', ratio(held, allocated)],
+    ['allocator_frag_bytes', Math.max(0, held - allocated)],
     ['allocator_rss_ratio', '1.00'],
     ['allocator_rss_bytes', 0],
     ['rss_overhead_ratio', ratio(resident, held)],
@@ -145,7 +164,7 @@ function memory({ memory: figures }: Picture): readonly Line[] {
     ['mem_replication_backlog', 0],
     ['mem_total_replication_buffers', 0],
     ['mem_clients_slaves', 0],
-    ['mem_clients_normal', 0],
+    ['mem_clients_normal', bufferedBytes],
     ['mem_cluster_links', 0],
     ['mem_aof_buffer', 0],
     ['mem_allocator', 'portcullis-arena'],
@@ -160,6 +179,12 @@ function persistence({ process }: Picture): readonly Line[] {
   return [
     ['loading', process.loading ? 1 : 0],
     ['async_loading', 0],
+    ['current_cow_peak', 0],
+    ['current_cow_size', 0],
+    ['current_cow_size_age', 0],
+    ['current_fork_perc', '0.00'],
+    ['current_save_keys_processed', 0],
+    ['current_save_keys_total', 0],
     ['rdb_changes_since_last_save', 0],
     ['rdb_bgsave_in_progress', 0],
     ['rdb_last_save_time', Math.floor(process.startedAt_ms / 1000)],
@@ -167,13 +192,21 @@ function persistence({ process }: Picture): readonly Line[] {
     ['rdb_last_bgsave_time_sec', -1],
     ['rdb_current_bgsave_time_sec', -1],
     ['rdb_saves', 0],
+    ['rdb_last_cow_size', 0],
+    ['rdb_last_load_keys_expired', 0],
+    ['rdb_last_load_keys_loaded', 0],
     ['aof_enabled', 0],
     ['aof_rewrite_in_progress', 0],
     ['aof_rewrite_scheduled', 0],
     ['aof_last_rewrite_time_sec', -1],
     ['aof_current_rewrite_time_sec', -1],
     ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrites', 0],
+    ['aof_rewrites_consecutive_failures', 0],
     ['aof_last_write_status', 'ok'],
+    ['aof_last_cow_size', 0],
+    ['module_fork_in_progress', 0],
+    ['module_fork_last_cow_size', 0],
   ];
 }
 
@@ -181,8 +214,11 @@ function kilobytes(bytes: number): string {
   return (bytes / 1024).toFixed(2);
 }
 
-function stats({ traffic, data, clients: figures }: Picture) {
-  const { queryBufferDisconnections, outputBufferDisconnections, channels, patterns, shardChannels } = figures;
+function stats(picture: Picture): readonly Line[] {
+  return [...trafficLines(picture), ...keyLines(picture), ...replyLines(picture)];
+}
+
+function trafficLines({ traffic }: Picture) {
   return [
     ['total_connections_received', traffic.connectionsReceived],
     ['total_commands_processed', traffic.commandsProcessed],
@@ -199,9 +235,19 @@ function stats({ traffic, data, clients: figures }: Picture) {
     ['sync_full', 0],
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],
+  ] satisfies readonly Line[];
+}
+
+function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardChannels, prefixes } }: Picture) {
+  return [
     ['expired_keys', data.expired],
+    ['expired_stale_perc', data.expiredStalePercent.toFixed(2)],
+    ['expired_time_cap_reached_count', data.expirySlicesCut],
+    ['expire_cycle_cpu_milliseconds', Math.floor(expiryCycle_ms)],
     ['evicted_keys', data.evicted],
     ['evicted_clients', 0],
+    ['total_eviction_exceeded_time', 0],
+    ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', data.hits],
     ['keyspace_misses', data.misses],
     ['pubsub_channels', channels],
@@ -211,9 +257,20 @@ function stats({ traffic, data, clients: figures }: Picture) {
     ['total_forks', 0],
     ['migrate_cached_sockets', 0],
     ['slave_expires_tracked_keys', 0],
-    ['tracking_total_keys', 0],
-    ['tracking_total_items', 0],
-    ['tracking_total_prefixes', 0],
+    ['active_defrag_hits', 0],
+    ['active_defrag_misses', 0],
+    ['active_defrag_key_hits', 0],
+    ['active_defrag_key_misses', 0],
+    ['total_active_defrag_time', 0],
+    ['current_active_defrag_time', 0],
+    ['tracking_total_keys', data.trackedKeys],
+    ['tracking_total_items', data.trackedItems],
+    ['tracking_total_prefixes', prefixes],
+  ] satisfies readonly Line[];
+}
+
+function replyLines({ traffic, clients: { queryBufferDisconnections, outputBufferDisconnections } }: Picture) {
+  return [
     ['unexpected_error_replies', 0],
     ['total_error_replies', traffic.errorReplies],
     ['dump_payload_sanitizations', 0],
@@ -221,6 +278,8 @@ function stats({ traffic, data, clients: figures }: Picture) {
     ['total_writes_processed', traffic.writes],
     ['io_threaded_reads_processed', 0],
     ['io_threaded_writes_processed', 0],
+    ['reply_buffer_shrinks', 0],
+    ['reply_buffer_expands', 0],
     ['client_query_buffer_limit_disconnections', queryBufferDisconnections],
     ['client_output_buffer_limit_disconnections', outputBufferDisconnections],
     ['acl_access_denied_auth', traffic.deniedAuth],
@@ -248,12 +307,14 @@ function replication({ process }: Picture): readonly Line[] {
 
 function cpu({ process }: Picture): readonly Line[] {
   const seconds = (microseconds: number) => (microseconds / 1_000_000).toFixed(6);
-  const { systemMicroseconds, userMicroseconds } = process.cpu;
+  const { cpu: all, threadCpu } = process;
   return [
-    ['used_cpu_sys', seconds(systemMicroseconds)],
-    ['used_cpu_user', seconds(userMicroseconds)],
+    ['used_cpu_sys', seconds(all.systemMicroseconds)],
+    ['used_cpu_user', seconds(all.userMicroseconds)],
     ['used_cpu_sys_children', '0.000000'],
     ['used_cpu_user_children', '0.000000'],
+    ['used_cpu_sys_main_thread', seconds(threadCpu.systemMicroseconds)],
+    ['used_cpu_user_main_thread', seconds(threadCpu.userMicroseconds)],
   ];
 }
 
@@ -269,6 +330,13 @@ function commandstats({ commands }: Picture): readonly Line[] {
 
 function errorstats({ errors }: Picture): readonly Line[] {
   return errors.map(([code, count]) => [`errorstat_${code}`, `count=${count}`]);
+}
+
+function latencystats({ latencies, percentiles }: Picture): readonly Line[] {
+  return latencies().map(([name, histogram]) => {
+    const shares = percentiles.map((percent) => `p${percent}=${percentile_us(histogram, percent).toFixed(3)}`);
+    return [`latency_percentiles_usec_${name}`, shares.join(',')];
+  });
 }
 
 function keyspace({ keyspace: counts }: Picture): readonly Line[] {
@@ -290,9 +358,10 @@ export const SECTIONS: readonly Section[] = [
   { name: 'stats', title: 'Stats', byDefault: true, lines: stats },
   { name: 'replication', title: 'Replication', byDefault: true, lines: replication },
   { name: 'cpu', title: 'CPU', byDefault: true, lines: cpu },
-  { name: 'module_list', title: 'Modules', byDefault: true, lines: NOTHING },
+  { name: 'modules', title: 'Modules', byDefault: true, lines: NOTHING },
   { name: 'commandstats', title: 'Commandstats', byDefault: false, lines: commandstats },
   { name: 'errorstats', title: 'Errorstats', byDefault: true, lines: errorstats },
+  { name: 'latencystats', title: 'Latencystats', byDefault: false, lines: latencystats },
   { name: 'cluster', title: 'Cluster', byDefault: true, lines: () => [['cluster_enabled', 0]] },
   { name: 'keyspace', title: 'Keyspace', byDefault: true, lines: keyspace },
   { name: 'gateway', title: 'Gateway', byDefault: true, lines: ({ gateway }) => gateway },

@@ -4,32 +4,56 @@
  */
 import type { CollectionLimits } from '../../base/collection-limits.ts';
 import type { EvictionPolicy } from '../../base/eviction-policies.ts';
+import type { Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import type { Command, KeyList } from '../command.ts';
 
 /** Who asks, as far as storage has to know. The session implements it; storage reads it and keeps no reference. */
 export interface Caller {
+  /** The number of the client: unique as long as the process lives. */
+  readonly id: number;
   /** Dense number of the tenant whose namespace is acted on. */
   readonly tenantNumber: number;
   readonly databaseNumber: number;
   /** CLIENT NO-TOUCH: reads leave the access clock alone. */
   readonly noTouch: boolean;
+  /** Its commands run as one: none of them waits. */
+  readonly isInTransaction: boolean;
+  /** What it reads is cached by it: it is told of changes. */
+  readonly tracks: boolean;
 }
 
 /** A place in a connection's order of replies, to be filled exactly once. A place whose connection is gone ignores it. */
 export interface LaterReply {
   /** The protocol the answer must be written in: that of the moment the request came. */
   readonly protocol: 2 | 3;
-  /** Copies the range; it is one whole reply. */
-  settleBytes(bytes: Uint8Array, start: number, end: number): void;
+  /** Copies the range; it is one whole reply. `ran_ms` is how long its command ran, for who measured it elsewhere. */
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms?: number): void;
   /** Lets the reply be written straight into the place. */
-  settle(write: (out: ReplyWriter) => void): void;
+  settle(write: (out: ReplyWriter) => void, ran_ms?: number): void;
+}
+
+/**
+ * Why a wait ends before there is an answer: the time is over, CLIENT UNBLOCK (with an error, or as if the time were over),
+ * the user may not do this any more, or the connection is gone.
+ */
+export type WaitCut = 'timeout' | 'error' | 'revoked' | 'closed';
+
+/** The place of a command that may wait for data. */
+export interface WaitingReply extends LaterReply {
+  /** It does wait, for so long at the most; 0 is for ever. */
+  waits(timeout_ms: number): void;
 }
 
 /** Gives the next place in order; called at most once per run, and only when the answer cannot come at once. */
 export interface LaterReplies {
   later(): LaterReply;
+  /**
+   * The same for a command that may wait: nothing of its connection runs before its answer. `cut` is told at most once,
+   * when the wait is to end by something else than data; unless the connection is gone, an answer is still owed then.
+   */
+  block(cut: (how: WaitCut) => void): WaitingReply;
 }
 
 /** Keys and expiries of one database of a tenant, over all shards. */
@@ -48,13 +72,30 @@ export interface RealmCounts {
   readonly misses: number;
   readonly expired: number;
   readonly evicted: number;
+  /** Keys, and pairs of key and client, remembered for clients that cache. */
+  readonly trackedKeys: number;
+  readonly trackedItems: number;
+  /** Keys that somebody waits for. */
+  readonly blockingKeys: number;
+  /** … and of which the end is worth waking up for. */
+  readonly blockingKeysOnNoKey: number;
+  /** Slices of the cycle of expiry that ended with work left. */
+  readonly expirySlicesCut: number;
+  /** Share of keys found expired and not yet removed. */
+  readonly expiredStalePercent: number;
   readonly databases: readonly DatabaseCounts[];
 }
 
-/** Bytes of the engine over all shards: what was handed out, and what is held to hand out from. */
+/** The engine over all shards: bytes that were handed out, and what is held to hand out from. */
 export interface EngineMemory {
   readonly allocatedBytes: number;
   readonly heldBytes: number;
+  /** Blocks, and what is charged beside them: tables of indexes, heads of large values. What maxmemory is held against. */
+  readonly usedBytes: number;
+  /** Entries and blocks that wait to be freed. */
+  readonly pendingFrees: number;
+  /** Time that the cycle of expiry has taken. */
+  readonly expiryCycle_ms: number;
   readonly shards: number;
 }
 
@@ -74,11 +115,68 @@ export interface EngineSettings extends CollectionLimits {
   readonly lfuLogFactor: number;
   readonly lfuDecayMinutes: number;
   readonly activeExpireEffort: number;
+  /** notify-keyspace-events, as the bits of `base/keyspace-events`. */
+  readonly keyspaceEvents: number;
+  /** tracking-table-max-keys; 0 is no limit. */
+  readonly trackingTableMaxKeys: number;
   /** proto-max-bulk-len: of an argument, and of what APPEND and the like may make of a value. */
   readonly protoMaxBulkBytes: number;
+  /** slowlog-log-slower-than in microseconds: 0 is everything, -1 nothing. Workers judge for themselves. */
+  readonly slowlogSlowerThan_us: number;
+  /** latency-monitor-threshold; 0 is off. */
+  readonly latencyThreshold_ms: number;
+  /** DEBUG SET-ACTIVE-EXPIRE. */
+  readonly expiresActively: boolean;
+}
+
+/** Whom a change of a key concerns, and who made it. */
+export interface Invalidation {
+  /** Those who have read the key, and are not told again before they read it again. */
+  readonly clients: readonly number[];
+  /** Whether somebody wants to hear of every change. */
+  readonly isBroadcast: boolean;
+  /** 0 for nobody: the key expired, say. */
+  readonly writer: number;
+}
+
+/** What storage says besides replies. */
+export interface BackendNews {
+  /** Of a class that is wanted. */
+  keyspaceEvent(tenantNumber: number, databaseNumber: number, name: string, key: Uint8Array): void;
+  /** A key has changed that these clients have read; one character per byte. */
+  invalidated(tenantNumber: number, key: string, change: Invalidation): void;
+  /** Everything has changed. `writer` is the client that did it, 0 for none. */
+  flushed(tenantNumber: number, writer: number): void;
+}
+
+/** The inline shard's part of EXEC: what runs between the two is run as ever, by a caller who is in a transaction. */
+export interface InlineTransactions {
+  readonly kind: 'inline';
+  /** Whether the transaction may run: false when a key has changed that the client watches. It watches none from now on. */
+  begin(caller: Caller): boolean;
+  end(): void;
+}
+
+/** A transaction on its way to one shard of a pool. */
+export interface PooledTransaction {
+  /** Adds a command whose parse has just succeeded; what is refused makes nothing of the whole. The request must be kept. */
+  add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined;
+  /**
+   * Sends it, at most once. `done` gets the array of replies to what was added, or a null because a key had changed, or
+   * what went wrong instead; it may be called at once.
+   */
+  send(done: (replies: Uint8Array, start: number, end: number) => void): void;
+}
+
+export interface PooledTransactions {
+  readonly kind: 'pooled';
+  open(caller: Caller, protocol: 2 | 3): PooledTransaction;
 }
 
 export interface Backend {
+  readonly transactions: InlineTransactions | PooledTransactions;
+  /** Who is told from now on. */
+  tell(news: BackendNews): void;
   /** Whether every answer stands in `out` when `run` returns: then there is nothing to gather over a turn. */
   readonly isInline: boolean;
   /**
@@ -93,6 +191,14 @@ export interface Backend {
     out: ReplyWriter,
     replies: LaterReplies,
   ): boolean;
+  /** Whether a tenant may hold so many bytes beside its data; with an evicting policy room is made where that can be. */
+  hasRoom(tenantNumber: number, bytes: number): boolean;
+  /** Whether anybody of a tenant wants to hear of every change of a key. */
+  broadcast(tenantNumber: number, isWanted: boolean): void;
+  /** A client watches no key any more. */
+  unwatch(client: number): void;
+  /** A client is gone that has left traces (WATCH, CLIENT TRACKING). */
+  forget(client: number): void;
   /** End of the turn: whatever was gathered for a shard leaves as one message. */
   flush(): void;
   /** Makes a tenant's namespace, or changes its settings. */

@@ -2,6 +2,7 @@
 import type { Refusal } from '../../resp/refusals.ts';
 import type { CommandTable } from '../table.ts';
 import type { Backend } from './backend.ts';
+import type { InsightPort } from './insight.ts';
 import type { SessionPort } from './session.ts';
 
 /** A tenant as operators see it. A limit of 0 is none. */
@@ -29,6 +30,7 @@ export interface ShutdownOrder {
 export interface ServerPort {
   readonly table: CommandTable;
   readonly backend: Backend;
+  readonly insight: InsightPort;
   readonly startedAt_ms: number;
   /** 40 hexadecimal digits, new at every start: INFO's run_id. */
   readonly runId: string;
@@ -51,4 +53,6 @@ export interface ServerPort {
   debugAllowed(session: SessionPort): boolean;
   /** Stops the world for so long; DEBUG SLEEP. */
   sleep(duration_ms: number): void;
+  /** DEBUG SET-ACTIVE-EXPIRE: whether expired keys are looked for in the background. */
+  setActiveExpire(on: boolean): void;
 }

@@ -1,7 +1,9 @@
 /** What a session command may see and do of the connection that sent it. The gateway implements it. */
 import type { Refusal } from '../../resp/refusals.ts';
-import type { Caller, LaterReply } from './backend.ts';
+import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import type { Caller, LaterReply, WaitCut, WaitingReply } from './backend.ts';
 import type { PubSubPort } from './pubsub.ts';
+import type { TrackingPort } from './tracking.ts';
 
 /** The filters of CLIENT LIST and CLIENT KILL; undefined fields match everything. */
 export interface ClientFilter {
@@ -29,11 +31,7 @@ export interface ClientsPort {
   unpause(): void;
 }
 
-/** CLIENT UNBLOCK, as if the time were over or with an error; or the connection is gone. */
-export type WaitCut = 'timeout' | 'error' | 'closed';
-
 export interface SessionPort extends Caller {
-  readonly id: number;
   /** One character per byte. */
   readonly userName: string;
   /** The tenant of the user: its identity. */
@@ -47,6 +45,7 @@ export interface SessionPort extends Caller {
   /** CLIENT SETNAME; empty when none. */
   readonly name: string;
   readonly clients: ClientsPort;
+  readonly tracking: TrackingPort;
   readonly pubsub: PubSubPort;
 
   /**
@@ -63,6 +62,14 @@ export interface SessionPort extends Caller {
   setReplyMode(mode: 'on' | 'off' | 'skip'): void;
   setNoTouch(on: boolean): void;
   setNoEvict(on: boolean): void;
+  /** MULTI. */
+  beginTransaction(): Refusal | undefined;
+  /** EXEC, whose answer may come later. */
+  executeTransaction(out: ReplyWriter): void;
+  /** DISCARD: false when there was no MULTI. What was watched is watched no more. */
+  leaveTransaction(): boolean;
+  /** MONITOR: shows this connection what the others run. False when it is shown that already. */
+  watch(): boolean;
   /** RESET: everything a session gathered is dropped; what needs authentication asks for it again. */
   reset(): void;
   /** The connection ends once the replies so far have left. */
@@ -75,5 +82,5 @@ export interface SessionPort extends Caller {
    * The same for a command that waits: nothing behind it runs before its answer. `cut` is told at most once, when the wait
    * ends by something else than the answer; unless the connection is gone, an answer is still owed.
    */
-  block(cut: (how: WaitCut) => void): LaterReply;
+  block(cut: (how: WaitCut) => void): WaitingReply;
 }

@@ -10,10 +10,9 @@ import { helpCommand } from '../server/help.ts';
 import { CLIENT_HELP } from './help-lines.ts';
 import { kill, list, pause, unblock, unpause } from './others.ts';
 import { isPlainText } from './texts.ts';
+import { caching, getredir, tracking, trackinginfo } from './tracking.ts';
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale'];
-/** Nothing is redirected while nothing is tracked. */
-const NO_REDIRECTION = -1;
 
 const id = sessionCommand({
   name: 'ID',
@@ -85,17 +84,6 @@ const setinfo = sessionCommand({
     session.setLibrary(folded === 'lib-name' ? 'name' : 'version', text);
     out.ok();
   },
-});
-
-const getredir = sessionCommand({
-  name: 'GETREDIR',
-  summary: 'Get tracking notifications redirection client ID if any',
-  since: '6.0.0',
-  complexity: 'O(1)',
-  group: 'connection',
-  flags: FLAGS,
-  args: {},
-  run: (_args, _call, out) => out.integer(NO_REDIRECTION),
 });
 
 interface Switch<Word extends string> {
@@ -196,6 +184,7 @@ export const client = container({
   complexity: 'Depends on subcommand.',
   group: 'connection',
   subcommands: [
+    caching,
     getname,
     getredir,
     id,
@@ -208,6 +197,8 @@ export const client = container({
     reply,
     setinfo,
     setname,
+    tracking,
+    trackinginfo,
     unblock,
     unpause,
     help,

@@ -4,7 +4,8 @@ import { UNCHANGED } from '../../command/effect.ts';
 import { container, shardCommand } from '../../command/spec.ts';
 import { Encoding, MISSING } from '../../engine/database.ts';
 import { NO_SUCH_KEY } from '../../resp/refusals.ts';
-import { debugSleep } from '../server/process.ts';
+import { debugAtGateway } from '../server/debug.ts';
+import { helpCommand } from '../server/help.ts';
 import { ENCODING_NAMES } from './object.ts';
 
 const FLAGS = ['admin', 'noscript', 'loading', 'stale'] as const;
@@ -50,5 +51,31 @@ export const debug = container({
   complexity: 'Depends on subcommand.',
   group: 'server',
   flags: FLAGS,
-  subcommands: [debugObject, debugSleep],
+  subcommands: [
+    debugObject,
+    ...debugAtGateway,
+    helpCommand({
+      container: 'DEBUG',
+      since: '1.0.0',
+      group: 'server',
+      flags: FLAGS,
+      lines: [
+        'ERROR <string>',
+        '    Return a Redis protocol error with <string> as message. Useful for clients',
+        '    unit tests to simulate Redis errors.',
+        'OBJECT <key>',
+        '    Show low level info about `key` and associated value.',
+        'PROTOCOL <type>',
+        '    Reply with a test value of the specified type. <type> can be: string,',
+        '    integer, double, bignum, null, array, set, map, attrib, push, verbatim,',
+        '    true, false.',
+        'SET-ACTIVE-EXPIRE <0|1>',
+        '    Setting it to 0 disables expiring keys in background when they are not',
+        '    accessed (otherwise the Redis behavior). Setting it to 1 reenables back the',
+        '    default.',
+        'SLEEP <seconds>',
+        '    Stop the server for <seconds>. Decimals allowed.',
+      ],
+    }),
+  ],
 });

@@ -1,10 +1,10 @@
-/** OBJECT and MEMORY USAGE: how a value is kept. */
+/** OBJECT: how a value is kept. */
 import { parseInteger } from '../../base/integer.ts';
-import { type ArgIndex, after, integer, key } from '../../command/args.ts';
+import { type ArgIndex, key } from '../../command/args.ts';
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { container, type ShardCall, shardCommand } from '../../command/spec.ts';
 import { type Database, Encoding, MISSING } from '../../engine/database.ts';
-import { LFU_NOT_SELECTED, LFU_SELECTED, NOT_AN_INTEGER, SYNTAX_ERROR } from '../../resp/refusals.ts';
+import { LFU_NOT_SELECTED, LFU_SELECTED } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import { helpCommand } from '../server/help.ts';
 
@@ -135,46 +135,5 @@ export const object = container({
     }),
     idletime,
     refcount,
-  ],
-});
-
-const usage = shardCommand({
-  name: 'USAGE',
-  summary: 'Bytes that a key and its value take.',
-  since: '4.0.0',
-  complexity: 'O(1): every byte is counted as it is allocated, nothing is sampled.',
-  group: 'server',
-  flags: ['readonly'],
-  args: {
-    key: key('RO'),
-    count: after('SAMPLES', integer({ min: 0, outOfRange: SYNTAX_ERROR, notInteger: NOT_AN_INTEGER })),
-  },
-  run({ key }, { request, database }, out) {
-    const ref = database.peek(request.bytes, request.start(key), request.end(key));
-    if (ref === MISSING) out.null();
-    else out.integer(database.memoryUsage(ref));
-    return UNCHANGED;
-  },
-});
-
-export const memory = container({
-  name: 'MEMORY',
-  summary: 'Leads to what can be asked about memory.',
-  since: '4.0.0',
-  complexity: 'Depends on subcommand.',
-  group: 'server',
-  subcommands: [
-    usage,
-    helpCommand({
-      flags: ['loading', 'stale'],
-      container: 'MEMORY',
-      since: '4.0.0',
-      group: 'server',
-      lines: [
-        'USAGE <key> [SAMPLES <count>]',
-        '    Return memory in bytes used by <key> and its value. Nested values are',
-        '    sampled up to <count> times (default: 5, 0 means sample all).',
-      ],
-    }),
   ],
 });

@@ -1,8 +1,7 @@
 /**
  * Commands that move an element from an end of one list to an end of another, or of the same.
  *
- * The blocking forms are answered like the others as long as there is an element. Nobody waits yet: where there is none, the
- * answer is at once the one that comes when the time is over.
+ * The blocking forms are answered like the others as long as there is an element; otherwise the client waits.
  *
  * Hot path: a move allocates nothing. Guarded by `bench/list.ts`.
  */
@@ -22,6 +21,7 @@ import { findForWrite } from '../keys.ts';
 import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
+import { waitFor } from '../waiting.ts';
 import { endDoc, headAt, NOT_THERE, OPENED, openToAdd, openToWrite, REFUSED } from './value.ts';
 
 /** Where the keys stand in all of these commands. */
@@ -134,12 +134,16 @@ function putDown(call: ShardCall, ends: Ends, waits: boolean, out: ReplyWriter):
   return true;
 }
 
-function move(call: ShardCall, ends: Ends, waits: boolean, out: ReplyWriter): Effect {
+/** @param wait_ms undefined when it never waits */
+function move(call: ShardCall, ends: Ends, wait_ms: number | undefined, out: ReplyWriter): Effect {
   const opened = openToWrite(call, FROM, source, out);
-  if (opened === NOT_THERE) answerNone(waits, out);
+  if (opened === NOT_THERE) {
+    if (wait_ms !== undefined && call.mayWait) return waitFor('list', FROM, 1, wait_ms);
+    out.null();
+  }
   if (opened !== OPENED) return UNCHANGED;
   pickUp(ends.fromHead);
-  if (!putDown(call, ends, waits, out)) return UNCHANGED;
+  if (!putDown(call, ends, wait_ms !== undefined, out)) return UNCHANGED;
   source.seek(ends.fromHead ? 0 : -1, cursor);
   const { bytes, start, end } = cursor.read();
   out.bulk(bytes, start, end);
@@ -150,7 +154,7 @@ function move(call: ShardCall, ends: Ends, waits: boolean, out: ReplyWriter): Ef
 
 function moveBlocking(call: ShardCall, ends: Ends, timeout: ArgIndex, out: ReplyWriter): Effect {
   const wait_ms = blockingTimeout(call.request, timeout);
-  return typeof wait_ms === 'number' ? move(call, ends, true, out) : refused(out, wait_ms);
+  return typeof wait_ms === 'number' ? move(call, ends, wait_ms, out) : refused(out, wait_ms);
 }
 
 const SOURCE = key('RW', 'access', 'delete');
@@ -167,7 +171,7 @@ export const lmove = shardCommand({
   arity: 5,
   flags: ['write', 'denyoom'],
   args: { source: SOURCE, destination: DESTINATION, ends: ENDS },
-  run: ({ ends }, call, out) => move(call, ends.value, false, out),
+  run: ({ ends }, call, out) => move(call, ends.value, undefined, out),
 });
 
 export const blmove = shardCommand({
@@ -191,7 +195,7 @@ export const rpoplpush = shardCommand({
   flags: ['write', 'denyoom'],
   deprecated: BY_LMOVE,
   args: { source: SOURCE, destination: DESTINATION },
-  run: (_args, call, out) => move(call, RIGHT_TO_LEFT, false, out),
+  run: (_args, call, out) => move(call, RIGHT_TO_LEFT, undefined, out),
 });
 
 export const brpoplpush = shardCommand({

@@ -1,8 +1,7 @@
 /**
  * Commands that take elements from the ends of lists.
  *
- * The blocking forms are read and answered like the others as long as one of their keys has elements. Nobody waits yet:
- * where there are none, the answer is at once the one that comes when the time is over.
+ * The blocking forms are answered like the others as long as one of their keys has elements; otherwise the client waits.
  *
  * Hot path: LPOP and RPOP of one element allocate nothing. Guarded by `bench/list.ts`.
  */
@@ -27,6 +26,7 @@ import type { Request } from '../../resp/request.ts';
 import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
+import { mayLookAt, waitFor, waitOrNothing } from '../waiting.ts';
 import { isWord, tail } from '../words.ts';
 import { edited, endDoc, headAt, NOT_THERE, OPENED, openToWrite, REFUSED } from './value.ts';
 
@@ -111,6 +111,7 @@ const WRONG = -1;
 /** Aims at the first of so many keys that is a list. @returns its position, NONE, or WRONG when one was refused. */
 function firstList(call: ShardCall, first: ArgIndex, count: number, out: ReplyWriter): ArgIndex {
   for (let at = first; at < first + count; at++) {
+    if (!mayLookAt(call, at)) continue;
     const opened = openToWrite(call, at, list, out);
     if (opened === REFUSED) return WRONG;
     if (opened === OPENED) return at;
@@ -150,10 +151,20 @@ function popOptions(request: Request, from: ArgIndex): PopOptions | Refusal {
   return from + 3 === request.argc ? { atHead, count } : SYNTAX_ERROR;
 }
 
-function popSeveral(call: ShardCall, first: ArgIndex, keys: number, options: PopOptions, out: ReplyWriter): Effect {
+/** @param wait_ms undefined when it never waits */
+function popSeveral(
+  call: ShardCall,
+  first: ArgIndex,
+  keys: number,
+  options: PopOptions,
+  wait_ms: number | undefined,
+  out: ReplyWriter,
+): Effect {
   const key = firstList(call, first, keys, out);
-  if (key === NONE) out.nullArray();
-  if (key <= NONE) return UNCHANGED;
+  if (key === WRONG) return UNCHANGED;
+  if (key === NONE && wait_ms === undefined) out.nullArray();
+  else if (key === NONE) return waitOrNothing(call, out, () => waitFor('list', first, keys, wait_ms ?? 0));
+  if (key === NONE) return UNCHANGED;
   const { request } = call;
   out.array(2);
   out.bulk(request.bytes, request.start(key), request.end(key));
@@ -182,7 +193,7 @@ export const lmpop = shardCommand({
   run({ keys, options }, call, out) {
     const wanted = popOptions(call.request, options.value);
     if ('text' in wanted) return refused(out, wanted);
-    return popSeveral(call, keys.first, keys.count, wanted, out);
+    return popSeveral(call, keys.first, keys.count, wanted, undefined, out);
   },
 });
 
@@ -199,7 +210,7 @@ export const blmpop = shardCommand({
     if ('text' in wanted) return refused(out, wanted);
     const wait_ms = blockingTimeout(call.request, timeout);
     if (typeof wait_ms !== 'number') return refused(out, wait_ms);
-    return popSeveral(call, keys.first, keys.count, wanted, out);
+    return popSeveral(call, keys.first, keys.count, wanted, wait_ms, out);
   },
 });
 
@@ -209,8 +220,8 @@ function popBlocking(call: ShardCall, first: ArgIndex, atHead: boolean, out: Rep
   const wait_ms = blockingTimeout(request, timeout);
   if (typeof wait_ms !== 'number') return refused(out, wait_ms);
   const key = firstList(call, first, timeout - first, out);
-  if (key === NONE) out.nullArray();
-  if (key <= NONE) return UNCHANGED;
+  if (key === NONE) return waitOrNothing(call, out, () => waitFor('list', first, timeout - first, wait_ms));
+  if (key === WRONG) return UNCHANGED;
   out.array(2);
   out.bulk(request.bytes, request.start(key), request.end(key));
   const taken = take(1, atHead, out);

@@ -1,8 +1,32 @@
 /** The server family, as far as it runs at the gateway. */
 import type { Declaration } from '../../command/spec.ts';
+import { asking, cluster, readonly, readwrite } from './cluster.ts';
 import { command } from './command.ts';
 import { config } from './config.ts';
-import { info, lolwut, shutdown, time } from './process.ts';
+import { latency } from './latency.ts';
+import { lolwut } from './lolwut.ts';
+import { monitor } from './monitor.ts';
+import { info, shutdown, time } from './process.ts';
+import { lastsave, module, role } from './role.ts';
+import { slowlog } from './slowlog.ts';
 import { tenant } from './tenant.ts';
 
-export const serverDeclarations: readonly Declaration[] = [command, config, info, lolwut, shutdown, tenant, time];
+export const serverDeclarations: readonly Declaration[] = [
+  asking,
+  cluster,
+  command,
+  config,
+  info,
+  lastsave,
+  latency,
+  lolwut,
+  module,
+  monitor,
+  readonly,
+  readwrite,
+  role,
+  shutdown,
+  slowlog,
+  tenant,
+  time,
+];

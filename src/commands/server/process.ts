@@ -1,8 +1,8 @@
-/** INFO, TIME, LOLWUT, SHUTDOWN and DEBUG SLEEP: the process as a whole. */
+/** INFO, TIME and SHUTDOWN: the process as a whole. */
 import { asciiLower } from '../../base/ascii.ts';
-import { after, atMostOne, bytes, floatText, integer, many, token } from '../../command/args.ts';
-import { type ErasedSession, sessionCommand } from '../../command/spec.ts';
-import { DEBUG_NOT_ALLOWED, NO_SHUTDOWN_IN_PROGRESS, SHUTDOWN_FAILED, SYNTAX_ERROR } from '../../resp/refusals.ts';
+import { atMostOne, bytes, many, token } from '../../command/args.ts';
+import { sessionCommand } from '../../command/spec.ts';
+import { NO_SHUTDOWN_IN_PROGRESS, SHUTDOWN_FAILED, SYNTAX_ERROR } from '../../resp/refusals.ts';
 
 export const info = sessionCommand({
   name: 'INFO',
@@ -40,18 +40,6 @@ export const time = sessionCommand({
   },
 });
 
-export const lolwut = sessionCommand({
-  name: 'LOLWUT',
-  summary: 'Display some computer art and the Redis version',
-  since: '5.0.0',
-  group: 'server',
-  flags: ['readonly', 'fast'],
-  args: { version: after('VERSION', integer()) },
-  run(_args, _call, out) {
-    out.verbatim('txt', 'Redis ver. 7.2.0\n');
-  },
-});
-
 export const shutdown = sessionCommand({
   name: 'SHUTDOWN',
   summary: 'Synchronously save the dataset to disk and then shut down the server',
@@ -77,24 +65,5 @@ export const shutdown = sessionCommand({
     const save = nosaveSave === undefined ? undefined : nosaveSave.kind === 'save';
     // As in redis there is no reply to a SHUTDOWN that works: the connection ends.
     if (!server.shutdown({ save, now, force })) out.error(SHUTDOWN_FAILED);
-  },
-});
-
-/** Off unless the process was started for tests. */
-export const debugSleep: ErasedSession = sessionCommand({
-  name: 'SLEEP',
-  summary: 'Stops the server for so many seconds.',
-  since: '1.0.0',
-  complexity: 'O(1)',
-  group: 'server',
-  flags: ['admin', 'noscript', 'loading', 'stale'],
-  ceiling: 'operator',
-  args: { seconds: floatText },
-  run({ seconds }, { session, server, request }, out) {
-    if (!server.debugAllowed(session)) return out.error(DEBUG_NOT_ALLOWED);
-    // strtod, as redis has it here: what is no number is no time.
-    const duration_s = Number.parseFloat(request.text(seconds));
-    if (duration_s > 0) server.sleep(duration_s * 1000);
-    out.ok();
   },
 });

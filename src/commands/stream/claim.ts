@@ -48,7 +48,9 @@ const TIME = bytesOfLatin1('TIME');
 const RETRYCOUNT = bytesOfLatin1('RETRYCOUNT');
 const LASTID = bytesOfLatin1('LASTID');
 
-const CONSUMER_CREATED: readonly KeyEvent[] = [{ eventClass: 'stream', name: 'xgroup-createconsumer', key: 1 }];
+const CONSUMER_CREATED: readonly KeyEvent[] = [
+  { eventClass: 'stream', name: 'xgroup-createconsumer', key: 1, besides: true },
+];
 
 const id = new StreamId();
 const place = new IdPlace();

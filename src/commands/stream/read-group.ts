@@ -1,5 +1,5 @@
 /**
- * XREADGROUP. BLOCK is read and checked; when there is nothing the answer is null at once, as nobody waits yet.
+ * XREADGROUP. With BLOCK the client waits when there is nothing, and is told when the stream or the group it waits for goes.
  *
  * What is delivered is told: a reply that would outgrow its bound, or a budget that has no room for another pending entry,
  * ends it early, with what was delivered until then; the rest stays new.
@@ -16,9 +16,16 @@ import { StreamId } from '../../engine/types/stream-id.ts';
 import { advance } from '../../engine/types/stream-progress.ts';
 import { OOM, type Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
-import { INVALID_STREAM_ID, noSuchKeyOrGroupToRead, XREADGROUP_LAST } from '../../resp/stream-refusals.ts';
+import {
+  GROUP_GONE,
+  INVALID_STREAM_ID,
+  noSuchKeyOrGroupToRead,
+  STREAM_GONE,
+  XREADGROUP_LAST,
+} from '../../resp/stream-refusals.ts';
 import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
+import { mayLookAt, waitFor, waitOrNothing } from '../waiting.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
 import { claimRows, consumerRow, type GroupWords, progressRow, type Row } from './replay.ts';
 import {
@@ -64,9 +71,13 @@ function readingsOf(call: ShardCall, options: ReadOptions): Reading[] | Refusal 
   const readings: Reading[] = [];
   for (let i = 0; i < streams; i++) {
     const key = keys + i;
+    if (!mayLookAt(call, key)) continue;
     const stream = streamToRead(call, key);
+    const isServed = call.onlyKey !== 0;
+    if (isServed && (stream === undefined || isRefusal(stream))) return STREAM_GONE;
     if (isRefusal(stream)) return stream;
     const group = stream?.group(request.bytes, request.start(name), request.end(name));
+    if (isServed && group === undefined) return GROUP_GONE;
     if (stream === undefined || group === undefined) {
       return noSuchKeyOrGroupToRead(request.text(key), request.text(name));
     }
@@ -213,10 +224,18 @@ function readAll(call: ShardCall, options: ReadOptions, readings: readonly Readi
     reading.isServed = true;
     give(call, options, reading, from, out);
   }
-  if (served === 0) out.nullArray();
-  else if (out.protocol === 2) out.endArray(handle, served);
+  if (served === 0) return nothing(call, options, out);
+  if (out.protocol === 2) out.endArray(handle, served);
   else out.endMap(handle, served);
   return effectOf(call, options, readings);
+}
+
+function nothing(call: ShardCall, { keys, streams, block_ms }: ReadOptions, out: ReplyWriter): Effect {
+  if (block_ms !== undefined) {
+    return waitOrNothing(call, out, () => waitFor('stream', keys, streams, block_ms, { endsWithKey: true }));
+  }
+  out.nullArray();
+  return UNCHANGED;
 }
 
 function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: readonly Reading[]): Effect {
@@ -227,7 +246,7 @@ function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: read
     if (isServed) changes++;
     if (!isConsumerNew || consumer === undefined) continue;
     changes++;
-    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key });
+    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key, besides: true });
   }
   if (changes === 0) return UNCHANGED;
   const effect: Changed = {

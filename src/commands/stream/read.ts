@@ -1,4 +1,4 @@
-/** XREAD. BLOCK is read and checked; when there is nothing the answer is null at once, as nobody waits yet. */
+/** XREAD. With BLOCK the client waits when there is nothing; `$` is then the last entry of when it began to. */
 
 import { type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
@@ -6,10 +6,12 @@ import { StreamCursor } from '../../engine/types/stream-cursor.ts';
 import { StreamId } from '../../engine/types/stream-id.ts';
 import type { Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { Request } from '../../resp/request.ts';
 import { INVALID_STREAM_ID, XREAD_NEW } from '../../resp/stream-refusals.ts';
 import { refused } from '../refused.ts';
+import { mayLookAt, waitFor, waitOrNothing } from '../waiting.ts';
 import { type ReadOptions, readOptions } from './read-options.ts';
-import { isRefusal, isSign, readId, streamToRead, writeEntries } from './value.ts';
+import { copyOfId, idBytes, isRefusal, isSign, readId, streamToRead, writeEntries } from './value.ts';
 
 const DOLLAR = 0x24;
 const GREATER = 0x3e;
@@ -22,22 +24,24 @@ function startsOf(call: ShardCall, { keys, streams }: ReadOptions): StreamId[] |
   const { request } = call;
   const starts: StreamId[] = [];
   for (let i = 0; i < streams; i++) {
+    const start = new StreamId();
+    starts.push(start);
+    if (!mayLookAt(call, keys + i)) continue;
     const stream = streamToRead(call, keys + i);
     if (isRefusal(stream)) return stream;
     const at = keys + streams + i;
-    const start = new StreamId();
     if (isSign(request, at, GREATER)) return XREAD_NEW;
     if (isSign(request, at, DOLLAR)) {
       if (stream !== undefined) start.copyFrom(stream.lastId);
     } else if (!readId(request, at, start)) return INVALID_STREAM_ID;
-    starts.push(start);
   }
   return starts;
 }
 
 /** Aims the cursor at the first entry behind an ID. False when there is none. */
-function beginBehind(call: ShardCall, key: number, start: StreamId): boolean {
+function beginBehind(call: ShardCall, key: number, given: StreamId): boolean {
   const stream = streamToRead(call, key);
+  const start = copyOfId(given);
   if (stream === undefined || isRefusal(stream) || !start.increment()) return false;
   if (stream.length === 0 || start.compare(stream.lastId) > 0) return false;
   cursor.begin(stream.blocks, start, LAST, false);
@@ -50,7 +54,7 @@ function read(call: ShardCall, options: ReadOptions, starts: readonly StreamId[]
   let served = 0;
   for (const [i, start] of starts.entries()) {
     const key = options.keys + i;
-    if (!beginBehind(call, key, start)) continue;
+    if (!mayLookAt(call, key) || !beginBehind(call, key, start)) continue;
     if (served === 0) handle = out.beginArray();
     served++;
     if (out.protocol === 2) out.array(2);
@@ -58,10 +62,29 @@ function read(call: ShardCall, options: ReadOptions, starts: readonly StreamId[]
     writeEntries(out, cursor, options.count, true);
     if (out.overflowed) break;
   }
-  if (served === 0) out.nullArray();
-  else if (out.protocol === 2) out.endArray(handle, served);
+  if (served === 0) return nothing(call, options, starts, out);
+  if (out.protocol === 2) out.endArray(handle, served);
   else out.endMap(handle, served);
   return UNCHANGED;
+}
+
+function nothing(call: ShardCall, options: ReadOptions, starts: readonly StreamId[], out: ReplyWriter): Effect {
+  const { keys, streams, block_ms } = options;
+  if (block_ms === undefined) {
+    out.nullArray();
+    return UNCHANGED;
+  }
+  return waitOrNothing(call, out, () =>
+    waitFor('stream', keys, streams, block_ms, { instead: withIds(call.request, keys + streams, starts) }),
+  );
+}
+
+/** The request with its last arguments replaced by these IDs, as numbers. */
+function withIds(request: Request, from: number, ids: readonly StreamId[]): Request {
+  const words: Uint8Array[] = [];
+  for (let at = 0; at < from; at++) words.push(request.copy(at));
+  for (const id of ids) words.push(idBytes(id));
+  return Request.of(...words);
 }
 
 export const xread = shardCommand({

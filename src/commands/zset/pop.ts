@@ -1,8 +1,7 @@
 /**
  * Commands that take the first or last members of a sorted set: ZPOPMIN and its kin.
  *
- * The blocking forms are read and answered like the others as long as one of their keys has members. Nobody waits yet:
- * where there are none, the answer is at once the one that comes when the time is over.
+ * The blocking forms are answered like the others as long as one of their keys has members; otherwise the client waits.
  */
 
 import { type ArgDoc, type ArgIndex, counted, custom, floatText, key, READS, WRITES } from '../../command/args.ts';
@@ -22,6 +21,7 @@ import type { Request } from '../../resp/request.ts';
 import { refused } from '../refused.ts';
 import { viewOf } from '../replay.ts';
 import { blockingTimeout } from '../timeouts.ts';
+import { mayLookAt, waitFor, waitOrNothing } from '../waiting.ts';
 import { tail } from '../words.ts';
 import { dropIfEmpty, integerAt, isWord, NOT_THERE, OPENED, openToWrite, REFUSED } from './value.ts';
 
@@ -31,6 +31,7 @@ const cursor = new ZsetCursor();
 /** Aims at the first of so many keys that has members. @returns its position, 0 for none, -1 when one was refused. */
 function firstWithMembers(call: ShardCall, first: ArgIndex, count: number, out: ReplyWriter): ArgIndex {
   for (let at = first; at < first + count; at++) {
+    if (!mayLookAt(call, at)) continue;
     const opened = openToWrite(call, at, zset, out);
     if (opened === REFUSED) return -1;
     if (opened === OPENED) return at;
@@ -135,10 +136,20 @@ function popOptions(request: Request, from: ArgIndex): PopOptions | Refusal {
   return from + 3 === request.argc ? { fromEnd, count } : SYNTAX_ERROR;
 }
 
-function popFirst(call: ShardCall, first: ArgIndex, keys: number, options: PopOptions, out: ReplyWriter): Effect {
+/** @param wait_ms undefined when it never waits */
+function popFirst(
+  call: ShardCall,
+  first: ArgIndex,
+  keys: number,
+  options: PopOptions,
+  wait_ms: number | undefined,
+  out: ReplyWriter,
+): Effect {
   const key = firstWithMembers(call, first, keys, out);
-  if (key === 0) out.nullArray();
-  if (key <= 0) return UNCHANGED;
+  if (key < 0) return UNCHANGED;
+  if (key === 0 && wait_ms === undefined) out.nullArray();
+  else if (key === 0) return waitOrNothing(call, out, () => waitFor('zset', first, keys, wait_ms ?? 0));
+  if (key === 0) return UNCHANGED;
   const { request } = call;
   out.array(2);
   out.bulk(request.bytes, request.start(key), request.end(key));
@@ -174,7 +185,7 @@ export const zmpop = shardCommand({
   run({ keys, options }, call, out) {
     const wanted = popOptions(call.request, options.value);
     if ('text' in wanted) return refused(out, wanted);
-    return popFirst(call, keys.first, keys.count, wanted, out);
+    return popFirst(call, keys.first, keys.count, wanted, undefined, out);
   },
 });
 
@@ -191,7 +202,7 @@ export const bzmpop = shardCommand({
     if ('text' in wanted) return refused(out, wanted);
     const wait_ms = blockingTimeout(call.request, timeout);
     if (typeof wait_ms !== 'number') return refused(out, wait_ms);
-    return popFirst(call, keys.first, keys.count, wanted, out);
+    return popFirst(call, keys.first, keys.count, wanted, wait_ms, out);
   },
 });
 
@@ -201,8 +212,8 @@ function popBlocking(call: ShardCall, first: ArgIndex, fromEnd: boolean, out: Re
   const wait_ms = blockingTimeout(request, timeout);
   if (typeof wait_ms !== 'number') return refused(out, wait_ms);
   const key = firstWithMembers(call, first, timeout - first, out);
-  if (key === 0) out.nullArray();
-  if (key <= 0) return UNCHANGED;
+  if (key === 0) return waitOrNothing(call, out, () => waitFor('zset', first, timeout - first, wait_ms));
+  if (key < 0) return UNCHANGED;
   out.array(3);
   out.bulk(request.bytes, request.start(key), request.end(key));
   return pop(call, key, 1, fromEnd, false, out);

@@ -12,7 +12,7 @@ const LIMIT = 1024 * 1024;
 const LONG = 'x'.repeat(65);
 
 function shownEffect(effect: Effect): string {
-  if (effect.kind === 'unchanged') return 'nothing';
+  if (effect.kind !== 'changed') return 'nothing';
   const rows = effect.replay?.map((row) =>
     row.map((word) => (typeof word === 'string' ? word : latin1(word))).join(' '),
   );

@@ -139,7 +139,7 @@ class Pair {
   run(...words: string[]): string {
     const reply = rendered(this.one.run(words));
     const { effect } = this.one;
-    if (effect.kind === 'unchanged') return reply;
+    if (effect.kind !== 'changed') return reply;
     const rows = effect.replay?.map((row) => row.map((word) => (typeof word === 'string' ? word : latin1(word))));
     for (const row of rows ?? [words]) this.two.run(row);
     return reply;

@@ -9,7 +9,7 @@ const OOM = "(error) OOM command not allowed when used memory > 'maxmemory'.";
 const LIMIT = 1024 * 1024;
 
 function shown(effect: Effect): string {
-  if (effect.kind === 'unchanged') return 'nothing';
+  if (effect.kind !== 'changed') return 'nothing';
   const events = effect.events.map(({ name, key }) => `${name}@${key}`).join(' ');
   const replay = effect.replay?.map((row) =>
     row.map((word) => (typeof word === 'string' ? word : latin1(word))).join(' '),

@@ -1,0 +1,231 @@
+/**
+ * Client-side caching of all tenants: who is told that what they hold of a key is not what it is any more. Shards remember
+ * who has read what and tell of changes; who wants to hear of every change under a prefix is known here alone. Those get
+ * the changes of a turn in one message, the others each change as it comes.
+ *
+ * Nobody hears of a key by prefix that their user may not read.
+ */
+import { mayRead } from '../acl/check.ts';
+import { bytesOfLatin1 } from '../base/bytes.ts';
+import type { Invalidation } from '../command/ports/backend.ts';
+import type { TrackingOptions, TrackingPort } from '../command/ports/tracking.ts';
+import { ReplyWriter } from '../resp/reply-writer.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+import { SessionTracking } from './tracker.ts';
+
+interface Prefix {
+  readonly text: string;
+  readonly clients: Set<Connection>;
+  /** Keys that have changed in this turn, and by whom: SEVERAL when it was not one alone. */
+  changes: Map<string, number>;
+}
+
+class TrackingSpace {
+  /** Everybody of the tenant who tracks, by prefix or not. */
+  readonly trackers: Set<Connection> = new Set();
+  readonly prefixes: Map<string, Prefix> = new Map();
+  /** How many prefixes there are of each length: a key is looked up once for each. */
+  readonly lengths: Map<number, number> = new Map();
+}
+
+/** No client has this number: nobody is spared. redis-server spares whoever wrote first, whose cache is wrong then. */
+const SEVERAL = 0;
+/** All that has changed. */
+const EVERYTHING = undefined;
+
+export class Tracking {
+  private readonly core: Core;
+  private readonly spaces: Map<number, TrackingSpace>;
+  /** Prefixes with changes of this turn. */
+  private dirty: Prefix[];
+  private readonly out: ReplyWriter;
+
+  constructor(core: Core) {
+    this.core = core;
+    this.spaces = new Map();
+    this.dirty = [];
+    this.out = new ReplyWriter();
+  }
+
+  seenBy(connection: Connection): TrackingPort {
+    return new SessionTracking(this, connection);
+  }
+
+  knows(viewer: Connection, id: number): boolean {
+    return this.core.clients.findFor(viewer, id) !== undefined;
+  }
+
+  // -- Coming and going --------------------------------------------------------------------------------------------------
+
+  start(connection: Connection, options: TrackingOptions): void {
+    const { session } = connection;
+    this.stop(connection);
+    const { tenantNumber } = session;
+    session.setTracker({ options, tenantNumber, isBroken: false });
+    const space = this.spaces.get(tenantNumber) ?? new TrackingSpace();
+    this.spaces.set(tenantNumber, space);
+    space.trackers.add(connection);
+    for (const text of options.prefixes) this.addPrefix(space, tenantNumber, text, connection);
+  }
+
+  stop(connection: Connection): void {
+    const { session } = connection;
+    const { tracker } = session;
+    if (tracker === undefined) return;
+    session.setTracker(undefined);
+    const space = this.spaces.get(tracker.tenantNumber);
+    if (space === undefined) return;
+    space.trackers.delete(connection);
+    for (const text of tracker.options.prefixes) this.removePrefix(space, tracker.tenantNumber, text, connection);
+    if (space.trackers.size === 0) this.spaces.delete(tracker.tenantNumber);
+  }
+
+  private addPrefix(space: TrackingSpace, tenantNumber: number, text: string, connection: Connection): void {
+    const known = space.prefixes.get(text);
+    if (known !== undefined) {
+      known.clients.add(connection);
+      return;
+    }
+    if (space.prefixes.size === 0) this.core.backend.broadcast(tenantNumber, true);
+    space.prefixes.set(text, { text, clients: new Set([connection]), changes: new Map() });
+    space.lengths.set(text.length, (space.lengths.get(text.length) ?? 0) + 1);
+  }
+
+  private removePrefix(space: TrackingSpace, tenantNumber: number, text: string, connection: Connection): void {
+    const known = space.prefixes.get(text);
+    known?.clients.delete(connection);
+    if (known === undefined || known.clients.size > 0) return;
+    space.prefixes.delete(text);
+    const left = (space.lengths.get(text.length) ?? 0) - 1;
+    if (left > 0) space.lengths.set(text.length, left);
+    else space.lengths.delete(text.length);
+    if (space.prefixes.size === 0) this.core.backend.broadcast(tenantNumber, false);
+  }
+
+  // -- What storage says -------------------------------------------------------------------------------------------------
+
+  invalidated(tenantNumber: number, key: string, { clients, isBroadcast, writer }: Invalidation): void {
+    for (const id of clients) {
+      const connection = this.core.clients.get(id);
+      const tracker = connection?.session.tracker;
+      if (connection === undefined || tracker === undefined) continue;
+      const { bcast, noloop } = tracker.options;
+      const concerns = tracker.tenantNumber === tenantNumber && !bcast && !(noloop && id === writer);
+      if (concerns) this.tell(connection, [key]);
+    }
+    const space = isBroadcast ? this.spaces.get(tenantNumber) : undefined;
+    if (space === undefined) return;
+    for (const length of space.lengths.keys()) {
+      const prefix = length <= key.length ? space.prefixes.get(key.slice(0, length)) : undefined;
+      if (prefix === undefined) continue;
+      if (prefix.changes.size === 0) this.dirty.push(prefix);
+      const before = prefix.changes.get(key);
+      prefix.changes.set(key, before === undefined || before === writer ? writer : SEVERAL);
+    }
+    if (this.dirty.length > 0) this.core.endTurnSoon();
+  }
+
+  flushed(tenantNumber: number): void {
+    for (const connection of this.spaces.get(tenantNumber)?.trackers ?? []) this.tell(connection, EVERYTHING);
+  }
+
+  /** The end of a turn: who listens to prefixes hears of what has changed in it. False when nothing has. */
+  tellChanges(): boolean {
+    if (this.dirty.length === 0) return false;
+    const { dirty } = this;
+    this.dirty = [];
+    for (const prefix of dirty) {
+      const { changes } = prefix;
+      prefix.changes = new Map();
+      for (const connection of prefix.clients) {
+        const keys = keysFor(connection, changes);
+        if (keys.length > 0) this.tell(connection, keys);
+      }
+    }
+    return true;
+  }
+
+  // -- Telling -----------------------------------------------------------------------------------------------------------
+
+  private tell(connection: Connection, keys: readonly string[] | undefined): void {
+    const { tracker } = connection.session;
+    if (tracker === undefined) return;
+    const { redirect } = tracker.options;
+    if (redirect === 0) {
+      if (connection.session.protocol === 3) connection.pushAfterReply(this.encode(3, keys, 3));
+      return;
+    }
+    const target = this.core.clients.findFor(connection, redirect);
+    if (target === undefined) return this.broken(connection, redirect);
+    const { protocol } = connection.session;
+    if (target.session.protocol === 3) target.pushAfterReply(this.encode(3, keys, protocol));
+    else if (target.isSubscriber) target.pushAfterReply(this.encode(2, keys, protocol));
+  }
+
+  private broken(connection: Connection, redirect: number): void {
+    const { tracker, protocol } = connection.session;
+    if (tracker !== undefined) tracker.isBroken = true;
+    if (protocol === 2) return;
+    const out = this.begin(3);
+    out.push(2);
+    out.bulkText('tracking-redir-broken');
+    out.integer(redirect);
+    connection.pushAfterReply(out.take());
+  }
+
+  /** @param nullProtocol the null that stands for everything is that of who tracks, whoever is told */
+  private encode(protocol: 2 | 3, keys: readonly string[] | undefined, nullProtocol: 2 | 3): Uint8Array {
+    const out = this.begin(protocol);
+    if (protocol === 3) {
+      out.push(2);
+      out.bulkText('invalidate');
+    } else {
+      out.array(3);
+      out.bulkText('message');
+      out.bulkText('__redis__:invalidate');
+    }
+    if (keys === EVERYTHING) {
+      out.protocol = nullProtocol;
+      out.null();
+    } else {
+      out.array(keys.length);
+      for (const key of keys) out.bulkText(key);
+    }
+    return out.take();
+  }
+
+  private begin(protocol: 2 | 3): ReplyWriter {
+    this.out.reset();
+    this.out.protocol = protocol;
+    return this.out;
+  }
+
+  // -- Figures -----------------------------------------------------------------------------------------------------------
+
+  /** Of one tenant, or of all. */
+  figures(tenantNumber: number | undefined): { readonly clients: number; readonly prefixes: number } {
+    let clients = 0;
+    let prefixes = 0;
+    for (const [number, space] of this.spaces) {
+      if (tenantNumber !== undefined && tenantNumber !== number) continue;
+      clients += space.trackers.size;
+      prefixes += space.prefixes.size;
+    }
+    return { clients, prefixes };
+  }
+}
+
+/** The changes that a connection is to hear of: not its own if it said so, and nothing that it could not have read. */
+function keysFor({ session, id }: Connection, changes: ReadonlyMap<string, number>): readonly string[] {
+  const { user, tracker } = session;
+  if (user === undefined || tracker === undefined) return [];
+  const { noloop } = tracker.options;
+  if (!noloop && user.root.allKeys) return Array.from(changes.keys());
+  const keys: string[] = [];
+  for (const [key, writer] of changes) {
+    if (noloop && writer === id) continue;
+    if (mayRead(user, bytesOfLatin1(key))) keys.push(key);
+  }
+  return keys;
+}

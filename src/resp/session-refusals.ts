@@ -1,0 +1,31 @@
+/** Error texts of transactions and of client-side caching, as redis-server writes them. */
+import { type Refusal, refusal } from './refusals.ts';
+
+export const TRACKING_ONE_REDIRECT = refusal('ERR A client can only redirect to a single other client');
+export const TRACKING_REDIRECT_UNKNOWN = refusal('ERR The client ID you want redirect to does not exist');
+export const TRACKING_PREFIX_NEEDS_BCAST = refusal('ERR PREFIX option requires BCAST mode to be enabled');
+export const TRACKING_SWITCH_BCAST = refusal(
+  "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
+);
+export const TRACKING_BCAST_OPT = refusal('ERR OPTIN and OPTOUT are not compatible with BCAST');
+export const TRACKING_OPTIN_OPTOUT = refusal("ERR You can't specify both OPTIN mode and OPTOUT mode");
+export const TRACKING_SWITCH_OPT = refusal(
+  "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
+);
+export const TRACKING_TOO_MANY_PREFIXES = refusal('ERR too many prefixes');
+export const CACHING_NOT_TRACKING = refusal(
+  'ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled',
+);
+export const CACHING_YES_NEEDS_OPTIN = refusal(
+  'ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.',
+);
+export const CACHING_NO_NEEDS_OPTOUT = refusal(
+  'ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.',
+);
+
+/** @param which `an existing` or `another provided` */
+export function prefixesOverlap(prefix: string, other: string, which: string): Refusal {
+  return refusal(
+    `ERR Prefix '${prefix}' overlaps with ${which} prefix '${other}'. Prefixes for a single client must not overlap.`,
+  );
+}

@@ -1,0 +1,51 @@
+/**
+ * Gathers what a worker has to say besides replies, so that it leaves in one message with the replies before it: whoever
+ * has seen a reply can count on what follows from its command.
+ */
+import type { Invalidation } from '../command/ports/backend.ts';
+import type { ShardNews } from './aftermath.ts';
+import type { NewsItem } from './protocol.ts';
+
+export class NewsDesk implements ShardNews {
+  private items: NewsItem[];
+
+  constructor() {
+    this.items = [];
+  }
+
+  served(client: number, bytes: Uint8Array, start: number, end: number): void {
+    this.items.push({ kind: 'served', client, bytes: owned(bytes, start, end) });
+  }
+
+  event(
+    tenantNumber: number,
+    databaseNumber: number,
+    name: string,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+  ): void {
+    this.items.push({ kind: 'event', tenantNumber, databaseNumber, name, key: owned(key, keyStart, keyEnd) });
+  }
+
+  invalidated(tenantNumber: number, key: string, change: Invalidation): void {
+    this.items.push({ kind: 'invalidated', tenantNumber, key, change });
+  }
+
+  flushed(tenantNumber: number, writer: number): void {
+    this.items.push({ kind: 'flushed', tenantNumber, writer });
+  }
+
+  /** Everything so far; undefined when there is nothing. */
+  take(): readonly NewsItem[] | undefined {
+    if (this.items.length === 0) return undefined;
+    const { items } = this;
+    this.items = [];
+    return items;
+  }
+}
+
+/** Memory of its own: a view would be sent with the whole of what it is a view of. */
+function owned(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return Uint8Array.from(bytes.subarray(start, end));
+}
