@@ -157,7 +157,7 @@ export class Dispatcher {
     const { counters } = connection;
     const { timing } = core;
     const isAlone = timing.everyAlone || !command.isSteady || request.wireBytes > TIMED_ALONE_BYTES;
-    if (isAlone) timing.beginAlone();
+    const from_ms = isAlone ? timing.beginAlone() : 0;
     counters.called(command.id);
     const mark = out.length;
     if (command.runShard !== undefined) {
@@ -172,7 +172,7 @@ export class Dispatcher {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
-    if (isAlone) timing.endAlone(connection, command, request, counters);
+    if (isAlone) timing.endAlone(connection, command, request, counters, from_ms);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
     if (connection.session.caching !== undefined) connection.session.endCaching(command);

@@ -34,8 +34,17 @@ const CHANGES_SESSION: ReadonlySet<string> = new Set([
 /** One command of a transaction in a pool: answered already, to be answered by the shard, or to run here afterwards. */
 type Part =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'shard'; readonly command: Command }
+  | { readonly kind: 'shard'; readonly command: Command; readonly request: Request }
   | { readonly kind: 'here'; readonly command: Command; readonly request: Request };
+
+/** What the shard said to its part of a transaction. */
+interface Answered {
+  readonly replies: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** How long each of its commands ran, on average. */
+  readonly share_ms: number;
+}
 
 export class Exec {
   private readonly core: Core;
@@ -122,7 +131,7 @@ export class Exec {
       } else if (command.runShard !== undefined) {
         const whole = pooled.add(command, request, this.core.dispatcher.keys, databaseNumber);
         if (whole !== undefined) return out.error(whole);
-        parts.push({ kind: 'shard', command });
+        parts.push({ kind: 'shard', command, request });
       } else {
         if (command.fullName === 'select') databaseNumber = selected(request, this.core.databases) ?? databaseNumber;
         parts.push({ kind: 'here', command, request });
@@ -130,18 +139,18 @@ export class Exec {
     }
     this.request.release();
     const place = connection.block(undefined);
-    pooled.send((replies, start, end) =>
-      place.settle((writer) => this.weave(connection, parts, replies, start, end, writer)),
-    );
+    pooled.send((replies, start, end, ran_ms) => {
+      // Which of them took how much of it the shard does not tell, unless one was slow.
+      const share_ms = ran_ms / Math.max(1, parts.filter(({ kind }) => kind === 'shard').length);
+      place.settle((writer) => this.weave(connection, parts, { replies, start, end, share_ms }, writer), ran_ms);
+    });
   }
 
   /** Puts the replies of the shard and of what runs here into the order in which they were queued. */
   private weave(
     connection: Connection,
     parts: readonly Part[],
-    replies: Uint8Array,
-    start: number,
-    end: number,
+    { replies, start, end, share_ms }: Answered,
     out: ReplyWriter,
   ): void {
     if (connection.state === 'closed') return;
@@ -160,7 +169,10 @@ export class Exec {
         out.raw(replies, at, next);
         at = next;
         counters.called(part.command.id);
+        counters.took(part.command.id, share_ms);
         counters.answered(part.command.id, out.buffer, mark, out.length);
+        const { monitor } = this.core;
+        if (monitor.isWatched) monitor.show(connection, part.command, part.request, counters);
       }
     }
     session.isInTransaction = false;

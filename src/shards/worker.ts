@@ -171,7 +171,10 @@ class Worker {
     else out.nullArray();
     for (let i = 0; i < count; i++) {
       reader.next(request);
-      if (holds) this.runSafely(this.table.all[reader.commandId]);
+      if (!holds) continue;
+      const command = this.table.all[reader.commandId];
+      this.runSafely(command);
+      this.stopwatch.insideTransaction(command, reader, request);
     }
   }
 
