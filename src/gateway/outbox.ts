@@ -138,6 +138,13 @@ export class Outbox {
     this.forgetPushes();
   }
 
+  /** A reader who is slow but never stops may never have read all: what has left must not be kept for that. */
+  private forgetSent(): void {
+    if (this.pushesSent === 0) return;
+    this.pushes = this.pushes.slice(this.pushesSent);
+    this.pushesSent = 0;
+  }
+
   private forgetPushes(): void {
     if (this.pushes.length > PUSHES_KEPT) this.pushes = [];
     else this.pushes.length = 0;
@@ -162,7 +169,7 @@ export class Outbox {
     }
     while (this.pushesSent < pushes.length) {
       if (this.connection.state === 'closed') return;
-      if (this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX) return;
+      if (this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX) return this.forgetSent();
       const start = this.pushesSent;
       let length = 0;
       while (this.pushesSent < pushes.length && length < FLUSH_BYTES) {
