@@ -35,7 +35,13 @@ export interface ShardNews {
 
 /** By the class that an effect names. */
 const CLASS_OF: Readonly<Record<EventClass, number>> = {
-  ...EVENT_CLASS,
+  generic: EVENT_CLASS.generic,
+  string: EVENT_CLASS.string,
+  list: EVENT_CLASS.list,
+  set: EVENT_CLASS.set,
+  hash: EVENT_CLASS.hash,
+  stream: EVENT_CLASS.stream,
+  module: EVENT_CLASS.module,
   zset: EVENT_CLASS.sortedSet,
   new: EVENT_CLASS.newKey,
 };
