@@ -201,7 +201,7 @@ export class Connection implements LaterReplies {
 
   /** Nobody will end a wait any more; and when all that was received has run, it is over. */
   private goOnWithoutInput(): void {
-    this.cutWait('timeout');
+    this.cutWait('ending');
     if (this.held === 0 && this.backlog.length === 0) this.finish(this.closeReason ?? 'client_closed');
   }
 
@@ -301,7 +301,9 @@ export class Connection implements LaterReplies {
   }
 
   private goOn(): void {
+    const isUnanswered = this.wait?.isUnanswered === true;
     this.wait = undefined;
+    if (isUnanswered) return this.finish(this.closeReason ?? 'client_closed');
     this.release(HELD_BY_WAIT);
   }
 
@@ -424,7 +426,7 @@ export class Connection implements LaterReplies {
     this.closeReason = reason;
     this.inputEnded = true;
     this.socket.pause();
-    this.cutWait('timeout');
+    this.cutWait('ending');
     if (this.held === 0) this.finish(reason);
   }
 

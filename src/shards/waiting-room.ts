@@ -87,8 +87,9 @@ export class WaitingRoom {
     const { out } = this;
     out.reset();
     out.protocol = waiting.protocol;
+    // Of a connection that ends the time is not over, and nothing else is true either: as in redis-server it hears nothing.
     if (how === 'timeout') out.nullArray();
-    else out.error(how === 'revoked' ? NOPERM_KEY : UNBLOCKED);
+    else if (how !== 'ending') out.error(how === 'revoked' ? NOPERM_KEY : UNBLOCKED);
     this.news.served(client, out.buffer, 0, out.length);
     return true;
   }
