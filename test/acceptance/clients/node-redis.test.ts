@@ -1,5 +1,5 @@
 /** node-redis (the package `redis`, version 6): client-side caching, pools, sharded pub/sub and the rest, over TLS. */
-import { BasicClientSideCache, createClient, createClientPool, WatchError } from 'redis';
+import { BasicClientSideCache, BasicPooledClientSideCache, createClient, createClientPool, WatchError } from 'redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, nodeRedisLogin, shards } from '../support/clients.ts';
 import { Serve } from '../support/serve.ts';
@@ -206,6 +206,23 @@ describe('client-side caching, which needs RESP3', () => {
       await eventually('all are gone', () => allAre(null));
       admin.destroy();
       client.destroy();
+    }));
+
+  it('a pool shares one cache among its connections', () =>
+    connected(3, async (writer) => {
+      const cache = new BasicPooledClientSideCache({ ttl: 0, maxEntries: 0, evictPolicy: 'LRU', recordStats: true });
+      const options = { minimum: 2, maximum: 4, clientSideCache: cache };
+      const pool = createClientPool({ RESP: 3, ...nodeRedisLogin(serve) }, options);
+      pool.on('error', () => {});
+      await pool.connect();
+      await writer.set('pooled', '1');
+      expect(await Promise.all(Array.from({ length: 10 }, () => pool.get('pooled')))).toEqual(new Array(10).fill('1'));
+      const misses = cache.stats().missCount;
+      expect(await pool.get('pooled')).toBe('1');
+      expect(cache.stats().missCount).toBe(misses);
+      await writer.set('pooled', '2');
+      await eventually('it reads 2', async () => (await pool.get('pooled')) === '2');
+      pool.destroy();
     }));
 
   it('what it cached is forgotten when the connection is lost', () =>

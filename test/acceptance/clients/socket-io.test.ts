@@ -9,7 +9,7 @@ import { createAdapter as createStreamsAdapter } from '@socket.io/redis-streams-
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
 import { Server } from 'socket.io';
-import { io, type Socket } from 'socket.io-client';
+import { io, Manager, type Socket } from 'socket.io-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, login, nodeRedisLogin } from '../support/clients.ts';
 import { Serve } from '../support/serve.ts';
@@ -158,5 +158,41 @@ describe.each(adapters)('%s', (_name, back) => {
   it('servers talk among themselves', async () => {
     servers[1]?.io.on('question', (word: string, answer: (reply: string) => void) => answer(`${word}!`));
     expect(await servers[0]?.io.serverSideEmitWithAck('question', 'well')).toEqual(['well!']);
+  });
+});
+
+describe('connection state recovery, which the streams adapter has', () => {
+  it('a client that comes back at the other server gets what it missed', async () => {
+    const clients = [new Redis(login(serve)), new Redis(login(serve))];
+    const servers = clients.map((redis) => {
+      const adapter = createStreamsAdapter(redis, { streamName: 'recovered', blockTimeInMs: 200 });
+      const http = createServer().listen(0, '127.0.0.1');
+      const connectionStateRecovery = { maxDisconnectionDuration: 60_000 };
+      return { http, io: new Server(http, { adapter, connectionStateRecovery, transports: ['websocket'] }) };
+    });
+    const [first, second] = servers;
+    if (first === undefined || second === undefined) return expect.fail('two servers');
+    await eventually('the servers see each other', async () => (await first.io.of('/').adapter.serverCount()) === 2);
+    const urlOf = ({ http }: typeof first) => `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+    const manager = new Manager(urlOf(first), { transports: ['websocket'], reconnection: false });
+    const socket = manager.socket('/');
+    const heard: unknown[] = [];
+    socket.on('news', (word: unknown) => heard.push(word));
+    await eventually('it is connected', () => socket.connected);
+    first.io.emit('news', 'heard');
+    await eventually('it heard', () => heard.length === 1);
+    manager.engine.close();
+    await eventually('it is gone', async () => (await second.io.fetchSockets()).length === 0);
+    second.io.emit('news', 'missed');
+    first.io.emit('news', Buffer.from('missed too'));
+    await eventually('both are in the stream', async () => ((await clients[0]?.xlen('recovered')) ?? 0) >= 3);
+    Object.assign(manager, { uri: urlOf(second) });
+    socket.connect();
+    await eventually('it heard what it missed', () => heard.length === 3);
+    expect(socket.recovered).toBe(true);
+    expect(heard.map(String).toSorted()).toEqual(['heard', 'missed', 'missed too']);
+    socket.disconnect();
+    for (const { io } of servers) await io.close();
+    for (const redis of clients) await redis.quit();
   });
 });
