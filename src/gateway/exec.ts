@@ -10,8 +10,8 @@ import type { Caller, PooledTransactions } from '../command/ports/backend.ts';
 import {
   EXEC_WITHOUT_MULTI,
   EXECABORT,
-  identityInTransaction,
   MULTI_NESTED,
+  notInPoolTransaction,
   type Refusal,
   unknownCommand,
 } from '../resp/refusals.ts';
@@ -22,8 +22,14 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { Transaction } from './transaction.ts';
 
-/** Change whose data the commands behind them act on, which a pool has to know before they run. */
-const CHANGES_IDENTITY: ReadonlySet<string> = new Set(['auth', 'hello', 'tenant|use']);
+/** Change whose data the commands behind them act on and what is remembered of them: a pool must know before they run. */
+const CHANGES_SESSION: ReadonlySet<string> = new Set([
+  'auth',
+  'hello',
+  'tenant|use',
+  'client|tracking',
+  'client|caching',
+]);
 
 /** One command of a transaction in a pool: answered already, to be answered by the shard, or to run here afterwards. */
 type Part =
@@ -119,7 +125,7 @@ export class Exec {
       const request = ownRequest(queued);
       const judged = this.core.dispatcher.judge(connection, command, request);
       const refusal =
-        judged ?? (CHANGES_IDENTITY.has(command.fullName) ? identityInTransaction(command.fullName) : judged);
+        judged ?? (CHANGES_SESSION.has(command.fullName) ? notInPoolTransaction(command.fullName) : judged);
       if (refusal !== undefined) {
         parts.push({ kind: 'refused', refusal });
       } else if (command.runShard !== undefined) {

@@ -85,7 +85,8 @@ export class Message {
     const patternBytes = pattern === undefined ? 0 : bulkBytes(pattern.length);
     const size =
       head.length + patternBytes + bulkBytes(channelEnd - channelStart) + bulkBytes(contentEnd - contentStart);
-    const bytes = new Uint8Array(size);
+    // A Buffer, as sockets make one of anything else at every write; not one of a slab, which it would keep alive.
+    const bytes = Buffer.allocUnsafeSlow(size);
     bytes.set(head);
     bytes[0] = protocol === 2 ? STAR : GREATER;
     let at = head.length;

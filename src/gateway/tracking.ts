@@ -130,9 +130,9 @@ export class Tracking {
     for (const connection of this.spaces.get(tenantNumber)?.trackers ?? []) this.tell(connection, EVERYTHING);
   }
 
-  /** The end of a turn: who listens to prefixes hears of what has changed in it. */
-  tellChanges(): void {
-    if (this.dirty.length === 0) return;
+  /** The end of a turn: who listens to prefixes hears of what has changed in it. False when nothing has. */
+  tellChanges(): boolean {
+    if (this.dirty.length === 0) return false;
     const { dirty } = this;
     this.dirty = [];
     for (const prefix of dirty) {
@@ -143,6 +143,7 @@ export class Tracking {
         if (keys.length > 0) this.tell(connection, keys);
       }
     }
+    return true;
   }
 
   // -- Telling -----------------------------------------------------------------------------------------------------------

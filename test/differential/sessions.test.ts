@@ -18,7 +18,8 @@ const hint = redisServerInstalled ? '' : ' (skipped: redis-server is not install
 
 const scenarios: Readonly<Record<string, (prng: Prng) => Scenario>> = {
   'pub/sub': (prng) => new PubSubScenario(prng),
-  'transactions, waits and caches': (prng) => new ApplicationsScenario(prng),
+  'transactions, waits and caches': (prng) =>
+    new ApplicationsScenario(prng, Number(process.env['PORTCULLIS_SHARDS'] ?? 1) > 1),
 };
 
 describe.skipIf(!redisServerInstalled)(`several connections, seed ${seed}${hint}`, () => {

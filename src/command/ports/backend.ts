@@ -71,6 +71,8 @@ export interface RealmCounts {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  /** Fields of hashes. */
+  readonly expiredFields: number;
   readonly evicted: number;
   /** Keys, and pairs of key and client, remembered for clients that cache. */
   readonly trackedKeys: number;
