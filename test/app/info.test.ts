@@ -171,7 +171,9 @@ describe('INFO', () => {
   });
 
   it('counts keys that expired, and fields of hashes behind them', () => {
-    expect(infoText(['stats'], picture(false))).toMatch(/expired_keys:5\r\nexpired_subkeys:8\r\n(?:.*\r\n){3}evicted_keys:6\r\n/);
+    expect(infoText(['stats'], picture(false))).toMatch(
+      /expired_keys:5\r\nexpired_subkeys:8\r\n(?:.*\r\n){3}evicted_keys:6\r\n/,
+    );
   });
 
   it('writes sizes for people as redis does', () => {
