@@ -27,6 +27,7 @@ import {
   startUs,
 } from './lib/servers.ts';
 import { asText } from './lib/table.ts';
+import { measureTiming } from './lib/timing.ts';
 import { measureTypes } from './lib/types.ts';
 
 const FULL = {
@@ -70,6 +71,10 @@ async function withDriver(options: Options, runtimes: readonly Runtime[]): Promi
   if (options.sections.has('types')) {
     sections.push(show(await measureTypes(direct, options.rounds, requests[16])));
   }
+  const [first] = ours;
+  if (options.sections.has('timing') && first !== undefined) {
+    sections.push(show(await measureTiming(first, options.rounds, requests[16])));
+  }
   if (options.sections.has('latency')) {
     process.stderr.write('latency\n');
     sections.push(show(await measureLatency(direct, options.rounds, requests[1])));
@@ -94,7 +99,7 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
   const { keys, connections, collectionElements } = options.quick ? QUICK : FULL;
   const sections: Section[] = [];
   const wants = (name: SectionName): boolean => options.sections.has(name);
-  if (wants('cpu') || wants('types') || wants('latency')) {
+  if (wants('cpu') || wants('types') || wants('timing') || wants('latency')) {
     if (findProgram('redis-benchmark') === undefined) process.stdout.write('redis-benchmark: not installed\n');
     else sections.push(...(await withDriver(options, runtimes)));
   }

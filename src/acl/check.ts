@@ -5,7 +5,6 @@
  * Hot path. Budget 40 ns for one prefix pattern and one key; guarded by `bench/acl.ts`.
  */
 import { foldedText } from '../base/ascii.ts';
-import { latin1 } from '../base/bytes.ts';
 import { ANY_CHANNEL, CHANNEL_PATTERN, READS } from '../command/args.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type { Permissions } from './permissions.ts';
@@ -71,14 +70,15 @@ export function mayRead(user: User, key: Uint8Array): boolean {
   return user.selectors.some((selector) => selector.allowsKey(key, 0, key.length, READS));
 }
 
-/** Whether every channel that was allowed before still is: the question that needs no look at subscriptions. */
-export function keepsChannels(before: User, after: User): boolean {
-  const all = [after.root].concat(after.selectors);
-  if (all.some(({ allChannels }) => allChannels)) return true;
+/**
+ * Whether subscriptions have to be looked at when a user was changed. As in Redis: not if it may have all channels now, and
+ * not if it had none before, as then they are those of somebody the connection was earlier.
+ */
+export function mayLoseChannels(before: User, after: User): boolean {
+  if (before === after || after.root.allChannels || after.selectors.some(({ allChannels }) => allChannels))
+    return false;
   const had = [before.root].concat(before.selectors);
-  if (had.some(({ allChannels }) => allChannels)) return false;
-  const kept = new Set(all.flatMap(({ channels }) => channels.map(({ bytes }) => latin1(bytes))));
-  return had.every(({ channels }) => channels.every(({ bytes }) => kept.has(latin1(bytes))));
+  return had.some(({ allChannels, channels }) => allChannels || channels.length > 0);
 }
 
 /** The verdict over the root and all selectors; of several denials the one that came furthest, as in Redis. */

@@ -270,6 +270,7 @@ export class Server implements ServerPort {
       hits: 0,
       misses: 0,
       expired: 0,
+      expiredFields: 0,
       evicted: 0,
       expirySlicesCut: 0,
       trackedKeys: 0,
@@ -285,6 +286,7 @@ export class Server implements ServerPort {
       sum.hits += counts.hits;
       sum.misses += counts.misses;
       sum.expired += counts.expired;
+      sum.expiredFields += counts.expiredFields;
       sum.evicted += counts.evicted;
       sum.expirySlicesCut += counts.expirySlicesCut;
       sum.trackedKeys += counts.trackedKeys;

@@ -210,8 +210,8 @@ export const SLOWLOG_WORD_BYTES_MAX = 128;
 export const SLOWLOG_ENTRIES_MAX = 16_384;
 /** Seconds kept of each kind of latency event: LATENCY_TS_LEN of Redis. */
 export const LATENCY_SAMPLES = 160;
-/** A line of MONITOR: redis shows all of a value, however large. */
-export const MONITOR_LINE_BYTES_MAX = 64 * 1024;
+/** A line of MONITOR, made in about 0.2 ms: redis shows all of a value, however large. */
+export const MONITOR_LINE_BYTES_MAX = 16 * 1024;
 /** LOLWUT draws no larger gate: it is a joke, not a load. */
 export const LOLWUT_COLUMNS_MAX = 80;
 export const LOLWUT_ROWS_MAX = 40;

@@ -15,6 +15,8 @@ export interface KeyEvent {
   readonly key: ArgIndex;
   /** The database it happened in, where that is not the one the command ran in: COPY … DB, MOVE. */
   readonly databaseNumber?: number;
+  /** Only what belongs to the key has changed, such as a group of a stream: who watches the key itself is not told. */
+  readonly besides?: true;
 }
 
 export interface Unchanged {
@@ -57,6 +59,11 @@ export const UNCHANGED: Effect = { kind: 'unchanged' };
 /** One change with one event on the key at `key`. Made once per module, so that the hot path allocates nothing. */
 export function changed(eventClass: EventClass, name: string, key: ArgIndex = 1): Effect {
   return { kind: 'changed', changes: 1, events: [{ eventClass, name, key }], replay: undefined };
+}
+
+/** The same of what only belongs to the key. */
+export function changedBesides(eventClass: EventClass, name: string, key: ArgIndex = 1): Effect {
+  return { kind: 'changed', changes: 1, events: [{ eventClass, name, key, besides: true }], replay: undefined };
 }
 
 /** Any number of changes and events, with the commands that replay them where the request itself would not do. */

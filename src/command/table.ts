@@ -6,7 +6,7 @@
  *
  * Hot path: one look-up per request, budget 25 ns. Guarded by `bench/command.ts`.
  */
-import { foldedText, upper } from '../base/ascii.ts';
+import { foldedText, spells, upper } from '../base/ascii.ts';
 import { bytesOfLatin1 } from '../base/bytes.ts';
 import type { Request } from '../resp/request.ts';
 import type { Command } from './command.ts';
@@ -35,12 +35,15 @@ export class CommandTable {
   readonly top: readonly Command[];
   private readonly byName: Map<string, Command>;
   private readonly buckets: (Slot | undefined)[];
+  /** What was found last: a pipeline mostly asks for the same command again. */
+  private last: Slot | undefined;
 
   constructor(declarations: readonly Declaration[]) {
     const all: Command[] = [];
     const top: Command[] = [];
     this.byName = new Map();
     this.buckets = new Array<Slot | undefined>(BUCKETS).fill(undefined);
+    this.last = undefined;
     let id = 0;
     const nextId = () => id++;
     for (const declaration of declarations) {
@@ -67,16 +70,16 @@ export class CommandTable {
 
   /** The top-level command that a range names, letters in any case. */
   lookup(bytes: Uint8Array, start: number, end: number): Command | undefined {
-    const length = end - start;
-    if (length > NAME_BYTES_MAX) return undefined;
+    const { last } = this;
+    if (last !== undefined && spells(bytes, start, end, last.name)) return last.command;
+    if (end - start > NAME_BYTES_MAX) return undefined;
     let bucket = nameHash(bytes, start, end);
     for (;;) {
       const slot = this.buckets[bucket];
       if (slot === undefined) return undefined;
-      if (slot.name.length === length) {
-        let i = 0;
-        while (i < length && upper[bytes[start + i] as number] === slot.name[i]) i++;
-        if (i === length) return slot.command;
+      if (spells(bytes, start, end, slot.name)) {
+        this.last = slot;
+        return slot.command;
       }
       bucket = (bucket + 1) & (BUCKETS - 1);
     }

@@ -53,8 +53,8 @@ export class Account {
   }
 
   usedBytes(): number {
-    let units = 0;
-    for (let i = 0; i < this.cells.length; i += CELLS_PER_LINE) units += (this.cells[i] as number) >>> 0;
+    let units = (this.cells[0] as number) >>> 0;
+    for (let i = CELLS_PER_LINE; i < this.cells.length; i += CELLS_PER_LINE) units += (this.cells[i] as number) >>> 0;
     return units * 8;
   }
 
@@ -70,7 +70,10 @@ export class Account {
 
   /** Whether so many more bytes stay within this limit and those of the accounts above. */
   room(bytes: number): boolean {
-    return this.roomHere(bytes) && (this.parent === undefined || this.parent.room(bytes));
+    for (let account: Account | undefined = this; account !== undefined; account = account.parent) {
+      if (!account.roomHere(bytes)) return false;
+    }
+    return true;
   }
 
   /** The same, for this account's own limit only. */

@@ -38,6 +38,7 @@ import {
 import { KeyIndex } from './index.ts';
 import { Keyspace } from './keyspace.ts';
 import { LARGE_HEAD_BYTES, type LargeValue } from './large.ts';
+import type { Detached } from './lazy-free.ts';
 import type { Ground } from './members.ts';
 import type { RealmContext } from './statistics.ts';
 import type { World } from './world.ts';
@@ -59,16 +60,6 @@ export { KEEP_TTL } from './keyspace.ts';
 const GREEDY_BYTES_MAX = 1024 * 1024;
 /** Stands where the number of a large value will be written. */
 const NO_NUMBER = new Uint8Array(LARGE_NUMBER_BYTES);
-
-/** Memory of a detached database, waiting to be freed in slices. */
-export interface Detached {
-  readonly account: Account;
-  readonly index: KeyIndex;
-  readonly expires: KeyIndex;
-  readonly fieldExpires: KeyIndex;
-  /** Frees an entry and all that belongs to it. */
-  readonly free: (ref: number) => void;
-}
 
 export class Database {
   /** Changed by SWAPDB only. */

@@ -7,8 +7,18 @@
  */
 import { LAZY_FREE_ENTRIES_PER_SLICE } from '../base/limits.ts';
 import type { Account } from './account.ts';
-import type { Detached } from './database.ts';
+import type { KeyIndex } from './index.ts';
 import type { LargeValue } from './large.ts';
+
+/** Memory of a detached database, waiting to be freed in slices. */
+export interface Detached {
+  readonly account: Account;
+  readonly index: KeyIndex;
+  readonly expires: KeyIndex;
+  readonly fieldExpires: KeyIndex;
+  /** Frees an entry and all that belongs to it. */
+  readonly free: (ref: number) => void;
+}
 
 interface Waiting {
   readonly account: Account;

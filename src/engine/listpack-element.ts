@@ -25,8 +25,8 @@ export const LISTPACK_END_BYTE = 0xff;
 
 const TEXT_6_MAX = 63;
 const TEXT_12_MAX = 4095;
-/** Header and back length of the longest text. */
-const FRAME_BYTES_MAX = 10;
+/** Header and back length of the longest text, and no integer takes more: what is asked for beside a text. */
+export const FRAME_BYTES_MAX = 10;
 const SCRATCH_BYTES = 256;
 /** A scratch that had to hold more than this does not keep it. */
 const SCRATCH_KEPT_BYTES = 1 << 20;
@@ -47,6 +47,12 @@ export class Scratch {
   reset(): void {
     this.length = 0;
     if (this.bytes.length > SCRATCH_KEPT_BYTES) this.bytes = new Uint8Array(SCRATCH_BYTES);
+  }
+
+  /** Lets what is added stand in a block from a place on, which must have room for all of it and FRAME_BYTES_MAX. */
+  aim(bytes: Uint8Array, at: number): void {
+    this.bytes = bytes;
+    this.length = at;
   }
 
   /** Makes room for so many bytes more. */
@@ -227,40 +233,48 @@ export function encodeInteger(value: number, into: Scratch): void {
   appendInteger(value, into);
 }
 
+/** Whether a byte string may have to be an integer. Almost every text that is no number says no. */
+export function mayBeInteger(source: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (length > INT64_TEXT_BYTES || length === 0) return false;
+  const first = source[start] as number;
+  return first >= 0x2d && first <= 0x39;
+}
+
 /** Adds the canonical element of a byte string to the scratch. */
 export function appendElement(source: Uint8Array, start: number, end: number, into: Scratch): void {
   const length = end - start;
-  if (length <= INT64_TEXT_BYTES && length > 0) {
-    const first = source[start] as number;
-    // Below '-' or above '9' is the first byte of almost every text that is no number.
-    if (first >= 0x2d && first <= 0x39 && parseInt64(source, start, end, wide)) {
-      appendWide(wide, into);
-      return;
-    }
-  }
-  assert(length <= 0x3fffffff, 'an element fits a listpack');
-  into.reserve(length + FRAME_BYTES_MAX);
-  const { bytes } = into;
-  let at = into.length;
-  if (length <= TEXT_6_MAX) {
-    bytes[at++] = 0x80 | length;
-    copyRange(source, start, end, bytes, at);
-    at += length;
-    bytes[at] = length + 1;
-    into.length = at + 1;
+  if (mayBeInteger(source, start, end) && parseInt64(source, start, end, wide)) {
+    appendWide(wide, into);
     return;
   }
-  if (length <= TEXT_12_MAX) {
-    bytes[at++] = 0xe0 | (length >> 8);
-    bytes[at++] = length & 0xff;
-  } else {
-    bytes[at++] = 0xf0;
-    writeInt32(bytes, at, length);
-    at += 4;
+  into.reserve(length + FRAME_BYTES_MAX);
+  into.length = writeText(source, start, end, into.bytes, into.length);
+}
+
+/** Writes the element of a text, which must be no integer. Needs room for `encodedLengthMax`. @returns the position behind it. */
+export function writeText(source: Uint8Array, start: number, end: number, into: Uint8Array, at: number): number {
+  const length = end - start;
+  if (length <= TEXT_6_MAX) {
+    into[at] = 0x80 | length;
+    copyRange(source, start, end, into, at + 1);
+    const behind = at + 1 + length;
+    into[behind] = length + 1;
+    return behind + 1;
   }
-  copyRange(source, start, end, bytes, at);
-  at += length;
-  into.length = writeBackLength(bytes, at, at - into.length);
+  assert(length <= 0x3fffffff, 'an element fits a listpack');
+  let p = at;
+  if (length <= TEXT_12_MAX) {
+    into[p++] = 0xe0 | (length >> 8);
+    into[p++] = length & 0xff;
+  } else {
+    into[p++] = 0xf0;
+    writeInt32(into, p, length);
+    p += 4;
+  }
+  copyRange(source, start, end, into, p);
+  p += length;
+  return writeBackLength(into, p, p - at);
 }
 
 /** Adds the element of a safe integer to the scratch; -0 is 0: where the sign counts, the text `-0` is the element. */

@@ -189,6 +189,36 @@ export function insertBefore(
   setHeader(bytes, at, total + length, elements);
 }
 
+/**
+ * Lets the listpack begin so many bytes later, without its first elements, which end there; or, when `by` is negative, so many
+ * bytes earlier, with first elements that are the caller's to write. Nothing but the header moves. @returns the new `at`.
+ */
+export function moveStart(bytes: Uint8Array, at: number, by: number, elements: number): number {
+  const total = totalBytes(bytes, at);
+  const low = bytes[at + 4] as number;
+  const high = bytes[at + 5] as number;
+  const to = at + by;
+  bytes[to + 4] = low;
+  bytes[to + 5] = high;
+  setHeader(bytes, to, total - by, elements);
+  return to;
+}
+
+/** Lets the listpack end so many bytes later, with elements that are the caller's to write. @returns where they go. */
+export function extendBack(bytes: Uint8Array, at: number, length: number, elements: number): number {
+  const p = end(bytes, at);
+  bytes[p + length] = LISTPACK_END_BYTE;
+  setHeader(bytes, at, p + 1 + length - at, elements);
+  return p;
+}
+
+/** Takes out the last element of a listpack that has one. */
+export function dropLast(bytes: Uint8Array, at: number): void {
+  const p = last(bytes, at);
+  bytes[p] = LISTPACK_END_BYTE;
+  setHeader(bytes, at, p + 1 - at, -1);
+}
+
 /** Takes out up to so many elements from one on. @returns how many bytes went. */
 export function removeRange(bytes: Uint8Array, at: number, p: number, elements: number): number {
   let stop = p;

@@ -156,6 +156,22 @@ export function insertElement(arena: Arena, leaf: number, slot: number, score: n
   words[at] = slots + 1;
 }
 
+/** Lets an element of a leaf change its place and its score; those in between close up. */
+export function moveElement(arena: Arena, leaf: number, slot: number, to: number, score: number): void {
+  const words = arena.wordsOf(leaf);
+  const doubles = arena.doublesOf(leaf);
+  const scores = (leaf & 0x1fffff) + SCORES;
+  const refs = wordAt(leaf) + LEAF_REFS;
+  const ref = words[refs + slot] as number;
+  const step = to < slot ? -1 : 1;
+  for (let i = slot; i !== to; i += step) {
+    doubles[scores + i] = doubles[scores + i + step] as number;
+    words[refs + i] = words[refs + i + step] as number;
+  }
+  doubles[scores + to] = score;
+  words[refs + to] = ref;
+}
+
 /** Takes slots out of a node. */
 export function removeSlots(arena: Arena, node: number, slot: number, count: number, isLeaf: boolean): void {
   const slots = slotsOf(arena, node);

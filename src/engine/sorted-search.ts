@@ -39,6 +39,25 @@ export function slotInInner(arena: Arena, order: MemberOrder, node: number, scor
   return low === 0 ? 0 : low - 1;
 }
 
+/** Where `touchLeaf` leaves what it read: so that it is read. */
+const touched = new Float64Array(1);
+
+/**
+ * Reads one value of each part of a leaf that a search may look at, none of which depends on another, so that memory is
+ * waited for once and not step by step. For two leaves at a time it takes a sixth off a move among a million elements; behind
+ * every single descent it was not worth its while.
+ */
+export function touchLeaf(arena: Arena, leaf: number): void {
+  const doubles = arena.doublesOf(leaf);
+  const from = leaf & 0x1fffff;
+  touched[0] =
+    (doubles[from] as number) +
+    (doubles[from + 16] as number) +
+    (doubles[from + 32] as number) +
+    (doubles[from + 48] as number) +
+    (doubles[from + 80] as number);
+}
+
 /** The first slot of a leaf whose element is not before this one. */
 export function slotInLeaf(arena: Arena, order: MemberOrder, leaf: number, score: number, ref: number): number {
   const words = arena.wordsOf(leaf);

@@ -32,6 +32,7 @@ import {
   INNER_COUNTS,
   insertElement,
   LEAF_CAPACITY,
+  moveElement,
   moveLeft,
   moveRight,
   NODE_BYTES,
@@ -47,6 +48,7 @@ import {
   slotsOf,
   writeChild,
 } from './sorted-node.ts';
+import { addToPath, keepPath, pathNodes, pathSlots, refreshFirst, returnToKeptPath } from './sorted-path.ts';
 import {
   countBefore,
   countBelow,
@@ -55,6 +57,7 @@ import {
   type Probe,
   slotInInner,
   slotInLeaf,
+  touchLeaf,
 } from './sorted-search.ts';
 
 /** A neighbour fuller than this is not worth sharing with. */
@@ -64,11 +67,6 @@ const LEAF_SLOTS_MIN: number = Math.floor(LEAF_CAPACITY / 3);
 const INNER_SLOTS_MIN: number = Math.floor(INNER_CAPACITY / 3);
 const LEAF_MERGED_MAX: number = Math.floor((LEAF_CAPACITY * 3) / 4);
 const INNER_MERGED_MAX: number = Math.floor((INNER_CAPACITY * 3) / 4);
-
-/** The way from the root to the leaf of the last descent: nodes, and the slot taken in each. Twelve levels hold 2^38. */
-const DEPTH_MAX = 16;
-const pathNodes = new Int32Array(DEPTH_MAX);
-const pathSlots = new Int32Array(DEPTH_MAX);
 
 export class SortedTree {
   /** Elements. */
@@ -105,12 +103,45 @@ export class SortedTree {
         insertElement(this.arena, leaf, slot, score, ref);
         this.size++;
         const depth = this.height - 1;
-        this.addToPath(1);
-        if (slot === 0) this.refreshFirst(depth);
+        addToPath(this.arena, this.height, 1);
+        if (slot === 0) refreshFirst(this.arena, this.height, depth);
         return true;
       }
       if (!this.share() && !this.split(slot)) return false;
     }
+  }
+
+  /**
+   * Gives an element that is there another score. Where its old leaf and its new one need neither a split nor sharing, each is
+   * gone down to once; within one leaf, elements only change places. False when there is no memory: then nothing has changed.
+   */
+  move(before: number, score: number, ref: number): boolean {
+    const { arena, order } = this;
+    const old = this.descend(before, ref);
+    keepPath(this.height);
+    const leaf = this.descend(score, ref);
+    touchLeaf(arena, old);
+    touchLeaf(arena, leaf);
+    const slot = slotInLeaf(arena, order, old, before, ref);
+    const target = slotInLeaf(arena, order, leaf, score, ref);
+    const depth = this.height - 1;
+    if (leaf === old) {
+      const last = target > slot ? target - 1 : target;
+      moveElement(arena, leaf, slot, last, score);
+      if (slot === 0 || last === 0) refreshFirst(this.arena, this.height, depth);
+      return true;
+    }
+    if (slotsOf(arena, leaf) === LEAF_CAPACITY) {
+      // Under two scores for a moment, so that a lack of memory is met while nothing has changed.
+      return this.insert(score, ref) && this.remove(before, ref);
+    }
+    insertElement(arena, leaf, target, score, ref);
+    this.size++;
+    addToPath(this.arena, this.height, 1);
+    if (target === 0) refreshFirst(this.arena, this.height, depth);
+    returnToKeptPath(this.height);
+    this.removeRun(slot, 1);
+    return true;
   }
 
   /** @returns whether the element was there. */
@@ -214,6 +245,7 @@ export class SortedTree {
       node = childAt(this.arena, node, slot);
     }
     pathNodes[last] = node;
+
     return node;
   }
 
@@ -244,27 +276,7 @@ export class SortedTree {
     return left;
   }
 
-  // -- Keeping the path right ------------------------------------------------------------------------------------------
-
-  /** The leaf of the path has so many elements more. */
-  private addToPath(elements: number): void {
-    for (let depth = this.height - 2; depth >= 0; depth--) {
-      const inner = pathNodes[depth] as number;
-      const at = ((inner & 0x1fffff) << 1) + INNER_COUNTS + (pathSlots[depth] as number);
-      const words = this.arena.wordsOf(inner);
-      words[at] = (words[at] as number) + elements;
-    }
-  }
-
-  /** The node at this depth of the path begins with another element. */
-  private refreshFirst(depth: number): void {
-    for (let at = depth - 1; at >= 0; at--) {
-      const slot = pathSlots[at] as number;
-      const child = pathNodes[at + 1] as number;
-      copyFirst(this.arena, pathNodes[at] as number, slot, child, at + 1 === this.height - 1);
-      if (slot !== 0) return;
-    }
-  }
+  // -- Making room -----------------------------------------------------------------------------------------------------
 
   /** Brings two neighbours of one parent up to date there, after slots moved between them. */
   private refreshPair(parent: number, leftSlot: number, isLeaf: boolean): void {
@@ -274,8 +286,6 @@ export class SortedTree {
     setCount(arena, parent, leftSlot + 1, elementsOf(arena, right, isLeaf));
     copyFirst(arena, parent, leftSlot + 1, right, isLeaf);
   }
-
-  // -- Making room -----------------------------------------------------------------------------------------------------
 
   /** Moves elements of the path's full leaf to a neighbour with room; false when there is none. */
   private share(): boolean {
@@ -391,9 +401,9 @@ export class SortedTree {
     const leaf = pathNodes[depth] as number;
     removeSlots(this.arena, leaf, slot, count, true);
     this.size -= count;
-    this.addToPath(-count);
+    addToPath(this.arena, this.height, -count);
     const slots = slotsOf(this.arena, leaf);
-    if (slot === 0 && slots > 0) this.refreshFirst(depth);
+    if (slot === 0 && slots > 0) refreshFirst(this.arena, this.height, depth);
     if (slots < LEAF_SLOTS_MIN) this.shrink();
   }
 
@@ -409,7 +419,7 @@ export class SortedTree {
       const slot = pathSlots[depth - 1] as number;
       if (slots === 0) {
         this.removeChild(parent, slot, isLeaf);
-        if (slot === 0 && slotsOf(this.arena, parent) > 0) this.refreshFirst(depth - 1);
+        if (slot === 0 && slotsOf(this.arena, parent) > 0) refreshFirst(this.arena, this.height, depth - 1);
       } else if (slotsOf(this.arena, parent) === 1 || !this.merge(parent, slot === 0 ? 0 : slot - 1, isLeaf)) {
         break;
       }

@@ -26,6 +26,7 @@ import { Dispatcher } from './dispatch.ts';
 import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
+import { Joined } from './joined.ts';
 import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
@@ -68,6 +69,8 @@ export class Core {
   readonly out: ReplyWriter;
   /** Whose command is being run, its reply going into `out`. */
   running: Connection | undefined;
+  /** Pushes of this turn, joined for all who were pushed the same. */
+  readonly joined: Joined;
   view: GatewayView;
   /** Set once the process has one; session commands need it. */
   server: ServerPort | undefined;
@@ -96,6 +99,7 @@ export class Core {
     this.turnEnd = undefined;
     this.out = new ReplyWriter();
     this.running = undefined;
+    this.joined = new Joined();
     this.counters = new Counters(parts.table);
     this.clients = new Clients(this);
     this.identity = new Identity(this);
@@ -180,12 +184,19 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
-    this.tracking.tellChanges();
+    this.flushDirty();
+    // Behind whatever a connection that has been served goes on with, as in Redis.
+    if (this.tracking.tellChanges()) this.flushDirty();
+    if (this.dirty.length > 0) this.endTurnSoon();
+  }
+
+  /** Those so far: whoever comes meanwhile is for the next time. */
+  private flushDirty(): void {
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
     this.dirty.splice(0, count);
-    if (this.dirty.length > 0) this.endTurnSoon();
+    this.joined.release();
   }
 
   // -- Bandwidth -------------------------------------------------------------------------------------------------------

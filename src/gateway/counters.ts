@@ -99,27 +99,31 @@ export class TenantCounters {
   /** A command was timed alone. */
   took(command: number, duration_ms: number): void {
     this.microseconds[command] = (this.microseconds[command] as number) + duration_ms * 1000;
-    if (this.tracking.isOn) this.count(command, bucketOf(duration_ms));
+    if (this.tracking.isOn) this.count(command, bucketOf(duration_ms), 1);
   }
 
   /** Several were timed together. */
   tookTogether(commands: Int32Array, count: number, share_ms: number): void {
     const share_us = share_ms * 1000;
     const bucket = this.tracking.isOn ? bucketOf(share_ms) : -1;
-    for (let i = 0; i < count; i++) {
-      const command = commands[i] as number;
-      this.microseconds[command] = (this.microseconds[command] as number) + share_us;
-      if (bucket >= 0) this.count(command, bucket);
+    let at = 0;
+    while (at < count) {
+      // Pipelines repeat themselves: a run of one command is one addition.
+      const command = commands[at] as number;
+      const from = at++;
+      while (at < count && commands[at] === command) at++;
+      this.microseconds[command] = (this.microseconds[command] as number) + share_us * (at - from);
+      if (bucket >= 0) this.count(command, bucket, at - from);
     }
   }
 
-  private count(command: number, bucket: number): void {
+  private count(command: number, bucket: number, calls: number): void {
     let histogram = this.latencies[command];
     if (histogram === undefined) {
       histogram = newHistogram();
       this.latencies[command] = histogram;
     }
-    histogram[bucket] = (histogram[bucket] as number) + 1;
+    histogram[bucket] = (histogram[bucket] as number) + calls;
   }
 
   /** @param command -1 when there is no such command */

@@ -157,7 +157,7 @@ export class Dispatcher {
     const { counters } = connection;
     const { timing } = core;
     const isAlone = timing.everyAlone || !command.isSteady || request.wireBytes > TIMED_ALONE_BYTES;
-    if (isAlone) timing.beginAlone();
+    const from_ms = isAlone ? timing.beginAlone() : 0;
     counters.called(command.id);
     const mark = out.length;
     if (command.runShard !== undefined) {
@@ -172,7 +172,7 @@ export class Dispatcher {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
-    if (isAlone) timing.endAlone(connection, command, request, counters);
+    if (isAlone) timing.endAlone(connection, command, request, counters, from_ms);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
     if (connection.session.caching !== undefined) connection.session.endCaching(command);
@@ -191,7 +191,7 @@ export class Dispatcher {
     }
     if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
-      return onlyInSubscriberMode(command.fullName);
+      return this.notWhileSubscribed(connection, user, command, request);
     }
     if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
@@ -210,6 +210,14 @@ export class Dispatcher {
     }
     this.core.denials.key(connection, object);
     return keyRefusal(request, this.keys);
+  }
+
+  /** What a RESP2 subscriber is told: first of all, as in Redis, what it may not have anyway. */
+  private notWhileSubscribed(connection: Connection, user: User, command: Command, request: Request): Refusal {
+    command.parse(request);
+    this.keys.clear();
+    command.keys(request, this.keys);
+    return this.argumentsGate(connection, user, command, request) ?? onlyInSubscriberMode(command.fullName);
   }
 
   /** Behind the pause, as a request that was put off comes again and must not pay twice. */
@@ -233,6 +241,7 @@ export class Dispatcher {
     if (session.transaction !== undefined) session.transaction.isAborted = true;
     if (command?.fullName !== 'exec') return out.error(refusal);
     session.leaveTransaction();
+    session.unwatch();
     out.error(execAbort(refusal));
   }
 

@@ -10,8 +10,8 @@ import type { Caller, PooledTransactions } from '../command/ports/backend.ts';
 import {
   EXEC_WITHOUT_MULTI,
   EXECABORT,
-  identityInTransaction,
   MULTI_NESTED,
+  notInPoolTransaction,
   type Refusal,
   unknownCommand,
 } from '../resp/refusals.ts';
@@ -22,14 +22,29 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { Transaction } from './transaction.ts';
 
-/** Change whose data the commands behind them act on, which a pool has to know before they run. */
-const CHANGES_IDENTITY: ReadonlySet<string> = new Set(['auth', 'hello', 'tenant|use']);
+/** Change whose data the commands behind them act on and what is remembered of them: a pool must know before they run. */
+const CHANGES_SESSION: ReadonlySet<string> = new Set([
+  'auth',
+  'hello',
+  'tenant|use',
+  'client|tracking',
+  'client|caching',
+]);
 
 /** One command of a transaction in a pool: answered already, to be answered by the shard, or to run here afterwards. */
 type Part =
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'shard'; readonly command: Command }
+  | { readonly kind: 'shard'; readonly command: Command; readonly request: Request }
   | { readonly kind: 'here'; readonly command: Command; readonly request: Request };
+
+/** What the shard said to its part of a transaction. */
+interface Answered {
+  readonly replies: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** How long each of its commands ran, on average. */
+  readonly share_ms: number;
+}
 
 export class Exec {
   private readonly core: Core;
@@ -46,13 +61,14 @@ export class Exec {
     return undefined;
   }
 
-  /** Forgets what was queued and what is watched. False when there was no MULTI. */
+  /** Forgets what was queued and what is watched. False when there was no MULTI: then nothing has changed. */
   discard({ session }: Connection): boolean {
     const { transaction } = session;
+    if (transaction === undefined) return false;
     session.unwatch();
     session.transaction = undefined;
-    transaction?.release();
-    return transaction !== undefined;
+    transaction.release();
+    return true;
   }
 
   run(connection: Connection, out: ReplyWriter): void {
@@ -109,13 +125,13 @@ export class Exec {
       const request = ownRequest(queued);
       const judged = this.core.dispatcher.judge(connection, command, request);
       const refusal =
-        judged ?? (CHANGES_IDENTITY.has(command.fullName) ? identityInTransaction(command.fullName) : judged);
+        judged ?? (CHANGES_SESSION.has(command.fullName) ? notInPoolTransaction(command.fullName) : judged);
       if (refusal !== undefined) {
         parts.push({ kind: 'refused', refusal });
       } else if (command.runShard !== undefined) {
         const whole = pooled.add(command, request, this.core.dispatcher.keys, databaseNumber);
         if (whole !== undefined) return out.error(whole);
-        parts.push({ kind: 'shard', command });
+        parts.push({ kind: 'shard', command, request });
       } else {
         if (command.fullName === 'select') databaseNumber = selected(request, this.core.databases) ?? databaseNumber;
         parts.push({ kind: 'here', command, request });
@@ -123,18 +139,18 @@ export class Exec {
     }
     this.request.release();
     const place = connection.block(undefined);
-    pooled.send((replies, start, end) =>
-      place.settle((writer) => this.weave(connection, parts, replies, start, end, writer)),
-    );
+    pooled.send((replies, start, end, ran_ms) => {
+      // Which of them took how much of it the shard does not tell, unless one was slow.
+      const share_ms = ran_ms / Math.max(1, parts.filter(({ kind }) => kind === 'shard').length);
+      place.settle((writer) => this.weave(connection, parts, { replies, start, end, share_ms }, writer), ran_ms);
+    });
   }
 
   /** Puts the replies of the shard and of what runs here into the order in which they were queued. */
   private weave(
     connection: Connection,
     parts: readonly Part[],
-    replies: Uint8Array,
-    start: number,
-    end: number,
+    { replies, start, end, share_ms }: Answered,
     out: ReplyWriter,
   ): void {
     if (connection.state === 'closed') return;
@@ -153,7 +169,10 @@ export class Exec {
         out.raw(replies, at, next);
         at = next;
         counters.called(part.command.id);
+        counters.took(part.command.id, share_ms);
         counters.answered(part.command.id, out.buffer, mark, out.length);
+        const { monitor } = this.core;
+        if (monitor.isWatched) monitor.show(connection, part.command, part.request, counters);
       }
     }
     session.isInTransaction = false;

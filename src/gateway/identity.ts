@@ -2,7 +2,7 @@
  * Who is it, and may they come in: passwords, back-off, and the addresses and caps of user and tenant. A refusal never
  * tells which part was wrong.
  */
-import { keepsChannels } from '../acl/check.ts';
+import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import { AUTH_WITHOUT_PASSWORD, MAX_CLIENTS_TENANT, RATE_AUTH, type Refusal, WRONGPASS } from '../resp/refusals.ts';
@@ -99,7 +99,7 @@ export class Identity {
     if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
     if (!this.mayCome(connection, user, tenant)) return false;
     session.user = user;
-    if (connection.isSubscriber && !keepsChannels(before, user) && !core.pubsub.permits(connection, user)) {
+    if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
     }

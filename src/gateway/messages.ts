@@ -66,6 +66,12 @@ export class Message {
     this.contentEnd = end;
   }
 
+  /** The bytes belong to a request, whose memory nobody may hold on to. */
+  release(): void {
+    this.channel = MESSAGE;
+    this.content = MESSAGE;
+  }
+
   encode(protocol: 2 | 3, isShard: boolean): Uint8Array {
     return this.compose(protocol, isShard ? SHARD_MESSAGE : MESSAGE, undefined);
   }
@@ -79,7 +85,8 @@ export class Message {
     const patternBytes = pattern === undefined ? 0 : bulkBytes(pattern.length);
     const size =
       head.length + patternBytes + bulkBytes(channelEnd - channelStart) + bulkBytes(contentEnd - contentStart);
-    const bytes = new Uint8Array(size);
+    // A Buffer, as sockets make one of anything else at every write; not one of a slab, which it would keep alive.
+    const bytes = Buffer.allocUnsafeSlow(size);
     bytes.set(head);
     bytes[0] = protocol === 2 ? STAR : GREATER;
     let at = head.length;

@@ -138,6 +138,13 @@ export class Outbox {
     this.forgetPushes();
   }
 
+  /** A reader who is slow but never stops may never have read all: what has left must not be kept for that. */
+  private forgetSent(): void {
+    if (this.pushesSent === 0) return;
+    this.pushes = this.pushes.slice(this.pushesSent);
+    this.pushesSent = 0;
+  }
+
   private forgetPushes(): void {
     if (this.pushes.length > PUSHES_KEPT) this.pushes = [];
     else this.pushes.length = 0;
@@ -156,30 +163,23 @@ export class Outbox {
   /** Many in one write; those for a reader who is behind stay, as here they cost a reference each. */
   private flushPushes(out: ReplyWriter): void {
     const { pushes } = this;
-    out.replyBytesMax = Number.POSITIVE_INFINITY;
-    while (this.pushesSent < pushes.length) {
-      if (this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX) return;
-      const first = pushes[this.pushesSent] as Uint8Array;
-      if (out.length === 0 && (this.pushesSent === pushes.length - 1 || first.length >= FLUSH_BYTES)) {
-        this.sent(first);
-        this.send(first);
-      } else {
-        while (out.length < FLUSH_BYTES && this.pushesSent < pushes.length) {
-          const bytes = pushes[this.pushesSent] as Uint8Array;
-          out.raw(bytes, 0, bytes.length);
-          this.sent(bytes);
-        }
-        this.write(out);
-        out.reset();
-      }
-      if (this.connection.state === 'closed') return;
+    if (out.length > 0) {
+      this.write(out);
+      out.reset();
     }
-    this.forgetPushes();
-  }
-
-  private sent(bytes: Uint8Array): void {
-    this.pushesSent++;
-    this.pushedBytes -= bytes.length;
+    while (this.pushesSent < pushes.length) {
+      if (this.connection.state === 'closed') return;
+      if (this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX) return this.forgetSent();
+      const start = this.pushesSent;
+      let length = 0;
+      while (this.pushesSent < pushes.length && length < FLUSH_BYTES) {
+        length += (pushes[this.pushesSent++] as Uint8Array).length;
+      }
+      this.pushedBytes -= length;
+      const isOne = this.pushesSent - start === 1;
+      this.send(isOne ? (pushes[start] as Uint8Array) : this.core.joined.of(pushes, start, this.pushesSent, length));
+    }
+    if (this.connection.state !== 'closed') this.forgetPushes();
   }
 
   /** Replies in order, a piece at a time; for a reader who is behind they wait in their places. */

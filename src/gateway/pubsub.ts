@@ -58,7 +58,9 @@ export class PubSub {
   /** To a channel of a tenant; from within a command or from outside of any. The number of subscriptions it has gone to. */
   publish(tenantNumber: number, channel: Uint8Array, message: Uint8Array): number {
     this.message.setContent(message, 0, message.length);
-    return this.deliver(tenantNumber, 'channel', channel, 0, channel.length);
+    const receivers = this.deliver(tenantNumber, 'channel', channel, 0, channel.length);
+    this.message.release();
+    return receivers;
   }
 
   /** The same for ranges of a request, and for shard channels. */
@@ -70,7 +72,9 @@ export class PubSub {
     content: readonly [start: number, end: number],
   ): number {
     this.message.setContent(bytes, content[0], content[1]);
-    return this.deliver(tenantNumber, kind, bytes, channel[0], channel[1]);
+    const receivers = this.deliver(tenantNumber, kind, bytes, channel[0], channel[1]);
+    this.message.release();
+    return receivers;
   }
 
   private deliver(
@@ -81,7 +85,7 @@ export class PubSub {
     end: number,
   ): number {
     const space = this.spaces[tenantNumber];
-    if (space === undefined) return 0;
+    if (space === undefined || space.isEmpty) return 0;
     this.message.setChannel(bytes, start, end);
     const channels = kind === 'shard' ? space.shardChannels : space.channels;
     let receivers = 0;

@@ -269,6 +269,7 @@ export class Session implements SessionPort {
   end(): void {
     const hasTraces = this.isWatching || this.tracker !== undefined;
     this.leaveTransaction();
+    this.unwatch();
     this.core.tracking.stop(this.connection);
     if (hasTraces) this.core.backend.forget(this.id);
     this.forgetIdentity();
@@ -277,12 +278,14 @@ export class Session implements SessionPort {
   reset(): void {
     this.core.tracking.stop(this.connection);
     this.leaveTransaction();
+    this.unwatch();
     this.core.monitor.remove(this.connection);
     this.forgetIdentity();
     this.databaseNumber = 0;
     this.setProtocol(2);
     this.name = '';
-    this.replies = SHOWN;
+    // As in Redis: CLIENT REPLY SKIP before it still drops its reply.
+    if (this.replies !== SKIP_NEXT) this.replies = SHOWN;
     this.noTouch = false;
     this.noEvict = false;
     this.core.identity.byDefault(this.connection);

@@ -58,6 +58,10 @@ export class ChannelSpace {
     this.bytes = 0;
   }
 
+  get isEmpty(): boolean {
+    return this.channels.size + this.patterns.size + this.shardChannels.size === 0;
+  }
+
   of(kind: SubscriptionKind): Map<string, Channel> {
     if (kind === 'channel') return this.channels;
     return kind === 'pattern' ? this.patterns : this.shardChannels;

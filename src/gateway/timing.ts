@@ -86,16 +86,25 @@ export class Timing {
     this.isFresh = true;
   }
 
-  /** A command that is timed alone is about to run. */
-  beginAlone(): void {
+  /** A command that is timed alone is about to run. @returns since when its time counts */
+  beginAlone(): number {
     if (this.count > 0) this.settle();
     // What the gateway did for requests that run elsewhere is not this command's.
     else if (!this.core.backend.isInline) this.readAt_ms = this.core.clock.monotonicMs();
+    return this.readAt_ms;
   }
 
-  /** It has run. */
-  endAlone(connection: Connection, command: Command, request: Request, counters: TenantCounters): void {
-    const duration_ms = this.lap();
+  /** It has run, and so have those that ran inside of it, if it was EXEC. */
+  endAlone(
+    connection: Connection,
+    command: Command,
+    request: Request,
+    counters: TenantCounters,
+    from_ms: number,
+  ): void {
+    if (this.count > 0) this.settle();
+    this.lap();
+    const duration_ms = this.readAt_ms - from_ms;
     counters.took(command.id, duration_ms);
     this.judge(connection, command, request, counters, duration_ms);
   }
@@ -114,7 +123,7 @@ export class Timing {
     if (!isLarge && this.count < TIMED_TOGETHER_MAX && connection.decoder.bufferedBytes > 0) return;
     if (this.count === 1) {
       this.count = 0;
-      this.endAlone(connection, command, request, counters);
+      this.endAlone(connection, command, request, counters, this.readAt_ms);
     } else if (isLarge) {
       this.count--;
       const duration_ms = this.lap();

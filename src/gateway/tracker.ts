@@ -55,7 +55,7 @@ export class SessionTracking implements TrackingPort {
   setCaching(isWanted: boolean): Refusal | undefined {
     const { session } = this.connection;
     const options = session.tracker?.options;
-    if (options === undefined || !(options.optin || options.optout)) return CACHING_NOT_TRACKING;
+    if (options === undefined) return CACHING_NOT_TRACKING;
     if (isWanted && !options.optin) return CACHING_YES_NEEDS_OPTIN;
     if (!isWanted && !options.optout) return CACHING_NO_NEEDS_OPTOUT;
     session.setCaching(isWanted);
@@ -104,8 +104,8 @@ function overlaps(a: string, b: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
 }
 
-/** Those of before stay; who names none means every key. */
+/** Those of before stay; who names none means every key. In order, as redis-server tells them. */
 function prefixesOf(options: TrackingOptions, before: TrackingOptions | undefined): readonly string[] {
   const wanted = options.prefixes.length === 0 ? [''] : options.prefixes;
-  return Array.from(new Set((before?.prefixes ?? []).concat(wanted)));
+  return Array.from(new Set((before?.prefixes ?? []).concat(wanted))).toSorted();
 }

@@ -17,7 +17,7 @@ import { SessionTracking } from './tracker.ts';
 interface Prefix {
   readonly text: string;
   readonly clients: Set<Connection>;
-  /** Keys that have changed in this turn, and who changed them last. */
+  /** Keys that have changed in this turn, and by whom: SEVERAL when it was not one alone. */
   changes: Map<string, number>;
 }
 
@@ -29,6 +29,8 @@ class TrackingSpace {
   readonly lengths: Map<number, number> = new Map();
 }
 
+/** No client has this number: nobody is spared. redis-server spares whoever wrote first, whose cache is wrong then. */
+const SEVERAL = 0;
 /** All that has changed. */
 const EVERYTHING = undefined;
 
@@ -118,7 +120,8 @@ export class Tracking {
       const prefix = length <= key.length ? space.prefixes.get(key.slice(0, length)) : undefined;
       if (prefix === undefined) continue;
       if (prefix.changes.size === 0) this.dirty.push(prefix);
-      prefix.changes.set(key, writer);
+      const before = prefix.changes.get(key);
+      prefix.changes.set(key, before === undefined || before === writer ? writer : SEVERAL);
     }
     if (this.dirty.length > 0) this.core.endTurnSoon();
   }
@@ -127,9 +130,9 @@ export class Tracking {
     for (const connection of this.spaces.get(tenantNumber)?.trackers ?? []) this.tell(connection, EVERYTHING);
   }
 
-  /** The end of a turn: who listens to prefixes hears of what has changed in it. */
-  tellChanges(): void {
-    if (this.dirty.length === 0) return;
+  /** The end of a turn: who listens to prefixes hears of what has changed in it. False when nothing has. */
+  tellChanges(): boolean {
+    if (this.dirty.length === 0) return false;
     const { dirty } = this;
     this.dirty = [];
     for (const prefix of dirty) {
@@ -140,6 +143,7 @@ export class Tracking {
         if (keys.length > 0) this.tell(connection, keys);
       }
     }
+    return true;
   }
 
   // -- Telling -----------------------------------------------------------------------------------------------------------

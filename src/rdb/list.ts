@@ -3,7 +3,6 @@ import { type Database, MISSING } from '../engine/database.ts';
 import { next, totalBytes } from '../engine/listpack.ts';
 import { ElementView, readElement } from '../engine/listpack-element.ts';
 import { ListBuilder } from '../engine/types/list-builder.ts';
-import { listpackOf } from '../engine/types/list-chain.ts';
 import { LargeList } from '../engine/types/list-large.ts';
 import { Pack, type PackReader, readListpack, readZiplist } from './pack.ts';
 import type { RdbReader } from './reader.ts';
@@ -94,7 +93,7 @@ export function writeListValue(database: Database, ref: number, writer: RdbWrite
   const { chain } = large;
   writer.writeLength(chain.nodes);
   for (let node = chain.first; node !== MISSING; node = chain.nextOf(node)) {
-    writeNode(chain.arena.bytesOf(node), listpackOf(node), writer);
+    writeNode(chain.arena.bytesOf(node), chain.listpackOf(node), writer);
   }
 }
 

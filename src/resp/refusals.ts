@@ -307,8 +307,8 @@ export function rulesChanged(reason: string): Refusal {
     `NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: ${reason}`,
   );
 }
-/** Data of whoever it is then may lie in any shard. */
-export function identityInTransaction(command: string): Refusal {
+/** It would change what the commands behind it mean, which are on their way to a shard by then. */
+export function notInPoolTransaction(command: string): Refusal {
   return refusal(`ERR ${command} is not possible in a transaction over a pool of shards`);
 }
 export const MAX_CLIENTS = refusal('ERR max number of clients reached');

@@ -35,7 +35,13 @@ export interface ShardNews {
 
 /** By the class that an effect names. */
 const CLASS_OF: Readonly<Record<EventClass, number>> = {
-  ...EVENT_CLASS,
+  generic: EVENT_CLASS.generic,
+  string: EVENT_CLASS.string,
+  list: EVENT_CLASS.list,
+  set: EVENT_CLASS.set,
+  hash: EVENT_CLASS.hash,
+  stream: EVENT_CLASS.stream,
+  module: EVENT_CLASS.module,
   zset: EVENT_CLASS.sortedSet,
   new: EVENT_CLASS.newKey,
 };
@@ -47,14 +53,6 @@ export function wantedOf(keyspaceEvents: number): number {
 
 const NOBODY = 0;
 const NONE: readonly number[] = [];
-/** Events about what belongs to a stream, and not of it: redis-server does not take them for changes of the key. */
-const NOT_OF_THE_KEY: ReadonlySet<string> = new Set([
-  'xgroup-createconsumer',
-  'xgroup-delconsumer',
-  'xgroup-destroy',
-  'xgroup-setid',
-]);
-
 export class Aftermath implements EngineListener {
   /** Classes of `notify-keyspace-events` that are wanted; 0 for none. */
   wantedEvents: number;
@@ -82,7 +80,7 @@ export class Aftermath implements EngineListener {
       const start = request.start(event.key);
       const end = request.end(event.key);
       const { onlookers } = realm;
-      const isModified = !NOT_OF_THE_KEY.has(event.name);
+      const isModified = event.besides !== true;
       onlookers.keyChanged(number, request.bytes, start, end, isModified);
       if (isModified && onlookers.tracking.isAwake) this.invalidate(realm, request.bytes, start, end, this.writer);
       if ((this.wantedEvents & CLASS_OF[event.eventClass]) === 0) continue;

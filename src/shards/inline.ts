@@ -198,13 +198,14 @@ export class InlineBackend implements Backend, ShardNews {
 
   realmCounts(tenantNumber: number): RealmCounts {
     const realm = this.world.shard.realm(tenantNumber);
-    const { hits, misses, expired, evicted, expireSlicesCut, expiredStalePercent } = realm.statistics;
+    const { hits, misses, expired, expiredFields, evicted, expireSlicesCut, expiredStalePercent } = realm.statistics;
     return {
       usedBytes: this.options.budgets.usedBytes(tenantNumber),
       limitBytes: this.realms.get(tenantNumber)?.limitBytes ?? 0,
       hits,
       misses,
       expired,
+      expiredFields,
       evicted,
       trackedKeys: realm.onlookers.tracking.keyCount,
       trackedItems: realm.onlookers.tracking.itemCount,

@@ -157,13 +157,14 @@ export class ShardLink {
 
   private received(message: FromWorker | ArrayBuffer): void {
     if (message instanceof ArrayBuffer) {
-      this.replies.open(message);
-      while (this.replies.next()) {
-        const reply = this.expected.shift();
-        reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
-      }
+      this.gotReplies(message);
       this.events.answered();
       this.taken(message.byteLength);
+    } else if (message.kind === 'batch') {
+      this.gotReplies(message.replies);
+      for (const item of message.items) this.told(item);
+      this.events.answered();
+      this.taken(message.replies.byteLength);
     } else if (message.kind === 'reply') {
       this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length, message.ran_ms);
       this.events.answered();
@@ -180,6 +181,14 @@ export class ShardLink {
       this.events.stalled(message.event, message.duration_ms);
     } else {
       this.finish();
+    }
+  }
+
+  private gotReplies(batch: ArrayBuffer): void {
+    this.replies.open(batch);
+    while (this.replies.next()) {
+      const reply = this.expected.shift();
+      reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
     }
   }
 

@@ -1,15 +1,16 @@
-/** Gathers what a worker has to say besides replies, so that it leaves in one message, behind the replies before it. */
+/**
+ * Gathers what a worker has to say besides replies, so that it leaves in one message with the replies before it: whoever
+ * has seen a reply can count on what follows from its command.
+ */
 import type { Invalidation } from '../command/ports/backend.ts';
 import type { ShardNews } from './aftermath.ts';
 import type { NewsItem } from './protocol.ts';
 
 export class NewsDesk implements ShardNews {
   private items: NewsItem[];
-  private readonly post: (items: readonly NewsItem[]) => void;
 
-  constructor(post: (items: readonly NewsItem[]) => void) {
+  constructor() {
     this.items = [];
-    this.post = post;
   }
 
   served(client: number, bytes: Uint8Array, start: number, end: number): void {
@@ -35,10 +36,12 @@ export class NewsDesk implements ShardNews {
     this.items.push({ kind: 'flushed', tenantNumber, writer });
   }
 
-  flush(): void {
-    if (this.items.length === 0) return;
-    this.post(this.items);
+  /** Everything so far; undefined when there is nothing. */
+  take(): readonly NewsItem[] | undefined {
+    if (this.items.length === 0) return undefined;
+    const { items } = this;
     this.items = [];
+    return items;
   }
 }
 

@@ -54,6 +54,8 @@ export type NewsItem =
 export type FromWorker =
   | { readonly kind: 'ready' }
   | { readonly kind: 'closed' }
+  /** A batch of replies, and what has to be said behind them. */
+  | { readonly kind: 'batch'; readonly replies: ArrayBuffer; readonly items: readonly NewsItem[] }
   /** Behind all replies to what was run before. */
   | { readonly kind: 'news'; readonly items: readonly NewsItem[] }
   /** One reply that is too large for a batch, in memory that changes hands. */

@@ -17,14 +17,15 @@ const HEADER = 4;
 const HITS = 0;
 const MISSES = 1;
 const EXPIRED = 2;
-const EVICTED = 3;
-const SLICES_CUT = 4;
-const STALE_PERCENT = 5;
-const TRACKED_KEYS = 6;
-const TRACKED_ITEMS = 7;
-const BLOCKING_KEYS = 8;
-const BLOCKING_KEYS_ON_NO_KEY = 9;
-const COUNTERS = 10;
+const EXPIRED_FIELDS = 3;
+const EVICTED = 4;
+const SLICES_CUT = 5;
+const STALE_PERCENT = 6;
+const TRACKED_KEYS = 7;
+const TRACKED_ITEMS = 8;
+const BLOCKING_KEYS = 9;
+const BLOCKING_KEYS_ON_NO_KEY = 10;
+const COUNTERS = 11;
 const PER_DATABASE = 3;
 const ROW = COUNTERS + DATABASE_COUNT * PER_DATABASE;
 
@@ -33,6 +34,7 @@ export interface RealmFigures {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  readonly expiredFields: number;
   readonly evicted: number;
   readonly expireSlicesCut: number;
   readonly expiredStalePercent: number;
@@ -83,6 +85,7 @@ export class ShardStatistics {
     this.values[row + HITS] = figures.hits;
     this.values[row + MISSES] = figures.misses;
     this.values[row + EXPIRED] = figures.expired;
+    this.values[row + EXPIRED_FIELDS] = figures.expiredFields;
     this.values[row + EVICTED] = figures.evicted;
     this.values[row + SLICES_CUT] = figures.expireSlicesCut;
     this.values[row + STALE_PERCENT] = figures.expiredStalePercent;
@@ -140,6 +143,7 @@ export class ShardStatistics {
       hits: sum(row + HITS),
       misses: sum(row + MISSES),
       expired: sum(row + EXPIRED),
+      expiredFields: sum(row + EXPIRED_FIELDS),
       evicted: sum(row + EVICTED),
       trackedKeys: sum(row + TRACKED_KEYS),
       trackedItems: sum(row + TRACKED_ITEMS),

@@ -24,6 +24,8 @@ export class Stopwatch {
   private readonly places: Int32Array;
   private count: number;
   private readAt_ms: number;
+  /** When the last command inside of a transaction was done. */
+  private insideAt_ms: number;
   private slowerThan_us: number;
   private threshold_ms: number;
   private everyAlone: boolean;
@@ -34,6 +36,7 @@ export class Stopwatch {
     this.places = new Int32Array(TIMED_TOGETHER_MAX);
     this.count = 0;
     this.readAt_ms = 0;
+    this.insideAt_ms = 0;
     this.slowerThan_us = -1;
     this.threshold_ms = 0;
     this.everyAlone = false;
@@ -58,6 +61,7 @@ export class Stopwatch {
   beforeCommand(command: Command | undefined, request: Request): boolean {
     const isAlone = this.everyAlone || command?.isSteady !== true || request.wireBytes > TIMED_ALONE_BYTES;
     if (isAlone) this.settle();
+    this.insideAt_ms = this.readAt_ms;
     return isAlone;
   }
 
@@ -79,6 +83,13 @@ export class Stopwatch {
     const duration_ms = this.lapAfterOthers();
     this.replies.ran(at, duration_ms);
     this.judge(command, reader, request, duration_ms);
+  }
+
+  /** A command of a transaction has run: the time of the whole is that of the transaction, but each may have been slow. */
+  insideTransaction(command: Command | undefined, reader: RequestBatchReader, request: Request): void {
+    const now_ms = performance.now();
+    this.judge(command, reader, request, now_ms - this.insideAt_ms);
+    this.insideAt_ms = now_ms;
   }
 
   /** The reply leaves on its own. @returns how long its command ran */

@@ -92,11 +92,11 @@ export class PoolTransaction implements PooledTransaction {
     return undefined;
   }
 
-  send(done: (replies: Uint8Array, start: number, end: number) => void): void {
+  send(done: Parameters<PooledTransaction['send']>[0]): void {
     const { watched, caller } = this;
     const [only] = watched;
     const shard = this.slot === ANY_SLOT ? (only ?? 0) : shardOfSlot(this.slot, this.shards);
-    const refused = (refusal: Refusal) => done(refusal.bytes, 0, refusal.bytes.length);
+    const refused = (refusal: Refusal) => done(refusal.bytes, 0, refusal.bytes.length, 0);
     for (const other of watched) {
       if (other === shard) continue;
       this.unwatch();
@@ -118,8 +118,8 @@ export class PoolTransaction implements PooledTransaction {
 }
 
 /** No shard is needed: an empty array of replies. */
-function nothing(protocol: 2 | 3, done: (replies: Uint8Array, start: number, end: number) => void): void {
+function nothing(protocol: 2 | 3, done: Parameters<PooledTransaction['send']>[0]): void {
   const out = new ReplyWriter(protocol, 16);
   out.array(0);
-  done(out.buffer, 0, out.length);
+  done(out.buffer, 0, out.length, 0);
 }

@@ -61,7 +61,7 @@ class Worker {
     this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms);
-    this.news = new NewsDesk((items) => post({ kind: 'news', items }));
+    this.news = new NewsDesk();
     this.executor = new Executor(this.world.shard, this.news);
     this.executor.configure(birth.engine);
     this.background = new Background(this.world.shard, {
@@ -142,7 +142,7 @@ class Worker {
     if (this.world.shard.pendingFrees() > 0) this.background.wake();
     request.release();
     if (replies.bytes > 0) this.send(replies.take());
-    this.news.flush();
+    this.sendNews();
     return isEnd;
   }
 
@@ -171,14 +171,17 @@ class Worker {
     else out.nullArray();
     for (let i = 0; i < count; i++) {
       reader.next(request);
-      if (holds) this.runSafely(this.table.all[reader.commandId]);
+      if (!holds) continue;
+      const command = this.table.all[reader.commandId];
+      this.runSafely(command);
+      this.stopwatch.insideTransaction(command, reader, request);
     }
   }
 
   /** What background work has made ready, or has to tell. */
   private settle(): void {
     if (this.executor.hasReady) this.executor.serveWaiting();
-    this.news.flush();
+    this.sendNews();
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
@@ -193,7 +196,15 @@ class Worker {
   private send(replies: ArrayBuffer): void {
     // Small ones are bounded by the requests that may be on their way; asking back for each would cost a message.
     if (replies.byteLength >= REPLY_BATCH_BYTES) this.bytesAhead += replies.byteLength;
-    this.post(replies);
+    const items = this.news.take();
+    if (items === undefined) this.post(replies);
+    else this.post({ kind: 'batch', replies, items });
+  }
+
+  /** What has to be said without a reply. */
+  private sendNews(): void {
+    const items = this.news.take();
+    if (items !== undefined) this.post({ kind: 'news', items });
   }
 
   private run(command: Command | undefined): void {
@@ -229,7 +240,7 @@ class Worker {
         return undefined;
       case 'cut':
         this.executor.waiting.cut(message.client, message.how);
-        this.news.flush();
+        this.sendNews();
         return undefined;
       case 'unwatch':
         this.executor.unwatch(message.client);
@@ -273,6 +284,7 @@ class Worker {
 /** What is handed over and not copied. */
 function movedWith(message: FromWorker | ArrayBuffer): ArrayBuffer[] {
   if (message instanceof ArrayBuffer) return [message];
+  if (message.kind === 'batch') return [message.replies];
   return message.kind === 'reply' ? [message.bytes.buffer] : [];
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { freePort, Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
 
@@ -102,6 +102,16 @@ describe('--trust-loopback', () => {
     expect(info).toMatch(/errorstat_ERR:count=\d+/);
     expect(await wire.ask('CONFIG', 'RESETSTAT')).toBe('OK');
     expect(await wire.ask('INFO', 'commandstats')).not.toContain('cmdstat_get');
+    wire.close();
+  });
+
+  it('INFO counts fields of hashes that expired', async () => {
+    const wire = await Wire.plain(serve.plainPort);
+    await wire.ask('HSET', 'fields', 'a', '1', 'b', '2', 'c', '3');
+    await wire.ask('HPEXPIRE', 'fields', '1', 'FIELDS', '2', 'a', 'b');
+    await vi.waitFor(async () => expect(await wire.ask('INFO', 'stats')).toContain('expired_subkeys:2\r\n'), 5000);
+    expect(await wire.ask('CONFIG', 'RESETSTAT')).toBe('OK');
+    expect(await wire.ask('INFO', 'stats')).toContain('expired_subkeys:0\r\n');
     wire.close();
   });
 

@@ -30,7 +30,7 @@ export function gateOf(world: AclWorld): Gate {
       command: () => undefined,
     },
     isTrusted: () => false,
-    timing: { isFresh: false, beginAlone: () => undefined, endAlone: () => undefined, share: () => undefined },
+    timing: { isFresh: false, beginAlone: () => 0, endAlone: () => undefined, share: () => undefined },
     monitor: { isWatched: false },
     loading: false,
     turn_ms: 0,
@@ -46,6 +46,8 @@ export function gateOf(world: AclWorld): Gate {
         tenant: { commands: { take: () => true } },
         isOperator: user?.tenant === 'system',
         rosterVersion: world.roster.version,
+        leaveTransaction: () => false,
+        unwatch: () => undefined,
       };
       const out = new ReplyWriter(2);
       const passed = counters.commands;
@@ -56,7 +58,9 @@ export function gateOf(world: AclWorld): Gate {
   };
 }
 
-function verdictOf(reply: string): GateVerdict {
+function verdictOf(answer: string): GateVerdict {
+  // What refuses EXEC says so behind words of its own.
+  const reply = answer.replace(/^-EXECABORT Transaction discarded because of: /, '-');
   if (reply.startsWith('-NOAUTH')) return 'noauth';
   if (/^-ERR unknown (?:sub)?command/.test(reply)) return 'unknown';
   if (reply.startsWith('-ERR wrong number of arguments for')) return 'arity';

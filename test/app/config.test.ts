@@ -108,6 +108,38 @@ describe('CONFIG SET', () => {
     expect(applied).toEqual([REDIS_DEFAULTS]);
   });
 
+  it('reads the options of slow log, latency and events as redis-server does', () => {
+    const { get, set } = made();
+    const failed = (name: string, why: string) =>
+      `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`;
+    const percentiles = 'latency-tracking-info-percentiles';
+    for (const [name, value, why] of [
+      ['slowlog-log-slower-than', '-2', 'argument must be between -1 and 9223372036854775807 inclusive'],
+      // Redis takes any length here. An entry may take 4 KB, so there is a bound, and it is told.
+      ['slowlog-max-len', '16385', 'argument must be between 0 and 16384 inclusive'],
+      ['latency-monitor-threshold', '-1', 'argument must be between 0 and 9223372036854775807 inclusive'],
+      ['latency-tracking', 'maybe', "argument must be 'yes' or 'no'"],
+      ['notify-keyspace-events', 'q', "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."],
+      [percentiles, '50 101', `${percentiles} parameters should sit between [0.0,100.0]`],
+      [percentiles, '-1', `${percentiles} parameters should sit between [0.0,100.0]`],
+      [percentiles, '50,99', `Invalid ${percentiles} parameters`],
+      [percentiles, 'abc', `Invalid ${percentiles} parameters`],
+    ] as const) {
+      expect(set(name, value), `${name} ${value}`).toBe(failed(name, why));
+    }
+    for (const [name, value, shown] of [
+      ['slowlog-log-slower-than', '-1', '-1'],
+      ['latency-tracking', 'NO', 'no'],
+      ['notify-keyspace-events', 'KEg$', 'g$KE'],
+      [percentiles, '50 99.99 12.345678', '50 99.99 12.345678'],
+      [percentiles, '', ''],
+      ['tracking-table-max-keys', '0', '0'],
+    ] as const) {
+      expect(set(name, value), name).toBeUndefined();
+      expect(get(OPERATOR, name)).toEqual([[name, shown]]);
+    }
+  });
+
   it('D165: lets nobody choose a place on the disk', () => {
     const { set } = made();
     for (const name of ['dir', 'dbfilename', 'appenddirname', 'aclfile', 'logfile', 'unixsocket', 'tls-key-file']) {

@@ -12,6 +12,7 @@ const COUNTS = {
   hits: 3,
   misses: 4,
   expired: 5,
+  expiredFields: 8,
   evicted: 6,
   expirySlicesCut: 8,
   trackedKeys: 0,
@@ -169,6 +170,12 @@ describe('INFO', () => {
     expect(text).toContain('used_memory_rss:1000\r\n');
   });
 
+  it('counts keys that expired, and fields of hashes behind them', () => {
+    expect(infoText(['stats'], picture(false))).toMatch(
+      /expired_keys:5\r\nexpired_subkeys:8\r\n(?:.*\r\n){3}evicted_keys:6\r\n/,
+    );
+  });
+
   it('writes sizes for people as redis does', () => {
     const sizes: readonly [number, string][] = [
       [0, '0B'],
@@ -212,6 +219,7 @@ describe.skipIf(!redisServerInstalled)('INFO, next to redis-server (skipped wher
     'acl_access_denied_key',
     'acl_access_denied_channel',
     'listener0',
+    'expired_subkeys',
     'portcullis_version',
     'portcullis_runtime',
     'portcullis_shards',

@@ -17,6 +17,7 @@ import { memoryCases } from './cases/memory.ts';
 import { payloadCases } from './cases/payloads.ts';
 import { policyCases } from './cases/policies.ts';
 import { protocolCases } from './cases/protocol.ts';
+import { pubsubCases } from './cases/pubsub.ts';
 import { resourceCases } from './cases/resources.ts';
 import { ruleCases } from './cases/rules.ts';
 import { startCases } from './cases/starts.ts';
@@ -49,6 +50,7 @@ const cases: readonly AttackCase[] = [
   ...keyCases,
   ...ruleCases,
   ...tenantCases,
+  ...pubsubCases,
   ...resourceCases,
   ...memoryCases,
   ...edgeCases,

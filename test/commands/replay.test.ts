@@ -64,4 +64,30 @@ describe(`effects, seed ${seed}`, () => {
       since.length = 0;
     }
   });
+
+  it('carry how far a group has read, even past what 64 bits hold', () => {
+    const [first, second] = [new Harness({ debug: true }).session(), new Harness({ debug: true, seed: 99 }).session()];
+    const both = (...words: string[]) => {
+      const answer = latin1(first.run(words));
+      expect(answer.startsWith('-'), `${words.join(' ')}: ${answer}`).toBe(false);
+      for (const again of replayed(first.effect, words)) expect(latin1(second.run(again))).not.toMatch(/^-/);
+    };
+    const state = (session: typeof first) => ['GROUPS', 'FULL'].map((kind) => latin1(session.run(info(kind))));
+    const info = (kind: string) => (kind === 'FULL' ? ['XINFO', 'STREAM', 's', 'FULL'] : ['XINFO', kind, 's']);
+    both('XADD', 's', '1-1', 'f', 'v');
+    both('XADD', 's', '1-2', 'f', 'v');
+    both('XGROUP', 'CREATE', 's', 'g', '0');
+    both('PEXPIREAT', 's', '99999999999999');
+    both('XSETID', 's', '1-2', 'ENTRIESADDED', '9223372036854775807');
+    both('XADD', 's', '2-1', 'f', 'v');
+    both('XADD', 's', '2-2', 'f', 'v');
+    both('XREADGROUP', 'GROUP', 'g', 'alice', 'COUNT', '3', 'STREAMS', 's', '>');
+    expect(state(first)[0]).toContain(':-9223372036854775808\r\n');
+    expect(state(second)).toEqual(state(first));
+    expect(latin1(second.run(['PEXPIRETIME', 's']))).toBe(':99999999999999\r\n');
+    both('XREADGROUP', 'GROUP', 'g', 'bob', 'NOACK', 'STREAMS', 's', '>');
+    expect(state(first)[0]).toContain(':-9223372036854775807\r\n');
+    both('XCLAIM', 's', 'g', 'bob', '0', '2-1', 'LASTID', '3-0');
+    expect(state(second)).toEqual(state(first));
+  });
 });

@@ -55,6 +55,18 @@ function text(words: readonly string[], protocol: 2 | 3 = 2): string {
   return latin1(run(words, protocol).bytes);
 }
 
+describe('COMMAND of the whole table', () => {
+  it.each([2, 3] as const)('says in RESP%d what it says of each command, however often it is asked', (protocol) => {
+    const names = table.top.map(({ fullName }) => fullName);
+    for (const words of [['COMMAND', 'DOCS'], ['COMMAND', 'INFO'], ['COMMAND']]) {
+      const [first, second] = [run(words, protocol).bytes, run(words, protocol).bytes];
+      const kind = words[1] ?? 'INFO';
+      expect(Buffer.compare(first, run(['COMMAND', kind, ...names], protocol).bytes)).toBe(0);
+      expect(Buffer.compare(first, second)).toBe(0);
+    }
+  });
+});
+
 describe('COMMAND', () => {
   it('counts and lists the whole table', () => {
     expect(text(['COMMAND', 'COUNT'])).toBe(`:${table.top.length}\r\n`);

@@ -56,6 +56,16 @@ class Pair {
     this.arena.free(gone.ref);
   }
 
+  /** Gives the element of a rank another score; false when there is no memory. */
+  moveAt(rank: number, score: number): boolean {
+    const element = this.model[rank];
+    if (element === undefined || element.score === score) return true;
+    if (!this.tree.move(element.score, score, element.ref)) return false;
+    this.model.splice(rank, 1);
+    this.model.splice(this.place(score, element.name), 0, { ...element, score });
+    return true;
+  }
+
   nameOf(ref: number): string {
     const start = nameStartOf(this.arena, ref);
     return Buffer.from(this.arena.bytesOf(ref).subarray(start, start + nameLengthOf(this.arena, ref))).toString(
@@ -119,6 +129,7 @@ const names = fc.oneof(
 const steps = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('add' as const), score: scores, name: names }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('remove' as const), which: fc.nat() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('move' as const), which: fc.nat(), score: scores }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('ask' as const), which: fc.nat() }) },
   {
     weight: 1,
@@ -141,6 +152,7 @@ describe('a sorted tree', () => {
             if (step.kind === 'add') pair.add(step.score, step.name);
             else if (pair.model.length === 0) continue;
             else if (step.kind === 'remove') pair.removeAt(step.which % pair.model.length);
+            else if (step.kind === 'move') pair.moveAt(step.which % pair.model.length, step.score);
             else if (step.kind === 'ask') pair.verifyAt(step.which % pair.model.length);
             else {
               const from = step.which % pair.model.length;
@@ -179,6 +191,20 @@ describe('a sorted tree', () => {
     expect(pair.tree.size / (emptied.leaves * LEAF_CAPACITY)).toBeGreaterThan(0.33);
     while (pair.model.length > 0) pair.removeAt(pair.model.length - 1);
     expect(pair.tree.height).toBe(0);
+    pair.dispose();
+  });
+
+  test('moves elements near and far, within a leaf and between them', () => {
+    const prng = new Prng(seed);
+    const pair = new Pair();
+    for (let i = 0; i < 3000; i++) pair.add(prng.below(2000), `member ${prng.below(1e9)}`);
+    for (let i = 0; i < 4000; i++) {
+      const rank = prng.below(pair.model.length);
+      const { score } = pair.model[rank] as Element;
+      pair.moveAt(rank, i % 3 === 0 ? prng.below(2000) : score + prng.below(21) - 10);
+      if (i % 250 === 0) checkSortedTree(pair.tree);
+    }
+    pair.verify();
     pair.dispose();
   });
 
@@ -269,6 +295,7 @@ describe('a sorted tree without memory', () => {
     expect(tree.size).toBe(0);
     checkSortedTree(tree);
     const prng = new Prng(seed);
+    const cursor = new SortedCursor();
     let refused = 0;
     for (let ref = 1; ref <= 20_000; ref++) {
       arena.left = prng.below(3);
@@ -284,6 +311,18 @@ describe('a sorted tree without memory', () => {
       expect(tree.insert(score, ref)).toBe(true);
     }
     expect(refused).toBeGreaterThan(100);
+    checkSortedTree(tree);
+    arena.left = 0;
+    let moved = 0;
+    for (let rank = 0; rank < tree.size; rank += 7) {
+      tree.seek(rank, cursor);
+      const { ref, score } = cursor;
+      if (tree.move(score, (score + 500.5) % 1000, ref)) moved++;
+      else expect(tree.rankOf(score, ref)).toBe(rank);
+    }
+    expect(moved).toBeGreaterThan(1000);
+    expect(moved).toBeLessThan(tree.size / 7);
+    expect(tree.size).toBe(20_000);
     checkSortedTree(tree);
     tree.drain(Number.POSITIVE_INFINITY);
     expect(arena.allocatedBytes).toBe(0);

@@ -96,6 +96,34 @@ describe('time', () => {
     expect(microsecondsOf('default', 'get')).toBeGreaterThan(49_000);
   });
 
+  it('inside of a transaction is each command\u2019s own, and all of it that of EXEC', () => {
+    world = new World(undefined, { timing: EVERYTHING }).open();
+    const client = world.connect();
+    world.ask(client, 'MULTI');
+    world.ask(client, 'SET', 'a', '1');
+    world.ask(client, 'RPUSH', 'l', 'x');
+    tickingBy(world, 2);
+    world.ask(client, 'EXEC');
+    expect(microsecondsOf('default', 'set')).toBeGreaterThanOrEqual(2000);
+    expect(microsecondsOf('default', 'rpush')).toBeGreaterThanOrEqual(2000);
+    const inside = microsecondsOf('default', 'set') + microsecondsOf('default', 'rpush');
+    expect(microsecondsOf('default', 'exec')).toBeGreaterThanOrEqual(inside);
+    expect(histogramOf('default', 'exec')).toBe(1);
+    // EXEC itself is left out, as in redis.
+    expect(words(undefined).slice(0, 2)).toEqual(['RPUSH l x', 'SET a 1']);
+  });
+
+  it('that small commands inside of a transaction share is booked before EXEC ends', () => {
+    world = new World().open();
+    const client = world.connect();
+    client.socket.deliver(
+      Buffer.concat([wire('MULTI'), ...Array.from({ length: 5 }, () => wire('GET', 'a')), wire('EXEC'), wire('PING')]),
+    );
+    world.turn(client);
+    expect(histogramOf('default', 'get')).toBe(5);
+    expect(histogramOf('default', 'exec')).toBe(1);
+  });
+
   it('is in no histogram while latency-tracking is off, and counted all the same', () => {
     world = new World(undefined, { timing: { ...EVERYTHING, latencyTracking: false } }).open();
     const client = world.connect();
@@ -229,6 +257,20 @@ describe('MONITOR', () => {
     expect(seen(all)).toEqual([
       '[0 10.0.0.7:4242] "AUTH" "(redacted)" "(redacted)"',
       '[0 10.0.0.7:4242] "HELLO" "2" "AUTH" "(redacted)" "(redacted)"',
+    ]);
+  });
+
+  it('shows a transaction when it runs, and EXEC behind it', () => {
+    world = new World().people();
+    const all = watching('admin');
+    const ann = world.login('ann');
+    seen(all);
+    for (const line of ['MULTI', 'SET a 1', 'GET a', 'EXEC']) world.ask(ann, ...line.split(' '));
+    expect(seen(all).map((line) => line.replace(/^\S+ \S+ /, ''))).toEqual([
+      '"MULTI"',
+      '"SET" "a" "1"',
+      '"GET" "a"',
+      '"EXEC"',
     ]);
   });
 

@@ -31,6 +31,7 @@ function drained(pending: Pending): string {
 type Step =
   | { readonly kind: 'open'; readonly silent: boolean }
   | { readonly kind: 'behind'; readonly size: number }
+  | { readonly kind: 'push'; readonly size: number; readonly beforeLast: boolean }
   | { readonly kind: 'settle'; readonly which: number; readonly size: number; readonly written: boolean }
   | { readonly kind: 'drain' };
 
@@ -43,6 +44,7 @@ const steps = fc.array(
   fc.oneof<fc.Arbitrary<Step>[]>(
     fc.record({ kind: fc.constant('open'), silent: fc.boolean() }),
     fc.record({ kind: fc.constant('behind'), size }),
+    fc.record({ kind: fc.constant('push'), size, beforeLast: fc.boolean() }),
     fc.record({ kind: fc.constant('settle'), which: fc.nat(), size, written: fc.boolean() }),
     fc.record({ kind: fc.constant('drain') }),
   ),
@@ -65,6 +67,11 @@ describe('pending replies', () => {
             const reply = text(step.size);
             model.push({ place: undefined, silent: false, text: reply });
             pending.behind(bytesOf(`__${reply}__`), 2, 2 + reply.length, 2);
+          }
+          if (step.kind === 'push') {
+            const pushed = { place: undefined, silent: false, text: text(step.size) };
+            model.splice(step.beforeLast ? Math.max(0, model.length - 1) : model.length, 0, pushed);
+            pending.push(bytesOf(pushed.text), step.beforeLast);
           }
           const openPlaces = model.filter((entry) => entry.text === undefined);
           const chosen = step.kind === 'settle' ? openPlaces[step.which % openPlaces.length] : undefined;

@@ -1,11 +1,7 @@
 /** Subscribers and publishers at the gateway: who hears what, in which form, and when it ends. */
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  GLOB_STEPS_MAX,
-  PATTERNS_MAX_TENANT,
-  SUBSCRIPTION_BYTES_MAX,
-  SUBSCRIPTIONS_MAX,
-} from '../../src/base/limits.ts';
+import { bulk, confirmed, fieldOf, heardBy, matched, message } from './messages.ts';
 import { type Client, LaterBackend, NO_LIMIT, World, wire } from './world.ts';
 
 let world: World;
@@ -18,36 +14,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const bulk = (text: string) => `$${text.length}\r\n${text}\r\n`;
-
-function message(channel: string, content: string, mark = '*'): string {
-  return `${mark}3\r\n${bulk('message')}${bulk(channel)}${bulk(content)}`;
-}
-
-function matched(pattern: string, channel: string, content: string, mark = '*'): string {
-  return `${mark}4\r\n${bulk('pmessage')}${bulk(pattern)}${bulk(channel)}${bulk(content)}`;
-}
-
-function confirmed(word: string, channel: string, count: number, mark = '*'): string {
-  return `${mark}3\r\n${bulk(word)}${bulk(channel)}:${count}\r\n`;
-}
-
-/** What has come to a client since it was read last. */
-function heard(client: Client): string {
-  world.turn(client);
-  return client.socket.text();
-}
-
-/** A request of more words than a call can have. */
-function deliver(client: Client, words: readonly string[]): void {
-  const parts = words.map((word) => `$${word.length}\r\n${word}\r\n`);
-  client.socket.deliver(Buffer.from(`*${words.length}\r\n${parts.join('')}`, 'latin1'));
-}
-
-/** A field of CLIENT LIST. */
-function field(client: Client, name: string): string {
-  return new RegExp(` ${name}=(\\S*)`).exec(` ${world.core.clients.describe(client.connection)}`)?.[1] ?? '';
-}
+const heard = (client: Client): string => heardBy(world, client);
+const field = (client: Client, name: string): string => fieldOf(world, client, name);
 
 describe('a message', () => {
   it('goes to the subscribers of its channel and then to those of matching patterns', () => {
@@ -104,10 +72,21 @@ describe('a message', () => {
         return true;
       };
     }
-    world.ask(world.connect(), 'PUBLISH', 'c', 'x'.repeat(100));
+    const publisher = world.connect();
+    world.ask(publisher, 'PUBLISH', 'c', 'x'.repeat(100));
     world.turn(...subscribers);
     expect(written).toHaveLength(200);
     expect(new Set(written).size).toBe(2);
+    // Several of a turn are joined once for all who were pushed the same.
+    for (const client of subscribers.slice(0, 100)) world.core.pubsub.leaveAll(client.connection);
+    for (const client of subscribers.filter((_, i) => i >= 100 && i % 2 === 0))
+      world.core.pubsub.leaveAll(client.connection);
+    written.length = 0;
+    publisher.socket.deliver(Buffer.concat([wire('PUBLISH', 'c', '1'), wire('PUBLISH', 'c', '2')]));
+    world.turn(...subscribers);
+    expect(written).toHaveLength(50);
+    expect(new Set(written).size).toBe(1);
+    expect(Buffer.from(written[0] ?? []).toString()).toBe(message('c', '1') + message('c', '2'));
   });
 
   it('to the publisher itself comes before the reply in RESP3', () => {
@@ -148,6 +127,17 @@ describe('a message', () => {
     const { tenantNumber } = client.connection.session;
     expect(world.core.pubsub.publish(tenantNumber, Buffer.from('__keyevent@0__:set'), Buffer.from('k'))).toBe(1);
     expect(heard(client)).toBe(matched('__key*', '__keyevent@0__:set', 'k'));
+  });
+});
+
+describe('RESET', () => {
+  it('behind CLIENT REPLY SKIP is silent, behind OFF it is not', () => {
+    world = new World().open();
+    const client = world.connect();
+    client.socket.deliver(Buffer.concat([wire('CLIENT', 'REPLY', 'SKIP'), wire('RESET'), wire('PING')]));
+    expect(heard(client)).toBe('+PONG\r\n');
+    client.socket.deliver(Buffer.concat([wire('CLIENT', 'REPLY', 'OFF'), wire('RESET'), wire('PING')]));
+    expect(heard(client)).toBe('+RESET\r\n+PONG\r\n');
   });
 });
 
@@ -247,6 +237,19 @@ describe('a subscriber', () => {
     expect(world.ask(other, 'PUBSUB', 'CHANNELS')).toBe('*0\r\n');
   });
 
+  it('is closed with everybody else when the process drains, once it has what was sent before', async () => {
+    world = new World(undefined, { drainTimeoutSeconds: 2 }).open();
+    const client = world.connect();
+    world.ask(client, 'SUBSCRIBE', 'c');
+    world.send(world.connect(), 'PUBLISH', 'c', 'last');
+    const drained = world.gateway.drain();
+    await world.passAsync(300);
+    expect(heard(client)).toBe(message('c', 'last'));
+    expect(client.connection.closeReason).toBe('shutdown');
+    await world.passAsync(100);
+    await drained;
+  });
+
   it('may sit there silently for as long as it likes', () => {
     world = new World(undefined, { timeoutSeconds: 10 }).open();
     const client = world.connect();
@@ -337,128 +340,45 @@ describe('tenants', () => {
   });
 });
 
-describe('permission for channels', () => {
-  const all = ['on', '>pw', '~*', '+@all'] as const;
-
-  it('is by pattern for names and literal for patterns', () => {
-    world = new World().people();
-    world.enter(world.user('ann', 't1', ...all, 'resetchannels', '&news.*', '&exact'));
-    const ann = world.login('ann');
-    const denied = '-NOPERM this user has no permissions to access one of the channels used as arguments\r\n';
-    for (const words of [
-      ['SUBSCRIBE', 'news.a', 'other'],
-      ['PSUBSCRIBE', 'news.a'],
-      ['PSUBSCRIBE', '*'],
-      ['PSUBSCRIBE', 'news.*', 'news.**'],
-      ['SSUBSCRIBE', 'x'],
-      ['PUBLISH', 'x', 'y'],
-      ['SPUBLISH', 'x', 'y'],
-    ]) {
-      expect([words, world.ask(ann, ...words)]).toEqual([words, denied]);
-    }
-    expect(world.core.counters.of(ann.connection.session.tenantNumber).deniedChannel).toBe(7);
-    expect(world.aclLog.newest(1)).toMatchObject([{ reason: 'channel', object: 'x', context: 'toplevel' }]);
-    expect(world.ask(ann, 'PUBLISH', 'news.a', 'y')).toBe(':0\r\n');
-    expect(world.ask(ann, 'PSUBSCRIBE', 'news.*', 'exact')).toContain(confirmed('psubscribe', 'exact', 2));
-    expect(world.ask(ann, 'SUBSCRIBE', 'news.b')).toBe(confirmed('subscribe', 'news.b', 3));
-    expect(world.ask(ann, 'UNSUBSCRIBE', 'forbidden')).toBe(confirmed('unsubscribe', 'forbidden', 3));
-    expect(world.ask(ann, 'SUNSUBSCRIBE', 'forbidden')).toBe(confirmed('sunsubscribe', 'forbidden', 0));
-  });
-
-  it('asks for command and channel in one selector', () => {
-    world = new World().people();
-    world.enter(world.user('ann', 't1', 'on', '>pw', '&a', '-@all', '+publish', '+hello', '(+subscribe &b)'));
-    const ann = world.login('ann');
-    expect(world.ask(ann, 'PUBLISH', 'a', 'x')).toBe(':0\r\n');
-    expect(world.ask(ann, 'PUBLISH', 'b', 'x')).toMatch(/^-NOPERM .*channels/);
-    expect(world.ask(ann, 'SUBSCRIBE', 'a')).toMatch(/^-NOPERM .*channels/);
-    expect(world.ask(ann, 'SUBSCRIBE', 'b')).toBe(confirmed('subscribe', 'b', 1));
-  });
-
-  it('that is taken away ends those who are subscribed to what is no longer theirs, and nobody else', () => {
-    world = new World().people();
-    world.enter(world.user('ann', 't1', ...all, '&*'), world.user('bob', 't1', ...all, '&*'));
-    const loses = world.login('ann');
-    const losesPattern = world.login('ann');
-    const losesShard = world.login('ann');
-    const keeps = world.login('ann');
-    const idle = world.login('ann');
-    const other = world.login('bob');
-    world.ask(loses, 'SUBSCRIBE', 'a', 'b');
-    world.ask(losesPattern, 'PSUBSCRIBE', 'a*');
-    world.ask(losesShard, 'SSUBSCRIBE', 'b');
-    world.ask(keeps, 'SUBSCRIBE', 'a');
-    world.ask(other, 'SUBSCRIBE', 'b');
-    world.enter(world.user('ann', 't1', ...all, 'resetchannels', '&a'), world.user('bob', 't1', ...all, '&*'));
-    const states = [loses, losesPattern, losesShard, keeps, idle, other].map(({ connection }) => connection.state);
-    expect(states).toEqual(['closed', 'closed', 'closed', 'open', 'open', 'open']);
-    expect(world.closed('channels_revoked')).toBe(3);
-    // A wider permission, and one by a selector, ends nobody.
-    world.enter(world.user('ann', 't1', ...all, 'resetchannels', '(&a* +@all)'), world.user('bob', 't1', ...all, '&*'));
-    expect(keeps.connection.state).toBe('open');
-    world.enter(world.user('bob', 't1', ...all, '&*'));
-    expect(keeps.connection.closeReason).toBe('user_removed');
-    expect(world.ask(other, 'PUBSUB', 'CHANNELS')).toContain('only (P|S)SUBSCRIBE');
-  });
-});
-
-describe('bounds', () => {
-  it('a hundred thousand channels are one client’s right, a million more are not', () => {
-    world = new World().open();
-    const client = world.connect();
-    deliver(client, ['SUBSCRIBE'].concat(Array.from({ length: 100_000 }, (_, i) => `channel:${i}`)));
-    expect(heard(client).endsWith(confirmed('subscribe', 'channel:99999', 100_000))).toBe(true);
-    expect(Number(field(client, 'sub'))).toBe(100_000);
-    expect(Number(field(client, 'tot-mem'))).toBeGreaterThan(100_000 * 100);
-    deliver(client, ['SUBSCRIBE'].concat(Array.from({ length: SUBSCRIPTIONS_MAX - 99_999 }, () => 'x')));
-    expect(heard(client)).toBe('-ERR too many subscriptions\r\n');
-    expect(Number(field(client, 'sub'))).toBe(100_000);
-    const publisher = world.connect();
-    expect(world.ask(publisher, 'PUBLISH', 'channel:77777', 'x')).toBe(':1\r\n');
-    expect(heard(client)).toBe(message('channel:77777', 'x'));
-    world.send(client, 'UNSUBSCRIBE');
-    expect(heard(client).match(/unsubscribe/g)).toHaveLength(100_000);
-    expect(field(client, 'sub')).toBe('0');
-  });
-
-  it('the confirmations of one request are not one reply to a budget', () => {
-    world = new World().people();
-    world.tenant('t1', { largestReplyBytes: 1000 });
-    const ann = world.login('ann');
-    world.send(ann, 'SUBSCRIBE', ...Array.from({ length: 500 }, (_, i) => `c${i}`));
-    expect(heard(ann).match(/subscribe/g)).toHaveLength(500);
-  });
-
-  it('names are paid for, and refused when they are too many bytes', () => {
-    world = new World().open();
-    const client = world.connect();
-    const name = 'n'.repeat(SUBSCRIPTION_BYTES_MAX / 4);
-    expect(world.ask(client, 'SUBSCRIBE', `${name}1`, `${name}2`, `${name}3`)).not.toContain('-ERR');
-    expect(world.ask(client, 'SUBSCRIBE', `${name}4`)).toBe('-ERR too many subscriptions\r\n');
-    expect(Number(field(client, 'tot-mem'))).toBeGreaterThan(3 * name.length);
-  });
-
-  it('patterns of a tenant are counted over all its clients', () => {
-    world = new World().people();
-    const ann = world.login('ann');
-    const other = world.login('ann');
-    world.send(ann, 'PSUBSCRIBE', ...Array.from({ length: PATTERNS_MAX_TENANT }, (_, i) => `p${i}`));
-    heard(ann);
-    expect(world.ask(other, 'PSUBSCRIBE', 'q')).toBe('-ERR too many subscriptions to patterns in your tenant\r\n');
-    expect(world.ask(other, 'SUBSCRIBE', 'q')).toBe(confirmed('subscribe', 'q', 1));
-    expect(world.ask(world.login('bob'), 'PSUBSCRIBE', 'q')).toBe(confirmed('psubscribe', 'q', 1));
-  });
-
-  it('patterns built to be slow share a bound, and those that mean something are heard all the same', () => {
-    world = new World().open();
-    const client = world.connect();
-    world.send(client, 'PSUBSCRIBE', ...Array.from({ length: 500 }, (_, i) => `${'*a'.repeat(50)}*${i}x`), 'aa*');
-    heard(client);
-    const channel = 'a'.repeat(20_000);
-    expect(world.ask(world.connect(), 'PUBLISH', channel, 'm')).toBe(':1\r\n');
-    expect(heard(client)).toBe(matched('aa*', channel, 'm'));
-    let steps = 0;
-    for (const { glob } of world.core.pubsub.space(0)?.patterns.values() ?? []) steps += glob.steps;
-    expect(steps).toBeLessThan(GLOB_STEPS_MAX + 600 * 256);
+describe('subscribers and channels', () => {
+  it('know one another, whoever comes, leaves or breaks, in whatever order', () => {
+    const names = ['a', 'b', 'ab', ''] as const;
+    const step = fc.record({
+      who: fc.nat(5),
+      what: fc.constantFrom('SUBSCRIBE', 'UNSUBSCRIBE', 'PSUBSCRIBE', 'PUNSUBSCRIBE', 'RESET', 'break'),
+      name: fc.constantFrom(...names),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        world = new World().open();
+        const clients = Array.from({ length: 6 }, () => world.connect());
+        const publisher = world.connect();
+        const model = clients.map(() => ({ channels: new Set<string>(), patterns: new Set<string>() }));
+        for (const { who, what, name } of steps) {
+          const [client, own] = [clients[who] as Client, model[who] as (typeof model)[number]];
+          const set = what.startsWith('P') ? own.patterns : own.channels;
+          if (what === 'break') {
+            client.socket.fail();
+            clients[who] = world.connect();
+          } else {
+            world.send(client, ...(what === 'RESET' ? [what] : [what, name]));
+          }
+          if (what.includes('UNSUBSCRIBE')) set.delete(name);
+          else if (what.includes('SUBSCRIBE')) set.add(name);
+          else model[who] = { channels: new Set(), patterns: new Set() };
+        }
+        for (const name of names) {
+          const heard = model.reduce((sum, { channels, patterns }) => {
+            return sum + Number(channels.has(name)) + Number(patterns.has(name));
+          }, 0);
+          expect(world.ask(publisher, 'PUBLISH', name, 'x')).toBe(`:${heard}\r\n`);
+        }
+        for (const client of clients) client.socket.fail();
+        expect(world.core.pubsub.figures(undefined)).toEqual({ channels: 0, patterns: 0, shardChannels: 0 });
+        expect(world.core.pubsub.space(0)?.bytes ?? 0).toBe(0);
+        world.end();
+      }),
+      { numRuns: 150 },
+    );
   });
 });

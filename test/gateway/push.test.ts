@@ -138,6 +138,26 @@ describe('a reader who does not read', () => {
     expect(client.connection.outputBytes).toBe(0);
   });
 
+  it('keeps nothing of what has left, however long it is behind', () => {
+    world = new World().open();
+    const client = world.connect();
+    const piece = Buffer.alloc(300_000, 'x');
+    client.socket.isSlow = true;
+    for (let i = 0; i < 40; i++) client.connection.push(piece);
+    world.turn(client);
+    const waiting = client.connection.outputBytes;
+    for (let round = 0; round < 200; round++) {
+      client.connection.push(piece);
+      client.socket.take(piece.length);
+      client.connection.scheduleFlush();
+      world.turn(client);
+      client.socket.read();
+    }
+    expect(client.connection.outputBytes).toBe(waiting);
+    const { outbox } = client.connection as unknown as { outbox: { pushes: readonly unknown[] } };
+    expect(outbox.pushes.length).toBeLessThan(60);
+  });
+
   it.each([false, true])('is closed at the limit of its class; a subscriber: %s', (isSubscriber) => {
     const small = { hardBytes: 100_000, softBytes: 0, softSeconds: 0 };
     const normal = isSubscriber ? NO_LIMIT : small;

@@ -241,6 +241,7 @@ function trafficLines({ traffic }: Picture) {
 function keyLines({ data, expiryCycle_ms, clients: { channels, patterns, shardChannels, prefixes } }: Picture) {
   return [
     ['expired_keys', data.expired],
+    ['expired_subkeys', data.expiredFields],
     ['expired_stale_perc', data.expiredStalePercent.toFixed(2)],
     ['expired_time_cap_reached_count', data.expirySlicesCut],
     ['expire_cycle_cpu_milliseconds', Math.floor(expiryCycle_ms)],

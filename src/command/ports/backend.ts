@@ -72,6 +72,8 @@ export interface RealmCounts {
   readonly hits: number;
   readonly misses: number;
   readonly expired: number;
+  /** Fields of hashes. */
+  readonly expiredFields: number;
   readonly evicted: number;
   /** Keys, and pairs of key and client, remembered for clients that cache. */
   readonly trackedKeys: number;
@@ -164,9 +166,9 @@ export interface PooledTransaction {
   add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined;
   /**
    * Sends it, at most once. `done` gets the array of replies to what was added, or a null because a key had changed, or
-   * what went wrong instead; it may be called at once.
+   * what went wrong instead, and how long all of it ran; it may be called at once.
    */
-  send(done: (replies: Uint8Array, start: number, end: number) => void): void;
+  send(done: (replies: Uint8Array, start: number, end: number, ran_ms: number) => void): void;
 }
 
 export interface PooledTransactions {

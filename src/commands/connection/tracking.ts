@@ -119,8 +119,7 @@ export const caching = sessionCommand({
     const { tracking: port } = session;
     const isKnown = word === 'yes' || word === 'no';
     // As in redis-server, that nothing is tracked is said before the word is looked at.
-    const isTracking = port.info().flags.some((flag) => flag === 'optin' || flag === 'optout');
-    if (isTracking && !isKnown) return out.error(SYNTAX_ERROR);
+    if (port.info().redirect >= 0 && !isKnown) return out.error(SYNTAX_ERROR);
     const refusal = port.setCaching(word === 'yes');
     if (refusal === undefined) out.ok();
     else out.error(refusal);

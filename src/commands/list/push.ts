@@ -51,7 +51,11 @@ function fillRun(call: ShardCall, first: ArgIndex, atHead: boolean): ArgIndex {
 
 /** Pushes all arguments from `first` on to the list aimed at, or none of them. */
 function pushAll(call: ShardCall, first: ArgIndex, atHead: boolean): boolean {
-  for (let at = first; at < call.request.argc; ) {
+  const { request } = call;
+  if (first + 1 === request.argc) {
+    return list.pushOne(request.bytes, request.start(first), request.end(first), atHead) === OK;
+  }
+  for (let at = first; at < request.argc; ) {
     const next = fillRun(call, at, atHead);
     if (list.push(run, atHead) !== OK) {
       const pushed = at - first;

@@ -12,24 +12,32 @@ import type { Request } from '../../resp/request.ts';
 import { answerKeys } from './command-keys.ts';
 import { writeCommandDocs, writeCommandInfo } from './command-reply.ts';
 import { helpCommand } from './help.ts';
+import { KeptReply } from './kept-reply.ts';
 
 const FLAGS: readonly CommandFlag[] = ['loading', 'stale'];
 const UNORDERED = ['nondeterministic_output_order'];
 const PER_COMMAND = 'O(N) where N is the number of commands to look up';
 const ALL_COMMANDS = 'O(N) where N is the total number of Redis commands';
 
-function writeAll(out: ReplyWriter, table: CommandTable): void {
-  out.array(table.top.length);
-  for (const command of table.top) writeCommandInfo(out, command);
+const wholeInfo = new KeptReply((out, { top }) => {
+  out.array(top.length);
+  for (const command of top) writeCommandInfo(out, command);
+});
+
+const wholeDocs = new KeptReply((out, { top }) => writeDocs(out, top));
+
+function writeDocs(out: ReplyWriter, commands: readonly Command[]): void {
+  out.map(commands.length);
+  for (const command of commands) {
+    out.bulkText(command.fullName);
+    writeCommandDocs(out, command);
+  }
 }
 
 /** The commands named from `first` on, unknown names as undefined. */
-function named(request: Request, first: number, table: CommandTable): (readonly [string, Command | undefined])[] {
-  const found: (readonly [string, Command | undefined])[] = [];
-  for (let i = first; i < request.argc; i++) {
-    const name = asciiLower(request.text(i));
-    found.push([name, table.named(name)]);
-  }
+function named(request: Request, first: number, table: CommandTable): (Command | undefined)[] {
+  const found: (Command | undefined)[] = [];
+  for (let i = first; i < request.argc; i++) found.push(table.named(asciiLower(request.text(i))));
   return found;
 }
 
@@ -45,9 +53,9 @@ const info = sessionCommand({
   history: [['7.0.0', 'Allowed to be called with no argument to get info on all commands.']],
   args: { commandName: many(bytes, 0) },
   run({ commandName }, { server, request }, out) {
-    if (commandName >= request.argc) return writeAll(out, server.table);
+    if (commandName >= request.argc) return wholeInfo.write(out, server.table);
     out.array(request.argc - commandName);
-    for (const [, command] of named(request, commandName, server.table)) {
+    for (const command of named(request, commandName, server.table)) {
       if (command === undefined) out.null();
       else writeCommandInfo(out, command);
     }
@@ -65,19 +73,12 @@ const docs = sessionCommand({
   tips: UNORDERED,
   args: { commandName: many(bytes, 0) },
   run({ commandName }, { server, request }, out) {
-    const wanted: (readonly [string, Command])[] = [];
-    if (commandName >= request.argc) {
-      for (const command of server.table.top) wanted.push([command.fullName, command]);
-    } else {
-      for (const [, command] of named(request, commandName, server.table)) {
-        if (command !== undefined) wanted.push([command.fullName, command]);
-      }
-    }
-    out.map(wanted.length);
-    for (const [name, command] of wanted) {
-      out.bulkText(name);
-      writeCommandDocs(out, command);
-    }
+    if (commandName >= request.argc) return wholeDocs.write(out, server.table);
+    const known = named(request, commandName, server.table);
+    writeDocs(
+      out,
+      known.filter((command) => command !== undefined),
+    );
   },
 });
 
@@ -246,7 +247,7 @@ const alone = sessionCommand({
   categories: ['connection'],
   tips: UNORDERED,
   args: {},
-  run: (_args, { server }, out) => writeAll(out, server.table),
+  run: (_args, { server }, out) => wholeInfo.write(out, server.table),
 });
 
 export const command = container({

@@ -143,7 +143,7 @@ function autoClaim(
   const slice = claimSlice(call, stream, group, claimant, minIdle_ms, options, bytesMax);
   answer(stream, slice, options.justId, out);
   const { claimed, gone } = slice;
-  return claimEffect(call.request, stream, group, { claimed, gone, isConsumerNew: claimant.isNew, hasAdvanced: false });
+  return claimEffect(call, stream, group, { claimed, gone, isConsumerNew: claimant.isNew, hasAdvanced: false });
 }
 
 export const xautoclaim = shardCommand({

@@ -48,7 +48,9 @@ const TIME = bytesOfLatin1('TIME');
 const RETRYCOUNT = bytesOfLatin1('RETRYCOUNT');
 const LASTID = bytesOfLatin1('LASTID');
 
-const CONSUMER_CREATED: readonly KeyEvent[] = [{ eventClass: 'stream', name: 'xgroup-createconsumer', key: 1 }];
+const CONSUMER_CREATED: readonly KeyEvent[] = [
+  { eventClass: 'stream', name: 'xgroup-createconsumer', key: 1, besides: true },
+];
 
 const id = new StreamId();
 const place = new IdPlace();
@@ -94,7 +96,8 @@ export interface ClaimOutcome {
   readonly hasAdvanced: boolean;
 }
 
-export function claimEffect(request: Request, stream: Stream, group: Group, outcome: ClaimOutcome): Effect {
+export function claimEffect(call: ShardCall, stream: Stream, group: Group, outcome: ClaimOutcome): Effect {
+  const { request, database } = call;
   const { claimed, gone, isConsumerNew, hasAdvanced } = outcome;
   const moved = hasAdvanced && claimed.length + gone.length === 0 ? 1 : 0;
   const count = claimed.length + gone.length + moved + (isConsumerNew ? 1 : 0);
@@ -104,7 +107,7 @@ export function claimEffect(request: Request, stream: Stream, group: Group, outc
     changes: count,
     events: isConsumerNew ? CONSUMER_CREATED : [],
     get replay() {
-      const words: GroupWords = { key: viewOf(request, 1), group: viewOf(request, 2) };
+      const words: GroupWords = { database, key: viewOf(request, 1), group: viewOf(request, 2) };
       const rows: Row[] = [];
       for (const each of claimed) {
         const row = claimRow(words, stream, group, each);
@@ -224,7 +227,7 @@ function claimAll(
     else writeEntry(out, cursor);
   }
   out.endArray(handle, claimed.length);
-  return claimEffect(request, stream, group, { claimed, gone, isConsumerNew: claimant.isNew, hasAdvanced });
+  return claimEffect(call, stream, group, { claimed, gone, isConsumerNew: claimant.isNew, hasAdvanced });
 }
 
 export const xclaim = shardCommand({

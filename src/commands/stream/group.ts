@@ -4,7 +4,7 @@ import { bytesOfLatin1 } from '../../base/bytes.ts';
 import { parseBigInteger } from '../../base/integer.ts';
 import { LAZY_FREE_BLOCKS_AT_ONCE } from '../../base/limits.ts';
 import { type ArgIndex, bytes, key } from '../../command/args.ts';
-import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
+import { changed, changedBesides, type Effect, UNCHANGED } from '../../command/effect.ts';
 import { container, type ShardCall, shardCommand } from '../../command/spec.ts';
 import { Stream } from '../../engine/types/stream.ts';
 import { type Group, UNKNOWN_READ } from '../../engine/types/stream-group.ts';
@@ -40,11 +40,12 @@ const DOLLAR = 0x24;
 const CREATE_ARGUMENTS_MAX = 8;
 const SETID_ARGUMENTS = [5, 7];
 
-const CREATED = changed('stream', 'xgroup-create', 2);
-const ID_SET = changed('stream', 'xgroup-setid', 2);
-const DESTROYED = changed('stream', 'xgroup-destroy', 2);
-const CONSUMER_CREATED = changed('stream', 'xgroup-createconsumer', 2);
-const CONSUMER_DELETED = changed('stream', 'xgroup-delconsumer', 2);
+const CREATED_WITH_STREAM = changed('stream', 'xgroup-create', 2);
+const CREATED = changedBesides('stream', 'xgroup-create', 2);
+const ID_SET = changedBesides('stream', 'xgroup-setid', 2);
+const DESTROYED = changedBesides('stream', 'xgroup-destroy', 2);
+const CONSUMER_CREATED = changedBesides('stream', 'xgroup-createconsumer', 2);
+const CONSUMER_DELETED = changedBesides('stream', 'xgroup-delconsumer', 2);
 
 const id = new StreamId();
 
@@ -107,7 +108,7 @@ function createIn(
   if (stream.addGroup(source, start, end, id, read) === undefined) return refused(out, OOM);
   if (found === undefined && !place(call, at, stream)) return refused(out, OOM);
   out.ok();
-  return CREATED;
+  return found === undefined ? CREATED_WITH_STREAM : CREATED;
 }
 
 const create = shardCommand({

@@ -239,14 +239,14 @@ function nothing(call: ShardCall, { keys, streams, block_ms }: ReadOptions, out:
 }
 
 function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: readonly Reading[]): Effect {
-  const { request } = call;
+  const { request, database } = call;
   const events: KeyEvent[] = [];
   let changes = 0;
   for (const { key, isConsumerNew, consumer, isServed } of readings) {
     if (isServed) changes++;
     if (!isConsumerNew || consumer === undefined) continue;
     changes++;
-    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key });
+    events.push({ eventClass: 'stream', name: 'xgroup-createconsumer', key, besides: true });
   }
   if (changes === 0) return UNCHANGED;
   const effect: Changed = {
@@ -255,7 +255,7 @@ function effectOf(call: ShardCall, { group, noack }: ReadOptions, readings: read
     events,
     get replay() {
       return readings.flatMap((reading) =>
-        rowsOf({ key: viewOf(request, reading.key), group: viewOf(request, group) }, reading, noack),
+        rowsOf({ database, key: viewOf(request, reading.key), group: viewOf(request, group) }, reading, noack),
       );
     },
   };

@@ -1,17 +1,23 @@
 /** Commands that give a copy of a group the state that the group has: what Redis hands on, and the counter besides. */
 
+import { copyOf } from '../../base/bytes.ts';
 import { INT64_MAX } from '../../base/integer.ts';
+import { STRING_BYTES_MAX } from '../../base/limits.ts';
+import { type Database, MISSING } from '../../engine/database.ts';
 import { nameLengthOf, nameStartOf } from '../../engine/member.ts';
 import { IdPlace } from '../../engine/types/id-tree.ts';
 import type { Stream } from '../../engine/types/stream.ts';
 import { type Consumer, type Group, UNKNOWN_READ } from '../../engine/types/stream-group.ts';
 import { StreamId } from '../../engine/types/stream-id.ts';
+import { dumpPayload } from '../../rdb/payload.ts';
+import { RdbWriter } from '../../rdb/writer.ts';
 import { idBytes } from './value.ts';
 
 export type Row = readonly (Uint8Array | string)[];
 
-/** Key and name of a group as they stand in a request. */
+/** Key and name of a group as they stand in a request, and where the key is. */
 export interface GroupWords {
+  readonly database: Database;
   readonly key: Uint8Array;
   readonly group: Uint8Array;
 }
@@ -58,8 +64,19 @@ export function claimRows(
 export function progressRow(words: GroupWords, group: Group): Row {
   const read = group.entriesRead;
   const row: Row = ['XGROUP', 'SETID', words.key, words.group, idBytes(group.lastId)];
-  // What 64 bits do not hold, after XSETID set the counter to its end, cannot be said.
-  return read === UNKNOWN_READ || read > INT64_MAX ? row : [...row, 'ENTRIESREAD', `${read}`];
+  if (read === UNKNOWN_READ) return row;
+  if (read >= 0n && read <= INT64_MAX) return [...row, 'ENTRIESREAD', `${read}`];
+  // XSETID has set the counter of entries to its end, and beyond that no option says how many were read. A payload does.
+  return wholeRow(words) ?? row;
+}
+
+/** The command that makes the key what it is; undefined when no command can carry that much. */
+function wholeRow({ database, key }: GroupWords): Row | undefined {
+  const ref = database.peek(key, 0, key.length);
+  const writer = new RdbWriter();
+  if (ref === MISSING || !dumpPayload(database, ref, writer, STRING_BYTES_MAX)) return undefined;
+  const expireAt_ms = Math.max(0, database.expireAt(ref));
+  return ['RESTORE', key, `${expireAt_ms}`, copyOf(writer.bytes, 0, writer.length), 'REPLACE', 'ABSTTL'];
 }
 
 export function consumerRow(words: GroupWords, stream: Stream, consumer: Consumer): Row {

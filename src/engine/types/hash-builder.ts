@@ -18,9 +18,10 @@ import {
   readElement,
   Scratch,
 } from '../listpack-element.ts';
+import { DraftIndex, INDEXED_FROM } from './draft-index.ts';
 import { CREATED, FIELD_OVERHEAD_BYTES, type SetOutcome, UPDATED } from './hash.ts';
 import { LargeHash } from './hash-large.ts';
-import { appendField, fieldCount, findField, following, PAIR, readValue } from './hash-small.ts';
+import { appendField, findField, following, PAIR, readValue } from './hash-small.ts';
 
 const encoded = new Scratch();
 const nameView = new ElementView();
@@ -38,17 +39,28 @@ export class HashBuilder {
   /** The listpack, of which `length` bytes are in use. */
   private readonly blob: Scratch;
   private large: LargeHash | undefined;
+  /** Fields in the listpack. */
+  private fields: number;
+  /** Where they are, once there are many. */
+  private readonly index: DraftIndex;
+  /** Of the name looked for last, once there is an index. */
+  private nameHash: number;
 
   constructor() {
     this.database = undefined;
     this.blob = new Scratch();
     this.large = undefined;
+    this.fields = 0;
+    this.index = new DraftIndex();
+    this.nameHash = 0;
   }
 
   begin(database: Database): void {
     const { blob } = this;
     this.database = database;
     this.large = undefined;
+    this.fields = 0;
+    this.index.reset();
     blob.reset();
     blob.reserve(LISTPACK_EMPTY_BYTES);
     writeEmpty(blob.bytes, 0);
@@ -68,9 +80,9 @@ export class HashBuilder {
       const { hashMaxListpackEntries: most, hashMaxListpackValueBytes: longest } = this.home.collections;
       if (nameEnd - nameStart <= longest && valueEnd - valueStart <= longest) {
         encodeElement(name, nameStart, nameEnd, encoded);
-        const field = findField(this.blob.bytes, 0, PAIR, encoded);
+        const field = this.findSmall();
         if (field >= 0) return this.replaceSmall(field, value, valueStart, valueEnd);
-        if (fieldCount(this.blob.bytes, 0, PAIR) < most) {
+        if (this.fields < most) {
           return this.addSmall(name, nameStart, nameEnd, value, valueStart, valueEnd);
         }
       }
@@ -108,7 +120,7 @@ export class HashBuilder {
 
   /** Fields so far. */
   get size(): number {
-    return this.large === undefined ? fieldCount(this.blob.bytes, 0, PAIR) : this.large.size;
+    return this.large === undefined ? this.fields : this.large.size;
   }
 
   /** Bytes that one more field of these lengths may take, with those of what is not charged to the account yet. */
@@ -130,6 +142,21 @@ export class HashBuilder {
     return database;
   }
 
+  /** The field in `encoded`, or -1. */
+  private findSmall(): number {
+    const { bytes } = this.blob;
+    if (this.fields < INDEXED_FROM) return findField(bytes, 0, PAIR, encoded);
+    const { index, home } = this;
+    const { hash } = home.ground;
+    if (index.count === 0) {
+      for (let field = first(bytes, 0); bytes[field] !== LISTPACK_END_BYTE; field = following(bytes, field, PAIR)) {
+        index.add(hash.of(bytes, field, after(bytes, field)), field);
+      }
+    }
+    this.nameHash = hash.of(encoded.bytes, 0, encoded.length);
+    return index.find(this.nameHash, bytes, encoded);
+  }
+
   private addSmall(
     name: Uint8Array,
     nameStart: number,
@@ -138,12 +165,15 @@ export class HashBuilder {
     valueStart: number,
     valueEnd: number,
   ): SetOutcome {
-    const { blob } = this;
+    const { blob, index } = this;
+    const place = end(blob.bytes, 0);
     encoded.reset();
     appendField(name, nameStart, nameEnd, value, valueStart, valueEnd, PAIR, encoded);
     blob.reserve(encoded.length);
-    insertBefore(blob.bytes, 0, end(blob.bytes, 0), encoded.bytes, 0, encoded.length, PAIR);
+    insertBefore(blob.bytes, 0, place, encoded.bytes, 0, encoded.length, PAIR);
     blob.length += encoded.length;
+    this.fields++;
+    if (index.count > 0) index.add(this.nameHash, place);
     return CREATED;
   }
 
@@ -152,7 +182,9 @@ export class HashBuilder {
     encodeElement(value, valueStart, valueEnd, encoded);
     const p = after(blob.bytes, field);
     blob.reserve(Math.max(0, encoded.length - elementBytes(blob.bytes, p)));
-    blob.length += replaceElement(blob.bytes, 0, p, encoded.bytes, 0, encoded.length);
+    const growth = replaceElement(blob.bytes, 0, p, encoded.bytes, 0, encoded.length);
+    blob.length += growth;
+    if (growth !== 0) this.index.reset();
     return UPDATED;
   }
 

@@ -25,6 +25,7 @@ import {
   readElement,
   Scratch,
 } from '../listpack-element.ts';
+import { fitted, withBlobOf } from './blob-size.ts';
 import { LargeHash, NEVER } from './hash-large.ts';
 import * as small from './hash-small.ts';
 import { PAIR, type Stride, TRIPLET } from './hash-small.ts';
@@ -36,8 +37,6 @@ export const CREATED = 1;
 export const UPDATED = 2;
 export type SetOutcome = typeof CREATED | typeof UPDATED | typeof NO_ROOM;
 
-/** Slack behind a listpack that had to move, so that the next fields fit: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
 /** What a field costs beyond its bytes, generously: its block's header and rounding, its share of the index. */
 export const FIELD_OVERHEAD_BYTES = 32;
 /** What the first time of a hash costs: its place in the index of such hashes, the first node of a tree. */
@@ -406,8 +405,7 @@ export class Hash {
 
   /** Makes room for so many bytes more. */
   private grow(bytes: number): boolean {
-    const total = totalBytes(this.bytes, this.at);
-    const target = this.home.resizeValue(this.ref, total + bytes, total < SLACK_FROM_BYTES ? 0 : total >>> 3);
+    const target = withBlobOf(this.home, this.ref, totalBytes(this.bytes, this.at) + bytes);
     if (target === MISSING) return false;
     this.ref = target;
     return true;
@@ -415,9 +413,7 @@ export class Hash {
 
   /** Lets the value be as long as its listpack is now. */
   private fit(): void {
-    const target = this.home.resizeValue(this.ref, totalBytes(this.bytes, this.at), 0);
-    // Moving to a smaller block is a courtesy that a full arena cannot grant.
-    if (target !== MISSING) this.ref = target;
+    this.ref = fitted(this.home, this.ref);
   }
 
   /** Turns a small hash into a large one. */

@@ -3,11 +3,10 @@
  *
  * Hot path. Budget: a step under 10 ns, reading under 15; guarded by `bench/list.ts`.
  */
-import type { Arena } from '../arena.ts';
 import { MISSING } from '../entry.ts';
 import { after, equalsEncoded, LISTPACK_HEADER_BYTES, last, previous, seek } from '../listpack.ts';
 import { ElementView, LISTPACK_END_BYTE, readElement, type Scratch } from '../listpack-element.ts';
-import { type ListChain, listpackOf } from './list-chain.ts';
+import type { ListChain } from './list-chain.ts';
 import type { LargeList } from './list-large.ts';
 
 const NO_BYTES = new Uint8Array(0);
@@ -42,15 +41,24 @@ export class ListCursor {
 
   /** The same in a large list. */
   placeLarge(large: LargeList, index: number): void {
-    this.chain = large.chain;
-    this.enter(large.chain.arena, large.nodeAt(index));
-    this.p = seek(this.segment, this.at, large.indexInNode);
+    const { chain } = large;
+    this.chain = chain;
+    if (index === 0) {
+      this.enter(chain, chain.first);
+      this.p = this.at + LISTPACK_HEADER_BYTES;
+    } else if (index === large.size - 1) {
+      this.enter(chain, chain.last);
+      this.p = last(this.segment, this.at);
+    } else {
+      this.enter(chain, large.nodeAt(index));
+      this.p = seek(this.segment, this.at, large.indexInNode);
+    }
   }
 
-  private enter(arena: Arena, node: number): void {
+  private enter(chain: ListChain, node: number): void {
     this.node = node;
-    this.segment = arena.bytesOf(node);
-    this.at = listpackOf(node);
+    this.segment = chain.arena.bytesOf(node);
+    this.at = chain.listpackOf(node);
   }
 
   /** Goes to the next element; false when there is none. */
@@ -63,7 +71,7 @@ export class ListCursor {
     const { chain } = this;
     const node = chain === undefined ? MISSING : chain.nextOf(this.node);
     if (chain === undefined || node === MISSING) return false;
-    this.enter(chain.arena, node);
+    this.enter(chain, node);
     this.p = this.at + LISTPACK_HEADER_BYTES;
     return true;
   }
@@ -78,7 +86,7 @@ export class ListCursor {
     const { chain } = this;
     const node = chain === undefined ? MISSING : chain.previousOf(this.node);
     if (chain === undefined || node === MISSING) return false;
-    this.enter(chain.arena, node);
+    this.enter(chain, node);
     this.p = last(this.segment, this.at);
     return true;
   }

@@ -14,22 +14,22 @@ import type { LargeValue } from '../large.ts';
 import {
   after,
   count,
+  dropLast,
   end,
-  equalsEncoded,
+  extendBack,
   insertBefore,
   LISTPACK_EMPTY_BYTES,
   LISTPACK_HEADER_BYTES,
-  last,
   previous,
   removeRange,
   replaceElement,
   seek,
   totalBytes,
-  writeEmpty,
 } from '../listpack.ts';
-import { elementBytes, LISTPACK_END_BYTE, type Scratch } from '../listpack-element.ts';
+import { elementBytes, encodedLengthMax, LISTPACK_END_BYTE, type Scratch, writeText } from '../listpack-element.ts';
 import type { Ground } from '../members.ts';
-import { ListChain, listpackOf } from './list-chain.ts';
+import { ListChain } from './list-chain.ts';
+import { removeEqualFrom } from './list-equal.ts';
 import { nodeBytesMax, nodeElementsMax } from './list-limits.ts';
 import type { ElementRun } from './list-run.ts';
 
@@ -38,6 +38,8 @@ const POPPED_SHARE = 4;
 /** Elements popped from a node between two looks at that. */
 const POPS_BETWEEN_LOOKS = 16;
 const THINNED_SHARE = 2;
+/** What part of a list's bytes may be free in the node at its end. */
+const SPARE_SHIFT = 5;
 /** Neighbours become one node when that is no fuller than this share, so that it does not soon have to be split again. */
 const MERGED_SHARE = 2;
 
@@ -74,7 +76,7 @@ export class LargeList implements LargeValue {
     const { chain } = this;
     const copy = new LargeList(chain.ground, this.setting);
     for (let node = chain.first; node !== MISSING; node = chain.nextOf(node)) {
-      if (copy.adopt(chain.arena.bytesOf(node), listpackOf(node))) continue;
+      if (copy.adopt(chain.arena.bytesOf(node), chain.listpackOf(node))) continue;
       copy.drain(Number.POSITIVE_INFINITY);
       return undefined;
     }
@@ -94,30 +96,38 @@ export class LargeList implements LargeValue {
     const total = totalBytes(bytes, at);
     const node = chain.add(chain.last, total);
     if (node === MISSING) return false;
-    copyRange(bytes, at, at + total, chain.arena.bytesOf(node), listpackOf(node));
+    copyRange(bytes, at, at + total, chain.arena.bytesOf(node), chain.listpackOf(node));
     this.size += count(bytes, at);
     return true;
   }
 
   // -- Ends ------------------------------------------------------------------------------------------------------------
 
+  /** Adds one element, a text that is no integer, in front of all or behind them. */
+  pushText(source: Uint8Array, start: number, stop: number, atHead: boolean): boolean {
+    const { chain } = this;
+    const length = encodedLengthMax(stop - start);
+    let node = this.nodeTaking(atHead, length);
+    if (node === MISSING) node = this.endNode(atHead, length);
+    else node = chain.withRoom(node, chain.bytesIn(node) + length, this.bytesMax, atHead);
+    if (node === MISSING) return false;
+    writeText(source, start, stop, chain.arena.bytesOf(node), this.extended(node, atHead, length, 1));
+    return true;
+  }
+
+  /** Lets a node that has room hold so many bytes of elements more at an end. @returns where they are to be written. */
+  private extended(node: number, atHead: boolean, length: number, elements: number): number {
+    const { chain } = this;
+    this.size += elements;
+    if (atHead) return chain.extendFront(node, length, elements) + LISTPACK_HEADER_BYTES;
+    return extendBack(chain.arena.bytesOf(node), chain.listpackOf(node), length, elements);
+  }
+
   /** Adds a run in front of all elements or behind them. */
   push(run: ElementRun, atHead: boolean): boolean {
-    const { chain } = this;
-    const node = atHead ? chain.first : chain.last;
+    const node = this.nodeTaking(atHead, run.length, run.count);
     if (node !== MISSING) {
-      const bytes = chain.arena.bytesOf(node);
-      const at = listpackOf(node);
-      const grown = totalBytes(bytes, at) + run.length;
-      if (grown <= this.bytesMax && count(bytes, at) + run.count <= this.elementsMax) {
-        const p = atHead ? at + LISTPACK_HEADER_BYTES : end(bytes, at);
-        if (grown > chain.capacityOf(node)) {
-          return this.insertInto(node, p, run.bytes, LISTPACK_HEADER_BYTES, run.length, run.count) !== MISSING;
-        }
-        insertBefore(bytes, at, p, run.bytes, LISTPACK_HEADER_BYTES, run.length, run.count);
-        this.size += run.count;
-        return true;
-      }
+      return this.pushInto(node, atHead, run.bytes, LISTPACK_HEADER_BYTES, run.length, run.count);
     }
     const before = this.size;
     if (atHead ? this.pushFront(run) : this.pushBack(run)) return true;
@@ -160,11 +170,11 @@ export class LargeList implements LargeValue {
     return true;
   }
 
-  /** The node at an end if it takes an element of so many bytes, else MISSING: a new one is needed. */
-  private nodeTaking(atHead: boolean, length: number): number {
+  /** The node at an end if it takes elements of so many bytes, else MISSING: a new one is needed. */
+  private nodeTaking(atHead: boolean, length: number, elements = 1): number {
     const { chain } = this;
     const node = atHead ? chain.first : chain.last;
-    return node !== MISSING && this.takes(node, length, 1) ? node : MISSING;
+    return node !== MISSING && this.takes(node, length, elements) ? node : MISSING;
   }
 
   private pushPiece(
@@ -175,16 +185,40 @@ export class LargeList implements LargeValue {
     stop: number,
     elements: number,
   ): boolean {
+    const target = node === MISSING ? this.endNode(atHead, stop - start) : node;
+    return target !== MISSING && this.pushInto(target, atHead, bytes, start, stop - start, elements);
+  }
+
+  /** Adds encoded elements to a node at an end, which takes them. */
+  private pushInto(
+    node: number,
+    atHead: boolean,
+    encoded: Uint8Array,
+    from: number,
+    length: number,
+    elements: number,
+  ): boolean {
     const { chain } = this;
-    if (node === MISSING) {
-      const full = atHead ? chain.first : chain.last;
-      if (full !== MISSING) chain.trimmed(full);
-      return this.addNode(atHead ? MISSING : chain.last, bytes, start, stop - start, elements) !== MISSING;
-    }
-    const segment = chain.arena.bytesOf(node);
-    const at = listpackOf(node);
-    const p = atHead ? at + LISTPACK_HEADER_BYTES : end(segment, at);
-    return this.insertInto(node, p, bytes, start, stop - start, elements) !== MISSING;
+    const target = chain.withRoom(node, chain.bytesIn(node) + length, this.bytesMax, atHead);
+    if (target === MISSING) return false;
+    const bytes = chain.arena.bytesOf(target);
+    copyRange(encoded, from, from + length, bytes, this.extended(target, atHead, length, elements));
+    return true;
+  }
+
+  /**
+   * A new node at an end, empty, with room for so many bytes of elements. What has become long will become longer: the room is
+   * a thirty-second of all that is there, up to a whole node, so that it need not be found step by step.
+   */
+  private endNode(atHead: boolean, length: number): number {
+    const { chain } = this;
+    const full = atHead ? chain.first : chain.last;
+    if (full !== MISSING) chain.trimmed(full);
+    const wanted = length + LISTPACK_EMPTY_BYTES;
+    const generous = Math.max(wanted, Math.min(this.bytesMax, chain.bytes >>> SPARE_SHIFT));
+    const behind = atHead ? MISSING : chain.last;
+    const roomy = chain.ground.account.room(generous) ? chain.add(behind, generous, atHead) : MISSING;
+    return roomy === MISSING ? chain.add(behind, wanted, atHead) : roomy;
   }
 
   // -- Insertion -------------------------------------------------------------------------------------------------------
@@ -206,10 +240,10 @@ export class LargeList implements LargeValue {
     elements: number,
   ): number {
     const { chain } = this;
-    const distance = p - listpackOf(node);
+    const distance = p - chain.listpackOf(node);
     const target = chain.withRoom(node, chain.bytesIn(node) + length, this.bytesMax);
     if (target === MISSING) return MISSING;
-    const at = listpackOf(target);
+    const at = chain.listpackOf(target);
     insertBefore(chain.arena.bytesOf(target), at, at + distance, encoded, from, length, elements);
     this.size += elements;
     return target;
@@ -227,8 +261,7 @@ export class LargeList implements LargeValue {
     const node = chain.add(behind, length + LISTPACK_EMPTY_BYTES);
     if (node === MISSING) return MISSING;
     const bytes = chain.arena.bytesOf(node);
-    const at = listpackOf(node);
-    writeEmpty(bytes, at);
+    const at = chain.listpackOf(node);
     insertBefore(bytes, at, at + LISTPACK_HEADER_BYTES, encoded, from, length, elements);
     return node;
   }
@@ -238,7 +271,7 @@ export class LargeList implements LargeValue {
     const { chain } = this;
     const { bytes, length } = encoded;
     if (this.takes(node, length, 1)) return this.insertInto(node, p, bytes, 0, length, 1) !== MISSING;
-    const isFirst = p === listpackOf(node) + LISTPACK_HEADER_BYTES;
+    const isFirst = p === chain.listpackOf(node) + LISTPACK_HEADER_BYTES;
     const isBehindLast = chain.arena.bytesOf(node)[p] === LISTPACK_END_BYTE;
     let left = isFirst ? chain.previousOf(node) : node;
     if (!(isFirst || isBehindLast)) {
@@ -255,13 +288,13 @@ export class LargeList implements LargeValue {
 
   /** @returns the node that the element is in; MISSING when the arena is full. */
   private insertBetween(left: number, right: number, encoded: Scratch): number {
-    const { arena } = this.chain;
+    const { chain } = this;
     const { bytes, length } = encoded;
     if (left !== MISSING && this.takes(left, length, 1)) {
-      return this.insertInto(left, end(arena.bytesOf(left), listpackOf(left)), bytes, 0, length, 1);
+      return this.insertInto(left, end(chain.arena.bytesOf(left), chain.listpackOf(left)), bytes, 0, length, 1);
     }
     if (right !== MISSING && this.takes(right, length, 1)) {
-      return this.insertInto(right, listpackOf(right) + LISTPACK_HEADER_BYTES, bytes, 0, length, 1);
+      return this.insertInto(right, chain.listpackOf(right) + LISTPACK_HEADER_BYTES, bytes, 0, length, 1);
     }
     return this.addNode(left, bytes, 0, length, 1);
   }
@@ -276,7 +309,7 @@ export class LargeList implements LargeValue {
     }
     const alone = this.isolated(node, p);
     if (alone === MISSING) return false;
-    const first = listpackOf(alone) + LISTPACK_HEADER_BYTES;
+    const first = chain.listpackOf(alone) + LISTPACK_HEADER_BYTES;
     const target = this.replaceIn(alone, first, encoded, encoded.length + LISTPACK_EMPTY_BYTES);
     if (target === MISSING) return false;
     this.mergedAround(target, 1);
@@ -286,10 +319,10 @@ export class LargeList implements LargeValue {
   /** @returns the node's ref, which may have changed; MISSING when the arena is full. */
   private replaceIn(node: number, p: number, encoded: Scratch, wanted: number): number {
     const { chain } = this;
-    const distance = p - listpackOf(node);
+    const distance = p - chain.listpackOf(node);
     const target = chain.withRoom(node, wanted, this.bytesMax);
     if (target === MISSING) return MISSING;
-    const at = listpackOf(target);
+    const at = chain.listpackOf(target);
     replaceElement(chain.arena.bytesOf(target), at, at + distance, encoded.bytes, 0, encoded.length);
     return this.thinned(target, THINNED_SHARE);
   }
@@ -300,7 +333,7 @@ export class LargeList implements LargeValue {
   private split(node: number, p: number): number {
     const { chain } = this;
     const bytes = chain.arena.bytesOf(node);
-    const at = listpackOf(node);
+    const at = chain.listpackOf(node);
     let left = 0;
     for (let q = at + LISTPACK_HEADER_BYTES; q < p; q = after(bytes, q)) left++;
     const right = count(bytes, at) - left;
@@ -314,11 +347,11 @@ export class LargeList implements LargeValue {
     const { chain } = this;
     let own = node;
     let start = p;
-    if (p > listpackOf(node) + LISTPACK_HEADER_BYTES) {
+    if (p > chain.listpackOf(node) + LISTPACK_HEADER_BYTES) {
       const left = this.split(node, p);
       if (left === MISSING) return MISSING;
       own = chain.nextOf(left);
-      start = listpackOf(own) + LISTPACK_HEADER_BYTES;
+      start = chain.listpackOf(own) + LISTPACK_HEADER_BYTES;
     }
     const bytes = chain.arena.bytesOf(own);
     const behind = after(bytes, start);
@@ -363,13 +396,14 @@ export class LargeList implements LargeValue {
     const node = atHead ? chain.first : chain.last;
     this.size--;
     const bytes = chain.arena.bytesOf(node);
-    const at = listpackOf(node);
+    const at = chain.listpackOf(node);
     const held = count(bytes, at);
     if (held === 1) {
       chain.drop(node);
       return;
     }
-    removeRange(bytes, at, atHead ? at + LISTPACK_HEADER_BYTES : last(bytes, at), 1);
+    if (atHead) chain.extendFront(node, -elementBytes(bytes, at + LISTPACK_HEADER_BYTES), -1);
+    else dropLast(bytes, at);
     if (held % POPS_BETWEEN_LOOKS === 0) this.thinned(node, POPPED_SHARE);
   }
 
@@ -386,7 +420,7 @@ export class LargeList implements LargeValue {
       if (taken === held) chain.drop(node);
       else {
         const bytes = chain.arena.bytesOf(node);
-        const at = listpackOf(node);
+        const at = chain.listpackOf(node);
         removeRange(bytes, at, seek(bytes, at, skip), taken);
         edited = node;
       }
@@ -413,7 +447,7 @@ export class LargeList implements LargeValue {
       const beyond = backward ? chain.previousOf(node) : chain.nextOf(node);
       const held = chain.countIn(node);
       const bytes = chain.arena.bytesOf(node);
-      const taken = removeEqualFrom(bytes, listpackOf(node), encoded, limit - removed, backward);
+      const taken = removeEqualFrom(bytes, chain.listpackOf(node), encoded, limit - removed, backward);
       removed += taken;
       this.size -= taken;
       if (taken === held) chain.drop(node);
@@ -456,33 +490,4 @@ export class LargeList implements LargeValue {
     this.indexInNode = held - 1 - left;
     return node;
   }
-}
-
-/** Takes elements equal to the encoded one out of a listpack. @returns how many. */
-export function removeEqualFrom(
-  bytes: Uint8Array,
-  at: number,
-  encoded: Scratch,
-  limit: number,
-  backward: boolean,
-): number {
-  let removed = 0;
-  if (backward) {
-    for (let p = last(bytes, at); p !== -1 && removed < limit; ) {
-      const beyond = previous(bytes, at, p);
-      if (equalsEncoded(bytes, p, encoded.bytes, 0, encoded.length)) {
-        removeRange(bytes, at, p, 1);
-        removed++;
-      }
-      p = beyond;
-    }
-    return removed;
-  }
-  for (let p = at + LISTPACK_HEADER_BYTES; bytes[p] !== LISTPACK_END_BYTE && removed < limit; ) {
-    if (equalsEncoded(bytes, p, encoded.bytes, 0, encoded.length)) {
-      removeRange(bytes, at, p, 1);
-      removed++;
-    } else p = after(bytes, p);
-  }
-  return removed;
 }

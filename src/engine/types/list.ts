@@ -24,18 +24,19 @@ import {
   seek,
   totalBytes,
 } from '../listpack.ts';
-import { elementBytes, type Scratch } from '../listpack-element.ts';
-import { listpackOf, NODE_HEAD_BYTES } from './list-chain.ts';
+import { elementBytes, mayBeInteger, type Scratch } from '../listpack-element.ts';
+import { fitted, withBlobOf } from './blob-size.ts';
+import { NODE_HEAD_BYTES } from './list-chain.ts';
 import type { ListCursor } from './list-cursor.ts';
-import { LargeList, removeEqualFrom } from './list-large.ts';
+import { removeEqualFrom } from './list-equal.ts';
+import { LargeList } from './list-large.ts';
 import { nodeBytesMax, nodeElementsMax } from './list-limits.ts';
-import type { ElementRun } from './list-run.ts';
+import { ElementRun } from './list-run.ts';
 
-/** Slack behind a listpack that had to move, so that the next elements fit: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
-const SLACK_SHIFT = 3;
 /** A list of one node that fills less than this share of what it may is small again. */
 const SMALL_AGAIN_SHARE = 4;
+
+const single = new ElementRun();
 
 /** What bytes of elements a run may have to be pushed at once, an element larger than that alone. */
 export function runBytesMax(database: Database): number {
@@ -156,6 +157,15 @@ export class List {
     return this.enlarged()?.push(run, atHead) ? OK : NO_ROOM;
   }
 
+  /** Adds one element in front of all, or behind them. */
+  pushOne(source: Uint8Array, start: number, stop: number, atHead: boolean): Outcome {
+    const { large } = this;
+    if (large === undefined || mayBeInteger(source, start, stop)) {
+      return this.push(single.begin().add(source, start, stop), atHead);
+    }
+    return large.pushText(source, start, stop, atHead) ? OK : NO_ROOM;
+  }
+
   /** Puts one encoded element in front of the cursor's or behind it. */
   insert(cursor: ListCursor, behind: boolean, encoded: Scratch): Outcome {
     const p = behind ? after(cursor.segment, cursor.p) : cursor.p;
@@ -171,8 +181,9 @@ export class List {
     }
     const grown = this.enlarged();
     if (grown === undefined) return NO_ROOM;
-    const node = grown.chain.first;
-    return grown.insert(node, listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
+    const { chain } = grown;
+    const node = chain.first;
+    return grown.insert(node, chain.listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
   }
 
   /** Puts one encoded element in place of the cursor's. */
@@ -191,8 +202,9 @@ export class List {
     }
     const grown = this.enlarged();
     if (grown === undefined) return NO_ROOM;
-    const node = grown.chain.first;
-    return grown.replace(node, listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
+    const { chain } = grown;
+    const node = chain.first;
+    return grown.replace(node, chain.listpackOf(node) + distance, encoded) ? OK : NO_ROOM;
   }
 
   // -- Removals --------------------------------------------------------------------------------------------------------
@@ -248,8 +260,7 @@ export class List {
 
   /** Gives a small list a value of so many bytes. */
   private resize(bytes: number): boolean {
-    const slack = bytes < SLACK_FROM_BYTES ? 0 : bytes >>> SLACK_SHIFT;
-    const target = this.home.resizeValue(this.ref, bytes, slack);
+    const target = withBlobOf(this.home, this.ref, bytes);
     if (target === MISSING) return false;
     this.ref = target;
     return true;
@@ -257,9 +268,7 @@ export class List {
 
   /** Lets the value be as long as its listpack is now. */
   private fit(): void {
-    const target = this.home.resizeValue(this.ref, totalBytes(this.bytes, this.at), 0);
-    // Moving to a smaller block is a courtesy that a full arena cannot grant.
-    if (target !== MISSING) this.ref = target;
+    this.ref = fitted(this.home, this.ref);
   }
 
   /** The large list that this is or becomes, its elements in one node; undefined when the arena is full. */
@@ -282,7 +291,7 @@ export class List {
     const { chain } = large;
     if (chain.nodes !== 1 || chain.bytesIn(chain.first) * SMALL_AGAIN_SHARE > large.bytesMax) return;
     const { home } = this;
-    const at = listpackOf(chain.first);
+    const at = chain.listpackOf(chain.first);
     const value = copyOf(chain.arena.bytesOf(chain.first), at, at + chain.bytesIn(chain.first));
     const keyStart = home.keyStart(this.ref);
     const key = copyOf(home.valueBytes(this.ref), keyStart, keyStart + home.keyLength(this.ref));

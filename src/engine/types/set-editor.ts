@@ -21,6 +21,8 @@ import type { ValueSink } from '../large.ts';
 import type { LazyFree } from '../lazy-free.ts';
 import * as listpack from '../listpack.ts';
 import { appendElement, ElementView, encodedLengthMax, encodeElement, Scratch } from '../listpack-element.ts';
+import { withBlobOf } from './blob-size.ts';
+import { DraftIndex, INDEXED_FROM } from './draft-index.ts';
 import { BLOCK_OVERHEAD_BYTES, LARGE, SetView } from './set.ts';
 import { LargeSet } from './set-large.ts';
 import {
@@ -41,8 +43,6 @@ export const PRESENT = 0;
 export const FAILED = -1;
 export type Addition = typeof ADDED | typeof PRESENT | typeof FAILED;
 
-/** Slack behind a blob that had to move: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
 /** Digits of any 64-bit integer: if elements may be so long, every integer may become one of a listpack. */
 const INTEGER_BYTES_MAX = 20;
 /** Of one in an intset. */
@@ -67,6 +67,8 @@ export class SetEditor {
   private bytes: Uint8Array;
   private at: number;
   private readonly draft: Scratch;
+  /** Where the elements of a draft that is a listpack are, once there are many. */
+  private readonly index: DraftIndex;
 
   constructor() {
     this.set = new SetView();
@@ -75,6 +77,7 @@ export class SetEditor {
     this.form = INTSET;
     this.large = undefined;
     this.draft = new Scratch();
+    this.index = new DraftIndex();
     this.bytes = this.draft.bytes;
     this.at = 0;
   }
@@ -83,6 +86,7 @@ export class SetEditor {
   open(database: Database, ref: number): this {
     this.database = database;
     this.ref = ref;
+    this.index.reset();
     const value = database.largeValue(ref);
     if (value === undefined) {
       this.large = undefined;
@@ -101,6 +105,7 @@ export class SetEditor {
     this.ref = MISSING;
     this.large = undefined;
     this.form = INTSET;
+    this.index.reset();
     this.draft.reset();
     this.draft.length = intset.INTSET_HEADER_BYTES;
     intset.writeEmpty(this.draft.bytes, 0);
@@ -158,15 +163,36 @@ export class SetEditor {
 
   private addToListpack(bytes: Uint8Array, start: number, end: number): Addition {
     encodeElement(bytes, start, end, encoded);
-    if (listpack.find(this.bytes, listpack.first(this.bytes, this.at), encoded, 0) !== -1) return PRESENT;
-    if (!this.mayBeListpack(listpack.count(this.bytes, this.at) + 1, end - start)) {
-      return this.enlarge(bytes, start, end);
-    }
+    const size = this.smallSize;
+    const isIndexed = this.ref === MISSING && size >= INDEXED_FROM;
+    const hash = isIndexed ? this.home.ground.hash.of(encoded.bytes, 0, encoded.length) : 0;
+    if ((isIndexed ? this.findInDraft(hash) : this.findByWalking()) !== -1) return PRESENT;
+    if (!this.mayBeListpack(size + 1, end - start)) return this.enlarge(bytes, start, end);
     const total = listpack.totalBytes(this.bytes, this.at);
     if (!this.resize(total + encoded.length)) return FAILED;
     const terminator = listpack.end(this.bytes, this.at);
     listpack.insertBefore(this.bytes, this.at, terminator, encoded.bytes, 0, encoded.length, 1);
+    if (isIndexed) this.index.add(hash, terminator);
     return ADDED;
+  }
+
+  /** Elements of a set that is not large; the header of a long listpack does not know them. */
+  private get smallSize(): number {
+    return this.index.count > 0 ? this.index.count : sizeOf(this.form as SmallForm, this.bytes, this.at);
+  }
+
+  private findByWalking(): number {
+    return listpack.find(this.bytes, listpack.first(this.bytes, this.at), encoded, 0);
+  }
+
+  private findInDraft(hash: number): number {
+    const { index, bytes, at } = this;
+    if (index.count === 0) {
+      for (let p = listpack.first(bytes, at); p !== -1; p = listpack.next(bytes, p)) {
+        index.add(this.home.ground.hash.of(bytes, p, listpack.after(bytes, p)), p);
+      }
+    }
+    return index.find(hash, bytes, encoded);
   }
 
   private mayBeListpack(size: number, elementBytes: number): boolean {
@@ -243,7 +269,7 @@ export class SetEditor {
       return true;
     }
     const database = this.home;
-    const ref = database.resizeValue(this.ref, length, length < SLACK_FROM_BYTES ? 0 : length >> 3);
+    const ref = withBlobOf(database, this.ref, length);
     if (ref === MISSING) return false;
     this.ref = ref;
     this.settle(database.valueBytes(ref), database.valueStart(ref));
@@ -258,7 +284,7 @@ export class SetEditor {
    */
   conversionBytes(count: number, longest: number, integers: boolean): number {
     if (this.form === LARGE) return 0;
-    const size = sizeOf(this.form, this.bytes, this.at);
+    const size = this.smallSize;
     const { setMaxIntsetEntries } = this.home.collections;
     if (this.form === LISTPACK) {
       if (this.mayBeListpack(size + count, longest)) return 0;
@@ -296,6 +322,7 @@ export class SetEditor {
   }
 
   private removeAt(place: number): void {
+    this.index.reset();
     if (this.large !== undefined) this.large.members.remove(place);
     else removePlace(this.form as SmallForm, this.bytes, this.at, place);
   }

@@ -31,6 +31,7 @@ import {
   ElementView,
   elementBytes,
   encodeInteger,
+  FRAME_BYTES_MAX,
   int32At,
   integerAt,
   readElement,
@@ -186,6 +187,11 @@ export function encodeEntry(
   const elements = HEAD_ELEMENTS + (same ? pairs : 2 * pairs + 1);
   appendSmall(elements, into);
   return elements + 1;
+}
+
+/** Bytes that `encodeEntry` may ask room for, the texts of its pairs being so many bytes long. */
+export function entryBytesMax(pairs: number, textBytes: number): number {
+  return textBytes + (2 * pairs + HEAD_ELEMENTS + 2) * FRAME_BYTES_MAX;
 }
 
 /** Puts a whole listpack of one entry, without its terminator, into the scratch. @returns its elements. */

@@ -24,6 +24,14 @@ export const ID_WITHOUT_SEQUENCE = 2;
 export const ID_ANY_SEQUENCE = 3;
 export type IdForm = typeof ID_INVALID | typeof ID_WHOLE | typeof ID_WITHOUT_SEQUENCE | typeof ID_ANY_SEQUENCE;
 
+/** The milliseconds written last with their dash, as many entries share them. */
+const written = new Uint8Array(STREAM_ID_TEXT_BYTES);
+let writtenHi = 0;
+let writtenLo = 0;
+let writtenLength = 2;
+written[0] = 0x30;
+written[1] = DASH;
+
 export class StreamId {
   msHi: number;
   msLo: number;
@@ -110,9 +118,17 @@ export class StreamId {
 
   /** Writes `ms-seq` and returns the position behind it. */
   write(into: Uint8Array, at: number): number {
-    const dash = writeUint64(into, at, this.msHi, this.msLo);
-    into[dash] = DASH;
-    return writeUint64(into, dash + 1, this.seqHi, this.seqLo);
+    if (this.msHi !== writtenHi || this.msLo !== writtenLo) this.writeTime();
+    for (let i = 0; i < writtenLength; i++) into[at + i] = written[i] as number;
+    return writeUint64(into, at + writtenLength, this.seqHi, this.seqLo);
+  }
+
+  private writeTime(): void {
+    const dash = writeUint64(written, 0, this.msHi, this.msLo);
+    written[dash] = DASH;
+    writtenLength = dash + 1;
+    writtenHi = this.msHi;
+    writtenLo = this.msLo;
   }
 }
 

@@ -22,7 +22,7 @@ import type { CollectionLimits } from '../../base/collection-limits.ts';
 import { NO_ROOM, OK, type Outcome } from '../database.ts';
 import { MISSING } from '../entry.ts';
 import type { LargeValue } from '../large.ts';
-import { end, insertBefore, totalBytes } from '../listpack.ts';
+import { end, extendBack, totalBytes } from '../listpack.ts';
 import { Scratch } from '../listpack-element.ts';
 import type { Ground } from '../members.ts';
 import { IdPlace, IdTree } from './id-tree.ts';
@@ -35,6 +35,7 @@ import {
   changeCounts,
   encodeBlock,
   encodeEntry,
+  entryBytesMax,
   hasFields,
   readHead,
   writeBlock,
@@ -52,6 +53,8 @@ const LAST = new StreamId(-1, -1, -1, -1);
 const head = new BlockHead();
 const master = new StreamId();
 const encoded = new Scratch();
+/** Stands in a block while an entry is written there. */
+const direct = new Scratch();
 const tail = new IdPlace();
 const cursor = new StreamCursor();
 
@@ -110,7 +113,7 @@ export class Stream implements LargeValue {
   ): Outcome {
     const fits = (this.blocks.last(tail) && this.hasRoom(tail, textBytes, limits)) || this.isBlock(id);
     const appended = fits
-      ? this.appendToBlock(id, source, firstPair, pairs, limits)
+      ? this.appendToBlock(id, source, firstPair, pairs, textBytes, limits)
       : this.appendBlock(id, source, firstPair, pairs);
     if (!appended) return NO_ROOM;
     this.length++;
@@ -149,47 +152,66 @@ export class Stream implements LargeValue {
     source: Arguments,
     firstPair: number,
     pairs: number,
+    textBytes: number,
     limits: CollectionLimits,
   ): boolean {
     const { arena } = this.ground;
-    let ref = this.blocks.word(tail, 0);
+    const ref = this.blocks.word(tail, 0);
     this.blocks.readId(tail, master);
-    const same = hasFields(arena.bytesOf(ref), head, source, firstPair, pairs);
-    encoded.reset();
-    const elements = encodeEntry(id, master, same, source, firstPair, pairs, encoded);
-    const total = totalBytes(arena.bytesOf(ref), arena.offsetOf(ref));
-    const wanted = total + encoded.length + COUNT_GROWTH_BYTES + BLOCK_SPARE_BYTES;
-    if (wanted > arena.blockBytes(ref)) {
-      ref = this.grow(tail, total, wanted, limits);
-      if (ref === MISSING) return false;
-    }
     const bytes = arena.bytesOf(ref);
     const at = arena.offsetOf(ref);
-    insertBefore(bytes, at, end(bytes, at), encoded.bytes, 0, encoded.length, elements);
-    changeCounts(bytes, at, 1, 0);
+    const total = totalBytes(bytes, at);
+    const same = hasFields(bytes, head, source, firstPair, pairs);
+    const rest = COUNT_GROWTH_BYTES + BLOCK_SPARE_BYTES;
+    if (total + entryBytesMax(pairs, textBytes) + rest <= arena.blockBytes(ref)) {
+      direct.aim(bytes, end(bytes, at));
+      const elements = encodeEntry(id, master, same, source, firstPair, pairs, direct);
+      extendBack(bytes, at, direct.length - end(bytes, at), elements);
+      changeCounts(bytes, at, 1, 0);
+      return true;
+    }
+    // How long it is exactly decides about the room.
+    encoded.reset();
+    const elements = encodeEntry(id, master, same, source, firstPair, pairs, encoded);
+    const target = this.withRoom(tail, total, total + encoded.length + rest, limits);
+    if (target === MISSING) return false;
+    const into = arena.bytesOf(target);
+    const there = arena.offsetOf(target);
+    copyRange(encoded.bytes, 0, encoded.length, into, extendBack(into, there, encoded.length, elements));
+    changeCounts(into, there, 1, 0);
     return true;
   }
 
   private appendBlock(id: StreamId, source: Arguments, firstPair: number, pairs: number): boolean {
-    const { arena, account } = this.ground;
+    const { arena } = this.ground;
     const elements = encodeBlock(id, source, firstPair, pairs, encoded);
-    const ref = arena.allocate(blockLength(encoded) + BLOCK_SPARE_BYTES);
-    if (ref === MISSING) return false;
-    const taken = arena.lastBytes;
     if (this.blocks.last(tail)) this.seal(tail);
-    if (!this.blocks.add(id, tail)) {
-      arena.free(ref);
-      return false;
-    }
-    account.charge(taken);
-    this.blockBytes += taken;
-    this.blocks.setWord(tail, 0, ref);
+    const ref = this.addBlock(id, blockLength(encoded));
+    if (ref === MISSING) return false;
     writeBlock(arena.bytesOf(ref), arena.offsetOf(ref), encoded, elements);
     return true;
   }
 
-  /** Moves a block to where it has twice the room, or, when the budget or the arena does not allow it, the room it needs. */
-  private grow(place: IdPlace, total: number, wanted: number, limits: CollectionLimits): number {
+  /** A block behind the others, with room for a listpack of so many bytes, which is the caller's to write; MISSING when the arena is full. */
+  private addBlock(id: StreamId, listpackBytes: number): number {
+    const { arena, account } = this.ground;
+    const ref = arena.allocate(listpackBytes + BLOCK_SPARE_BYTES);
+    if (ref === MISSING) return MISSING;
+    const taken = arena.lastBytes;
+    if (!this.blocks.add(id, tail)) {
+      arena.free(ref);
+      return MISSING;
+    }
+    account.charge(taken);
+    this.blockBytes += taken;
+    this.blocks.setWord(tail, 0, ref);
+    return ref;
+  }
+
+  /** Sees to it that a block has so many bytes: twice that where it must move, if the budget and the arena allow it. */
+  private withRoom(place: IdPlace, total: number, wanted: number, limits: CollectionLimits): number {
+    const ref = this.blocks.word(place, 0);
+    if (wanted <= this.ground.arena.blockBytes(ref)) return ref;
     const slack = Math.max(0, Math.min(wanted, blockBytesMax(limits) - wanted));
     const roomy = this.ground.account.room(wanted + slack) ? this.moveBlock(place, total, wanted + slack) : MISSING;
     return roomy === MISSING ? this.moveBlock(place, total, wanted) : roomy;
@@ -225,17 +247,9 @@ export class Stream implements LargeValue {
    * loading; the caller sets the counters and IDs afterwards. False: the arena is full.
    */
   appendForeign(id: StreamId, bytes: Uint8Array, start: number, stop: number): boolean {
-    const { arena, account } = this.ground;
-    const ref = arena.allocate(stop - start + BLOCK_SPARE_BYTES);
+    const { arena } = this.ground;
+    const ref = this.addBlock(id, stop - start);
     if (ref === MISSING) return false;
-    const taken = arena.lastBytes;
-    if (!this.blocks.add(id, tail)) {
-      arena.free(ref);
-      return false;
-    }
-    account.charge(taken);
-    this.blockBytes += taken;
-    this.blocks.setWord(tail, 0, ref);
     const at = arena.offsetOf(ref);
     copyRange(bytes, start, stop, arena.bytesOf(ref), at);
     readHead(arena.bytesOf(ref), at, head);

@@ -52,9 +52,7 @@ export class LargeSortedSet implements LargeValue {
   move(ref: number, score: number): boolean {
     const before = this.scoreOf(ref);
     if (before === score) return true;
-    // Under two scores for a moment, so that a lack of memory is met while nothing has changed.
-    if (!this.tree.insert(score, ref)) return false;
-    this.tree.remove(before, ref);
+    if (!this.tree.move(before, score, ref)) return false;
     setScore(this.ground.arena, ref, score);
     return true;
   }

@@ -13,13 +13,11 @@ import { assert } from '../../base/result.ts';
 import { type Database, Encoding, MISSING, NO_ROOM, OK, type Outcome } from '../database.ts';
 import { count, totalBytes } from '../listpack.ts';
 import { encodeElement, Scratch } from '../listpack-element.ts';
+import { fitted, withBlobOf } from './blob-size.ts';
 import { ZsetCursor } from './zset-cursor.ts';
 import { LargeSortedSet } from './zset-large.ts';
 import { type LexBound, LexProbe, lexRangeOfSmall } from './zset-lex.ts';
 import * as small from './zset-small.ts';
-
-/** Slack behind a listpack that had to move, so that the next pairs fit: none below this, an eighth above. */
-const SLACK_FROM_BYTES = 256;
 
 const encodedName = new Scratch();
 const pair = new Scratch();
@@ -226,9 +224,7 @@ export class SortedSet {
 
   /** Makes room for so many bytes more. */
   private grow(bytes: number): boolean {
-    const total = totalBytes(this.bytes, this.at);
-    const slack = total < SLACK_FROM_BYTES ? 0 : total >>> 3;
-    const target = this.home.resizeValue(this.ref, total + bytes, slack);
+    const target = withBlobOf(this.home, this.ref, totalBytes(this.bytes, this.at) + bytes);
     if (target === MISSING) return false;
     this.ref = target;
     return true;
@@ -236,9 +232,7 @@ export class SortedSet {
 
   /** Lets the value be as long as its listpack is now. */
   private fit(): void {
-    const target = this.home.resizeValue(this.ref, totalBytes(this.bytes, this.at), 0);
-    // Moving to a smaller block is a courtesy that a full arena cannot grant.
-    if (target !== MISSING) this.ref = target;
+    this.ref = fitted(this.home, this.ref);
   }
 
   /** Turns a small set into a large one. */

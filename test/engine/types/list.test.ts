@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { COLLECTION_LIMITS_DEFAULT } from '../../../src/base/collection-limits.ts';
 import { Prng } from '../../../src/base/prng.ts';
-import { type Database, MISSING, OK } from '../../../src/engine/database.ts';
+import { type Database, MISSING, OK, type Outcome } from '../../../src/engine/database.ts';
 import { encodeElement, Scratch } from '../../../src/engine/listpack-element.ts';
 import { createList, List } from '../../../src/engine/types/list.ts';
-import { listpackOf } from '../../../src/engine/types/list-chain.ts';
+import { NODE_HEAD_BYTES } from '../../../src/engine/types/list-chain.ts';
 import { ListCursor } from '../../../src/engine/types/list-cursor.ts';
 import { LargeList } from '../../../src/engine/types/list-large.ts';
 import { nodeBytesMax, nodeElementsMax } from '../../../src/engine/types/list-limits.ts';
@@ -41,7 +41,10 @@ function checkChain(large: LargeList): void {
     expect(chain.previousOf(node)).toBe(before);
     expect(chain.countIn(node)).toBeGreaterThan(0);
     expect(chain.bytesIn(node)).toBeLessThanOrEqual(chain.capacityOf(node));
-    const at = listpackOf(node);
+    const at = chain.listpackOf(node);
+    const space = chain.arena.offsetOf(node) + NODE_HEAD_BYTES;
+    expect(at).toBeGreaterThanOrEqual(space);
+    expect(at + chain.bytesIn(node)).toBeLessThanOrEqual(space + chain.capacityOf(node));
     expect(chain.arena.bytesOf(node)[at + chain.bytesIn(node) - 1]).toBe(0xff);
     nodes++;
     elements += chain.countIn(node);
@@ -85,8 +88,11 @@ class Pair {
   push(atHead: boolean, ...elements: string[]): boolean {
     const run = runOf(...elements);
     const key = bytesOf('list');
-    const outcome =
-      this.model.length === 0 ? createList(this.database, key, 0, key.length, run) : this.opened.push(run, atHead);
+    let outcome: Outcome;
+    const [only = ''] = elements;
+    if (this.model.length === 0) outcome = createList(this.database, key, 0, key.length, run);
+    else if (elements.length > 1) outcome = this.opened.push(run, atHead);
+    else outcome = this.opened.pushOne(latin(only), 0, only.length, atHead);
     if (outcome === OK) this.model.splice(atHead ? 0 : this.model.length, 0, ...elements);
     return outcome === OK;
   }
@@ -316,10 +322,10 @@ describe('a list', () => {
 
 describe('list-max-listpack-size', () => {
   it('is read as redis-server reads it', () => {
-    expect([-1, -2, -3, -4, -5, -9].map((setting) => nodeBytesMax(setting) + 8)).toEqual([
+    expect([-1, -2, -3, -4, -5, -9].map((setting) => nodeBytesMax(setting) + NODE_HEAD_BYTES)).toEqual([
       4096, 8192, 16_384, 32_768, 65_536, 65_536,
     ]);
     expect([0, 1, 128, 40_000].map(nodeElementsMax)).toEqual([1, 1, 128, 32_767]);
-    expect(nodeBytesMax(128) + 8).toBe(8192);
+    expect(nodeBytesMax(128) + NODE_HEAD_BYTES).toBe(8192);
   });
 });
