@@ -91,6 +91,11 @@ export class Waiters {
     else this.onNoKey.delete(name);
   }
 
+  /** Whether somebody who waits for this key is told when it goes. */
+  endsWithKey(name: string): boolean {
+    return this.onNoKey.has(name);
+  }
+
   /** In the order in which they came. */
   of(name: string): Iterable<number> {
     return this.queues.get(name) ?? [];

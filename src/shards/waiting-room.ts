@@ -11,7 +11,7 @@ import type { Effect, Waits } from '../command/effect.ts';
 import type { Caller, WaitCut } from '../command/ports/backend.ts';
 
 import { type Database, MISSING, ValueType } from '../engine/database.ts';
-import { keyOfName, nameOf } from '../engine/names.ts';
+import { databaseOfName, keyOfName, nameOf } from '../engine/names.ts';
 import type { Shard } from '../engine/shard.ts';
 import { NOPERM_KEY, UNBLOCKED } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
@@ -105,15 +105,19 @@ export class WaitingRoom {
   private serveKey(realmNumber: number, name: string): void {
     const realm = this.shard.realmIfAny(realmNumber);
     if (realm === undefined) return;
+    const { waiters } = realm.onlookers;
     const key = keyOfName(name);
+    const database = realm.database(databaseOfName(name));
+    let type = typeAt(database, key);
     // Whoever is served leaves the queue while it is walked; nobody comes.
-    for (const client of realm.onlookers.waiters.of(name)) {
+    for (const client of waiters.of(name)) {
+      // The last element is gone: a thousand who wait for the next are not asked one by one.
+      if (type === undefined && !waiters.endsWithKey(name)) return;
       const waiting = this.clients.get(client);
-      if (waiting === undefined) continue;
-      const type = typeAt(realm.database(waiting.caller.databaseNumber), key);
-      if (type !== waiting.valueType && !waiting.endsWithKey) continue;
+      if (waiting === undefined || (type !== waiting.valueType && !waiting.endsWithKey)) continue;
       // Of a list or a sorted set nothing is left for anybody else either; readers of a stream want different entries.
       if (!this.serveClient(client, waiting, name) && waiting.valueType !== ValueType.stream) return;
+      type = typeAt(database, key);
     }
   }
 
