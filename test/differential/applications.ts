@@ -138,6 +138,8 @@ function weighted<Item>(prng: Prng, rows: readonly (readonly [weight: number, it
   throw new Error('nothing to draw from');
 }
 
+/** Reads of what somebody may wait for. */
+const READS_OF_ANY: ReadonlySet<string> = new Set(['LRANGE', 'ZRANGE', 'XLEN', 'EXISTS', 'TYPE']);
 /** What may wait is the last that a step says. */
 const BLOCKS = /^(?:B[LRZ]|XREAD)/;
 
@@ -203,6 +205,8 @@ export class ApplicationsScenario implements Scenario {
     const [name = ''] = words;
     if (this.isPool && name === 'CLIENT') return [['PING']];
     if (this.inMulti.has(party) && OUTSIDE.has(name)) return [['PING']];
+    // What EXEC itself makes ready and others take is told to the wrong connection there, if this one has read it in EXEC.
+    if (this.inMulti.has(party) && READS_OF_ANY.has(name)) return [['GET', one(this.prng, KEYS)]];
     if (name === 'MULTI') this.inMulti.add(party);
     else if (name === 'EXEC' || name === 'DISCARD' || name === 'RESET') this.inMulti.delete(party);
     // Its name is how the runner finds it.
