@@ -33,7 +33,7 @@ export class Onlookers {
   keyChanged(databaseNumber: number, bytes: Uint8Array, start: number, end: number, isModified: boolean): void {
     if (this.watches.size === 0 && this.waiters.size === 0) return;
     const name = nameOf(databaseNumber, bytes, start, end);
-    if (isModified) this.watches.keyChanged(name);
+    if (isModified && this.watches.size > 0) this.watches.keyChanged(name);
     this.waiters.keyChanged(name);
   }
 

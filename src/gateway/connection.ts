@@ -395,8 +395,11 @@ export class Connection implements LaterReplies {
     if ((this.held & why) === 0) return;
     this.held &= ~why;
     if (this.held !== 0 || this.state !== 'open') return;
-    this.core.beginTurn();
-    this.work();
+    // Of a client that was served, mostly nothing else has come meanwhile.
+    if (this.hasWork) {
+      this.core.beginTurn();
+      this.work();
+    } else this.decoder.settle();
     while (this.held === 0 && this.backlog.length > 0) {
       const chunk = this.backlog.shift();
       if (chunk === undefined) break;
@@ -404,6 +407,10 @@ export class Connection implements LaterReplies {
       this.received(chunk);
     }
     if (this.held === 0 && this.state === 'open') this.socket.resume();
+  }
+
+  private get hasWork(): boolean {
+    return this.postponed || this.inputEnded || this.decoder.bufferedBytes > 0 || this.outbox.isReady;
   }
 
   get isHeldByRate(): boolean {

@@ -6,7 +6,7 @@
  *   head ▶ [settled] [open] [settled] [settled] ◀ tail      only the first may leave
  * ```
  */
-
+import { copyOf } from '../base/bytes.ts';
 import { FLUSH_BYTES, PENDING_PLACES_MAX, WRITE_BACKLOG_BYTES_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { LaterReply } from '../command/ports/backend.ts';
@@ -60,13 +60,16 @@ const PLACES_AT_FIRST = 4;
 const ESTIMATE_DECAY = 7 / 8;
 const NOTHING = new Uint8Array(0);
 
+/** A batch is not looked at for smaller replies: asking how large it is costs as much as copying so many bytes. */
+const COPIED_BYTES_MAX = 4096;
+
 /**
  * Memory of its own for a reply, as what it came in is a whole batch. A reply that is most of its batch keeps the batch
  * instead: a view costs no copy of what may be megabytes.
  */
 function keep(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const isMostOfIt = 2 * (end - start) > bytes.buffer.byteLength;
-  return isMostOfIt ? bytes.subarray(start, end) : Uint8Array.prototype.slice.call(bytes, start, end);
+  const isMostOfIt = end - start > COPIED_BYTES_MAX && 2 * (end - start) > bytes.buffer.byteLength;
+  return isMostOfIt ? bytes.subarray(start, end) : copyOf(bytes, start, end);
 }
 
 export class Pending {
@@ -134,7 +137,7 @@ export class Pending {
   /** A reply that came at once but must wait for those before it. */
   behind(bytes: Uint8Array, start: number, end: number, protocol: 2 | 3): void {
     const place = new Place(this, protocol, false, NO_COMMAND, undefined);
-    place.content = Uint8Array.prototype.slice.call(bytes, start, end);
+    place.content = copyOf(bytes, start, end);
     this.settledBytes += place.content.length;
     this.places.push(place);
   }

@@ -9,13 +9,12 @@
 import type { Command } from '../command/command.ts';
 import type { Effect, Waits } from '../command/effect.ts';
 import type { Caller, WaitCut } from '../command/ports/backend.ts';
-
 import { type Database, MISSING, ValueType } from '../engine/database.ts';
 import { databaseOfName, keyOfName, nameOf } from '../engine/names.ts';
 import type { Shard } from '../engine/shard.ts';
 import { NOPERM_KEY, UNBLOCKED } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
-import { Request } from '../resp/request.ts';
+import type { Request } from '../resp/request.ts';
 import type { ShardNews } from './aftermath.ts';
 
 type RunOnKey = (command: Command, request: Request, caller: Caller, onlyKey: number, out: ReplyWriter) => Effect;
@@ -59,7 +58,7 @@ export class WaitingRoom {
 
   admit(command: Command, request: Request, caller: Caller, effect: Waits, protocol: 2 | 3): void {
     const names = namesOf(request, caller.databaseNumber, effect);
-    const kept = effect.instead ?? copyOf(request);
+    const kept = effect.instead ?? request.kept();
     const heldBytes = (WAITING_BYTES + kept.bytes.length + names.length * NAME_BYTES + 7) & ~7;
     const { tenantNumber, databaseNumber, noTouch, id } = caller;
     this.clients.set(id, {
@@ -147,10 +146,6 @@ function namesOf(request: Request, databaseNumber: number, { first, keys }: Wait
     names.push(nameOf(databaseNumber, request.bytes, request.start(at), request.end(at)));
   }
   return names;
-}
-
-function copyOf(request: Request): Request {
-  return Request.of(...Array.from({ length: request.argc }, (_, at) => request.copy(at)));
 }
 
 function typeAt(database: Database, key: Uint8Array): ValueType | undefined {
