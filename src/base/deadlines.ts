@@ -63,6 +63,7 @@ export class Deadlines {
   close(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+    for (const entry of this.heap) entry.place = -1;
     this.heap.length = 0;
   }
 

@@ -113,8 +113,9 @@ export const GLOB_STEPS_PER_BYTE = 64;
 export const REPLAY_ROW_ARGUMENTS_MAX = 1024;
 /** Pending entries that one XAUTOCLAIM looks at, whatever its COUNT: about 50 ms; the answer says where to go on. */
 export const STREAM_CLAIM_ATTEMPTS_MAX = 100_000;
-/** Prefixes that one connection hears of; each costs a look for every key that changes. */
+/** Prefixes that one connection hears of, and bytes of all of them; each costs a look for every key that changes. */
 export const TRACKING_PREFIXES_MAX = 1024;
+export const TRACKING_PREFIX_BYTES_MAX = 64 * 1024;
 /** One transaction's queued commands: as much as a client may send in one piece by default. */
 export const TRANSACTION_BYTES_MAX = 64 * 1024 * 1024;
 /** A list of requests begins with this, as most transactions are small. */

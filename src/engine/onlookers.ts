@@ -46,6 +46,12 @@ export class Onlookers {
     if (this.waiters.size > 0) this.waiters.databaseChanged(databaseNumber);
   }
 
+  /** The realm is gone, and what is known here is worth nothing any more. What is waited for is not meant. */
+  clear(): void {
+    this.watches.clear();
+    this.tracking.clear();
+  }
+
   /** A client is gone, or has changed its mind. What it waits for is not meant. */
   forget(client: number): void {
     this.watches.forget(client);

@@ -94,6 +94,7 @@ export class Shard {
     const realm = this.realms[number];
     if (realm === undefined) return;
     realm.flushAll(true);
+    realm.onlookers.clear();
     this.realms[number] = undefined;
   }
 

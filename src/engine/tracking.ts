@@ -14,8 +14,10 @@ const KEY_BYTES = 160;
 const CLIENT_BYTES = 16;
 /** Longer lists are sets, so that a key that everybody reads is not searched for each of them. */
 const LIST_MAX = 32;
-/** Keys looked at for clients that are gone whenever a read is remembered: the table is clean after one round. */
-const SWEPT_PER_READ = 4;
+/** Keys looked at for clients that are gone whenever a read is remembered or a client goes: one round cleans the table. */
+const SWEPT_PER_STEP = 4;
+/** Keys that go for one that comes: when a limit was lowered, or the tenant's data have taken the room, not all at once. */
+const EVICTED_PER_READ = 16;
 
 type Clients = number[] | Set<number>;
 
@@ -61,28 +63,36 @@ export class TrackingTable {
   remember(client: number, key: string, evicted: (key: string, clients: Iterable<number>) => void): void {
     const clients = this.keys.get(key);
     if (clients === undefined) this.addKey(client, key, evicted);
-    else if (!has(clients, client)) this.addClient(client, key, clients);
+    else if (!has(clients, client)) this.addClient(client, key, clients, evicted);
     if (this.gone.size > 0 || this.goneSince.size > 0) this.sweepOn();
   }
 
   private addKey(client: number, key: string, evicted: (key: string, clients: Iterable<number>) => void): void {
     const bytes = bytesOf(key, 1);
-    while (this.keys.size > 0 && !(this.account.room(bytes) && this.isWithin(this.keys.size + 1))) {
+    for (let left = EVICTED_PER_READ; left > 0 && !this.hasRoom(bytes); left--) {
       const [oldest] = this.keys.keys();
       if (oldest === undefined) break;
       evicted(oldest, this.take(oldest) ?? []);
     }
-    if (!this.account.room(bytes)) return evicted(key, [client]);
+    if (!this.hasRoom(bytes)) return evicted(key, [client]);
     this.keys.set(key, [client]);
     this.account.charge(bytes);
     this.items++;
   }
 
-  private isWithin(keys: number): boolean {
-    return this.world.trackingKeysMax === 0 || keys <= this.world.trackingKeysMax;
+  /** For one key more. */
+  private hasRoom(bytes: number): boolean {
+    const { trackingKeysMax } = this.world;
+    return (trackingKeysMax === 0 || this.keys.size < trackingKeysMax) && this.account.room(bytes);
   }
 
-  private addClient(client: number, key: string, clients: Clients): void {
+  private addClient(
+    client: number,
+    key: string,
+    clients: Clients,
+    evicted: (key: string, clients: Iterable<number>) => void,
+  ): void {
+    if (!this.account.room(CLIENT_BYTES)) return evicted(key, [client]);
     this.account.charge(CLIENT_BYTES);
     this.items++;
     if (!Array.isArray(clients)) clients.add(client);
@@ -103,22 +113,30 @@ export class TrackingTable {
   /** Everything has changed, and everybody is told by who knows them. */
   clear(): void {
     for (const key of Array.from(this.keys.keys())) this.take(key);
+    this.nobodyGone();
+  }
+
+  private nobodyGone(): void {
     this.gone.clear();
     this.goneSince.clear();
     this.sweep = undefined;
   }
 
+  /** It is looked for in slices. Who goes pays for one, so that those who are gone stay few beside the keys. */
   forget(client: number): void {
-    if (this.keys.size > 0) this.goneSince.add(client);
+    if (this.keys.size === 0) return;
+    this.goneSince.add(client);
+    this.sweepOn();
   }
 
   private sweepOn(): void {
+    if (this.keys.size === 0) return this.nobodyGone();
     if (this.sweep === undefined) {
       this.gone = this.goneSince;
       this.goneSince = new Set();
       this.sweep = this.keys.entries();
     }
-    for (let i = 0; i < SWEPT_PER_READ; i++) {
+    for (let i = 0; i < SWEPT_PER_STEP; i++) {
       const next = this.sweep.next();
       if (next.done === true) {
         this.sweep = undefined;

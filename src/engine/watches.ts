@@ -74,6 +74,10 @@ export class Watches {
     return this.watched.get(client)?.isBroken === true;
   }
 
+  clear(): void {
+    for (const client of Array.from(this.watched.keys())) this.forget(client);
+  }
+
   forget(client: number): void {
     const watched = this.watched.get(client);
     if (watched === undefined) return;

@@ -94,6 +94,8 @@ export class Connection implements LaterReplies {
   /** The request in the decoder was put off by a pause and has yet to run. */
   private postponed: boolean;
   private inputEnded: boolean;
+  /** To be closed once its transaction has run. */
+  private isDoomed: boolean;
   private flushScheduled: boolean;
   /** A chunk that came although the socket is paused: some runtimes deliver one more. */
   private readonly backlog: Uint8Array[];
@@ -120,6 +122,7 @@ export class Connection implements LaterReplies {
     this.held = 0;
     this.postponed = false;
     this.inputEnded = false;
+    this.isDoomed = false;
     this.flushScheduled = false;
     this.backlog = [];
     this.backlogBytes = 0;
@@ -323,7 +326,7 @@ export class Connection implements LaterReplies {
    * connection has been answered and before the reply of a command that waits. What does not show replies shows these.
    */
   push(bytes: Uint8Array): void {
-    if (this.state !== 'open') return;
+    if (this.state !== 'open' || this.isDoomed) return;
     if (this.core.running !== this) {
       this.outbox.push(bytes, this.wait?.isOver === false);
       this.scheduleFlush();
@@ -337,7 +340,7 @@ export class Connection implements LaterReplies {
   /** The same, but never before what the running command has still to answer. */
   pushAfterReply(bytes: Uint8Array): void {
     if (this.core.running !== this) this.push(bytes);
-    else if (this.state === 'open') this.outbox.pushOwn(bytes);
+    else if (this.state === 'open' && !this.isDoomed) this.outbox.pushOwn(bytes);
   }
 
   scheduleFlush(): void {
@@ -455,12 +458,19 @@ export class Connection implements LaterReplies {
     socket.once('close', () => clearTimeout(linger));
   }
 
-  /** Ends at once. */
+  /** Ends at once; but a transaction runs whole. */
   close(reason: CloseReason): void {
     if (this.state === 'closed') return;
     this.closeReason ??= reason;
+    this.isDoomed = this.session.isInTransaction;
+    if (this.isDoomed) return;
     this.forget();
     this.socket.destroy();
+  }
+
+  /** The transaction is over in which it was to be closed. */
+  closeIfDoomed(): void {
+    if (this.isDoomed) this.close(this.closeReason ?? 'client_closed');
   }
 
   private forget(): void {

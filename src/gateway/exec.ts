@@ -5,11 +5,13 @@
  * - A pool: commands over keys travel to one shard together and are answered together; what runs at the gateway (PUBLISH,
  *   SELECT, …) runs when that answer is here, and its replies are woven in. Until then the connection stands still.
  */
+import { parseInteger } from '../base/integer.ts';
 import type { Command } from '../command/command.ts';
 import type { Caller, PooledTransactions } from '../command/ports/backend.ts';
 import {
   EXEC_WITHOUT_MULTI,
   EXECABORT,
+  INTERNAL_ERROR,
   MULTI_NESTED,
   notInPoolTransaction,
   type Refusal,
@@ -30,12 +32,6 @@ const CHANGES_SESSION: ReadonlySet<string> = new Set([
   'client|tracking',
   'client|caching',
 ]);
-
-/** One command of a transaction in a pool: answered already, to be answered by the shard, or to run here afterwards. */
-type Part =
-  | { readonly kind: 'refused'; readonly refusal: Refusal }
-  | { readonly kind: 'shard'; readonly command: Command; readonly request: Request }
-  | { readonly kind: 'here'; readonly command: Command; readonly request: Request };
 
 /** What the shard said to its part of a transaction. */
 interface Answered {
@@ -76,20 +72,22 @@ export class Exec {
     const { transaction } = session;
     if (transaction === undefined) return out.error(EXEC_WITHOUT_MULTI);
     session.transaction = undefined;
-    transaction.release();
+    const { transactions } = this.core.backend;
+    // In a pool what was queued is kept until the shard has answered.
+    if (transaction.isAborted || transactions.kind !== 'pooled') transaction.release();
     if (transaction.isAborted) {
       session.unwatch();
       return out.error(EXECABORT);
     }
     session.isInTransaction = true;
     try {
-      const { transactions } = this.core.backend;
       if (transactions.kind === 'pooled') this.runInPool(connection, transaction, transactions, out);
       else if (transactions.begin(session)) this.runHere(connection, transaction, out);
       else out.nullArray();
     } finally {
       session.isWatching = false;
       session.isInTransaction = false;
+      connection.closeIfDoomed();
     }
   }
 
@@ -117,65 +115,105 @@ export class Exec {
   ): void {
     const { session } = connection;
     const pooled = transactions.open(callerOf(session), session.protocol);
-    const parts: Part[] = [];
+    /** Of each command why it will not run, if so. */
+    const verdicts: (Refusal | undefined)[] = [];
     let { databaseNumber } = session;
-    for (const queued of transaction.requests.each(this.request)) {
-      const command = this.core.table.resolve(queued);
-      if (command === undefined) continue;
-      const request = ownRequest(queued);
-      const judged = this.core.dispatcher.judge(connection, command, request);
+    let atShard = 0;
+    for (const request of transaction.requests.each(this.request)) {
+      const command = this.core.table.resolve(request);
       const refusal =
-        judged ?? (CHANGES_SESSION.has(command.fullName) ? notInPoolTransaction(command.fullName) : judged);
-      if (refusal !== undefined) {
-        parts.push({ kind: 'refused', refusal });
-      } else if (command.runShard !== undefined) {
-        const whole = pooled.add(command, request, this.core.dispatcher.keys, databaseNumber);
-        if (whole !== undefined) return out.error(whole);
-        parts.push({ kind: 'shard', command, request });
-      } else {
+        command === undefined ? unknownCommand(request) : this.refusalInPool(connection, command, request);
+      verdicts.push(refusal);
+      if (refusal !== undefined || command === undefined) continue;
+      if (command.runShard === undefined) {
         if (command.fullName === 'select') databaseNumber = selected(request, this.core.databases) ?? databaseNumber;
-        parts.push({ kind: 'here', command, request });
+        continue;
       }
+      const whole = pooled.add(command, request, this.core.dispatcher.keys, databaseNumber);
+      if (whole !== undefined) {
+        this.request.release();
+        transaction.release();
+        return out.error(whole);
+      }
+      atShard++;
     }
     this.request.release();
     const place = connection.block(undefined);
     pooled.send((replies, start, end, ran_ms) => {
+      transaction.release();
       // Which of them took how much of it the shard does not tell, unless one was slow.
-      const share_ms = ran_ms / Math.max(1, parts.filter(({ kind }) => kind === 'shard').length);
-      place.settle((writer) => this.weave(connection, parts, { replies, start, end, share_ms }, writer), ran_ms);
+      const share_ms = ran_ms / Math.max(1, atShard);
+      const answered = { replies, start, end, share_ms };
+      place.settle((writer) => this.weaveSafely(connection, transaction, verdicts, answered, writer), ran_ms);
     });
+  }
+
+  private refusalInPool(connection: Connection, command: Command, request: Request): Refusal | undefined {
+    const refusal = this.core.dispatcher.judge(connection, command, request);
+    if (refusal !== undefined || !CHANGES_SESSION.has(command.fullName)) return refusal;
+    return notInPoolTransaction(command.fullName);
+  }
+
+  /** A bug in a command that runs here is the end of its connection, and of nobody who is answered by the same batch. */
+  private weaveSafely(
+    connection: Connection,
+    transaction: Transaction,
+    verdicts: readonly (Refusal | undefined)[],
+    answered: Answered,
+    out: ReplyWriter,
+  ): void {
+    const { session } = connection;
+    const mark = out.mark();
+    session.isInTransaction = true;
+    try {
+      this.weave(connection, transaction, verdicts, answered, out);
+    } catch (bug) {
+      this.core.bug(bug, connection);
+      out.truncate(mark);
+      out.error(INTERNAL_ERROR);
+      connection.finish('internal_error');
+    } finally {
+      session.isInTransaction = false;
+      connection.closeIfDoomed();
+    }
   }
 
   /** Puts the replies of the shard and of what runs here into the order in which they were queued. */
   private weave(
     connection: Connection,
-    parts: readonly Part[],
+    { requests }: Transaction,
+    verdicts: readonly (Refusal | undefined)[],
     { replies, start, end, share_ms }: Answered,
     out: ReplyWriter,
   ): void {
-    if (connection.state === 'closed') return;
     // An error for the whole, or a null because a key had changed: nothing has run, and nothing will.
     if (replies[start] !== ASTERISK || replies[start + 1] === MINUS) return out.raw(replies, start, end);
     let at = replies.indexOf(NEWLINE, start) + 1;
-    const { session, counters } = connection;
-    session.isInTransaction = true;
-    out.array(parts.length);
-    for (const part of parts) {
-      const mark = out.length;
-      if (part.kind === 'refused') out.error(part.refusal);
-      else if (part.kind === 'here') this.core.dispatcher.runAgain(connection, part.command, part.request, out);
-      else {
+    const { core } = this;
+    out.array(verdicts.length);
+    let i = 0;
+    for (const request of requests.each(new Request())) {
+      const refusal = verdicts[i++];
+      const command = refusal === undefined ? core.table.resolve(request) : undefined;
+      if (refusal !== undefined) out.error(refusal);
+      else if (command?.runShard === undefined) {
+        if (command !== undefined) core.dispatcher.runAgain(connection, command, request, out);
+      } else {
         const next = skipReply(replies, at);
+        this.ranAtShard(connection, command, request, share_ms);
+        connection.counters.answered(command.id, replies, at, next);
         out.raw(replies, at, next);
         at = next;
-        counters.called(part.command.id);
-        counters.took(part.command.id, share_ms);
-        counters.answered(part.command.id, out.buffer, mark, out.length);
-        const { monitor } = this.core;
-        if (monitor.isWatched) monitor.show(connection, part.command, part.request, counters);
       }
     }
-    session.isInTransaction = false;
+  }
+
+  private ranAtShard(connection: Connection, command: Command, request: Request, took_ms: number): void {
+    const { counters } = connection;
+    const { monitor } = this.core;
+    counters.called(command.id);
+    counters.took(command.id, took_ms);
+    if (monitor.isWatched) monitor.show(connection, command, request, counters);
   }
 }
 
@@ -188,17 +226,7 @@ function callerOf({ id, tenantNumber, databaseNumber, noTouch, tracks }: Caller)
   return { id, tenantNumber, databaseNumber, noTouch, isInTransaction: true, tracks };
 }
 
-/** The same words with offsets of its own; the bytes stay those of the list. */
-function ownRequest(queued: Request): Request {
-  const request = new Request();
-  request.bytes = queued.bytes;
-  request.offsets = queued.offsets.slice(0, 2 * queued.argc);
-  request.argc = queued.argc;
-  request.wireBytes = queued.wireBytes;
-  return request;
-}
-
 function selected(request: Request, databases: number): number | undefined {
-  const number = Number(request.text(1));
+  const number = parseInteger(request.bytes, request.start(1), request.end(1));
   return Number.isInteger(number) && number >= 0 && number < databases ? number : undefined;
 }

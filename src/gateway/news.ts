@@ -31,6 +31,11 @@ export class News implements BackendNews {
   flushed(tenantNumber: number): void {
     this.core.tracking.flushed(tenantNumber);
   }
+
+  bug(message: string, stack: string): void {
+    this.core.counters.bugs++;
+    this.core.log.event('error', 'gateway.bug', message, { stack });
+  }
 }
 
 function joined(prefix: string, rest: Uint8Array): Uint8Array {

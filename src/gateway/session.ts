@@ -57,6 +57,8 @@ export class Session implements SessionPort {
   caching: boolean | undefined;
   /** Whether the keys that the next command reads are remembered. */
   tracks: boolean;
+  /** It has cached what it read, if only for a while: shards may know it. */
+  private hasTracked: boolean;
   private replies: number;
   private readonly core: Core;
   private readonly connection: Connection;
@@ -85,6 +87,7 @@ export class Session implements SessionPort {
     this.tracker = undefined;
     this.caching = undefined;
     this.tracks = false;
+    this.hasTracked = false;
     this.replies = SHOWN;
   }
 
@@ -249,6 +252,7 @@ export class Session implements SessionPort {
 
   setTracker(tracker: Tracker | undefined): void {
     this.tracker = tracker;
+    this.hasTracked ||= tracker !== undefined;
     this.setCaching(undefined);
   }
 
@@ -267,7 +271,7 @@ export class Session implements SessionPort {
 
   /** The connection is gone: nothing is kept in its name. */
   end(): void {
-    const hasTraces = this.isWatching || this.tracker !== undefined;
+    const hasTraces = this.isWatching || this.hasTracked;
     this.leaveTransaction();
     this.unwatch();
     this.core.tracking.stop(this.connection);

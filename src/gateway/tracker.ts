@@ -1,4 +1,5 @@
 /** Client-side caching of one connection: what it asked for, and whether the next command's keys are remembered. */
+import { TRACKING_PREFIX_BYTES_MAX, TRACKING_PREFIXES_MAX } from '../base/limits.ts';
 import type { TrackingInfo, TrackingOptions, TrackingPort } from '../command/ports/tracking.ts';
 import type { Refusal } from '../resp/refusals.ts';
 import {
@@ -11,6 +12,7 @@ import {
   TRACKING_PREFIX_NEEDS_BCAST,
   TRACKING_SWITCH_BCAST,
   TRACKING_SWITCH_OPT,
+  TRACKING_TOO_MANY_PREFIXES,
 } from '../resp/session-refusals.ts';
 import type { Connection } from './connection.ts';
 import type { Tracking } from './tracking.ts';
@@ -44,6 +46,7 @@ export class SessionTracking implements TrackingPort {
     const refusal = contradiction(options, before) ?? overlap(options.prefixes, before?.prefixes ?? []);
     if (refusal !== undefined) return refusal;
     const prefixes = options.bcast ? prefixesOf(options, before) : [];
+    if (isTooMuch(prefixes)) return TRACKING_TOO_MANY_PREFIXES;
     this.tracking.start(this.connection, { ...options, prefixes });
     return undefined;
   }
@@ -102,6 +105,11 @@ function overlap(prefixes: readonly string[], before: readonly string[]): Refusa
 
 function overlaps(a: string, b: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
+}
+
+function isTooMuch(prefixes: readonly string[]): boolean {
+  const bytes = prefixes.reduce((sum, { length }) => sum + length, 0);
+  return prefixes.length > TRACKING_PREFIXES_MAX || bytes > TRACKING_PREFIX_BYTES_MAX;
 }
 
 /** Those of before stay; who names none means every key. In order, as redis-server tells them. */

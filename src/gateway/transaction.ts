@@ -29,6 +29,8 @@ export class Transaction {
 
   /** @param hasRoom whether the tenant may hold so many bytes more than its data */
   add(command: Command, request: Request, hasRoom: (bytes: number) => boolean): Refusal | undefined {
+    // It will not run: keeping it would be for nothing.
+    if (this.isAborted) return undefined;
     const bytes = RequestList.bytesOf(request);
     if (this.bytes + bytes > TRANSACTION_BYTES_MAX) return this.refuse(TRANSACTION_TOO_LARGE);
     if (!hasRoom(this.tenant.queuedBytes + bytes)) return this.refuse(OOM);

@@ -2,7 +2,7 @@
  * A command whose answer is waited for: nothing behind it runs on its connection. Either it waits for data, and can be cut
  * short, or its work is done elsewhere and it cannot.
  *
- * Invariant: it is over once its place is filled, and only then does the connection go on.
+ * Invariant: it is over once its place is filled, and only then does the connection go on; or once the connection is gone.
  */
 import type { Deadline, Deadlines } from '../base/deadlines.ts';
 import type { LaterReply, WaitCut, WaitingReply } from '../command/ports/backend.ts';
@@ -46,9 +46,12 @@ export class Wait implements WaitingReply {
     return this.deadline !== undefined;
   }
 
-  waits(timeout_ms: number): void {
-    if (timeout_ms <= 0 || this.isOver) return;
-    this.deadline = this.deadlines.add(this.now_ms() + timeout_ms, () => this.cut('timeout'));
+  waits(timeout_ms: number): boolean {
+    // What was cut meanwhile is answered by who has been told, or by nobody.
+    if (timeout_ms > 0 && this.cutShort !== undefined) {
+      this.deadline = this.deadlines.add(this.now_ms() + timeout_ms, () => this.cut('timeout'));
+    }
+    return !this.isOver;
   }
 
   /** Ends the wait by something else than data; false when that is not to be had, or has been done. */
@@ -56,6 +59,7 @@ export class Wait implements WaitingReply {
     const { cutShort } = this;
     this.cutShort = undefined;
     this.forgetDeadline();
+    if (how === 'closed') this.isOver = true;
     cutShort?.(how);
     return cutShort !== undefined;
   }

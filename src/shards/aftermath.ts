@@ -31,6 +31,13 @@ export interface ShardNews {
   invalidated(realmNumber: number, key: string, change: Invalidation): void;
   /** Nothing of a tenant is what anybody has read. */
   flushed(realmNumber: number, writer: number): void;
+  /** A command has thrown what only we can have caused; whoever asked has been given an error. */
+  bug(thrown: unknown): void;
+}
+
+/** What must not be served from any more. */
+export function isBrokenInvariant(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.message.startsWith('invariant broken');
 }
 
 /** By the class that an effect names. */

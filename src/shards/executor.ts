@@ -126,6 +126,11 @@ export class Executor {
     this.shard.eachRealm((realm) => realm.onlookers.watches.forget(client));
   }
 
+  removeRealm(realmNumber: number): void {
+    this.waiting.cutRealm(realmNumber);
+    this.shard.removeRealm(realmNumber);
+  }
+
   /** A client is gone: nothing is kept in its name any more. */
   forget(client: number): void {
     this.waiting.cut(client, 'closed');

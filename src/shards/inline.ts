@@ -173,6 +173,11 @@ export class InlineBackend implements Backend, ShardNews {
     this.listener?.flushed(tenantNumber, writer);
   }
 
+  bug(thrown: unknown): void {
+    const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.listener?.bug(message, stack);
+  }
+
   /** The turn is over: the next command takes the time anew. */
   flush(): void {
     if (!this.inTurn) return;
@@ -187,7 +192,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   removeRealm(tenantNumber: number): void {
     this.realms.delete(tenantNumber);
-    this.world.shard.removeRealm(tenantNumber);
+    this.executor.removeRealm(tenantNumber);
     this.background.wake();
   }
 

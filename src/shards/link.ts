@@ -15,13 +15,6 @@ import { type Envelope, ReplyBatchReader, RequestBatchWriter, TRANSACTION_ID } f
 import type { FromWorker, NewsItem, SlowCommand, ToWorker } from './protocol.ts';
 import { readWaiting } from './waiting-mark.ts';
 
-/** One command of a transaction. */
-export interface Asked {
-  readonly commandId: number;
-  readonly databaseNumber: number;
-  readonly request: Request;
-}
-
 /** A running worker, or in tests something that behaves like one. */
 export interface WorkerHandle {
   post(message: ToWorker | ArrayBuffer): void;
@@ -115,8 +108,8 @@ export class ShardLink {
       arrived: (bytes, start, end, ran_ms) => {
         const timeout_ms = readWaiting(bytes, start, end);
         if (timeout_ms === undefined) return place.settleBytes(bytes, start, end, ran_ms);
-        this.waiting.set(id, place);
-        place.waits(timeout_ms);
+        // Its connection may have gone while the request was on its way: the worker has been told, and says no more of it.
+        if (place.waits(timeout_ms)) this.waiting.set(id, place);
       },
       lost: (refusal) => place.settle((out) => out.error(refusal)),
     });
@@ -132,14 +125,12 @@ export class ShardLink {
    * Several requests that run as one, with one reply.
    * @param isWatching whether the client watches keys of this shard
    */
-  askTransaction(envelope: Envelope, requests: readonly Asked[], isWatching: boolean, reply: Expected): void {
+  askTransaction(envelope: Envelope, requests: RequestBatchWriter, isWatching: boolean, reply: Expected): void {
     if (this.state !== 'up') return reply.lost(SHARD_UNAVAILABLE);
-    const count = `${requests.length}`;
+    const count = `${requests.count}`;
     const head = isWatching ? Request.of(count, 'watching') : Request.of(count);
     this.outgoing.add({ ...envelope, commandId: TRANSACTION_ID }, head);
-    for (const { commandId, databaseNumber, request } of requests) {
-      this.outgoing.add({ ...envelope, commandId, databaseNumber, isInTransaction: true }, request);
-    }
+    this.outgoing.append(requests);
     this.expected.push(reply);
   }
 

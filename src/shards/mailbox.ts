@@ -64,12 +64,22 @@ class Growing {
   /** The content as a buffer of its own size, to be handed over; this one starts again. */
   take(): ArrayBuffer {
     const content = this.bytes.slice(0, this.length).buffer;
+    this.reset();
+    return content;
+  }
+
+  append(other: Growing): void {
+    this.ensure(other.length);
+    this.bytes.set(other.bytes.subarray(0, other.length), this.length);
+    this.length += other.length;
+  }
+
+  reset(): void {
     this.length = 0;
     if (this.bytes.length > 16 * MAILBOX_INITIAL_BYTES) {
       this.bytes = new Uint8Array(MAILBOX_INITIAL_BYTES);
       this.words = new Int32Array(this.bytes.buffer);
     }
-    return content;
   }
 }
 
@@ -151,9 +161,21 @@ export class RequestBatchWriter {
     out.length = padded(at);
   }
 
+  /** What was written into another batch, as if it had been written here. */
+  append(other: RequestBatchWriter): void {
+    this.count += other.count;
+    this.out.append(other.out);
+  }
+
   take(): ArrayBuffer {
     this.count = 0;
     return this.out.take();
+  }
+
+  /** Forgets what was written. */
+  reset(): void {
+    this.count = 0;
+    this.out.reset();
   }
 }
 

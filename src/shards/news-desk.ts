@@ -36,6 +36,11 @@ export class NewsDesk implements ShardNews {
     this.items.push({ kind: 'flushed', tenantNumber, writer });
   }
 
+  bug(thrown: unknown): void {
+    const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.items.push({ kind: 'bug', message, stack });
+  }
+
   /** Everything so far; undefined when there is nothing. */
   take(): readonly NewsItem[] | undefined {
     if (this.items.length === 0) return undefined;

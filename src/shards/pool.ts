@@ -24,7 +24,7 @@ import { Request } from '../resp/request.ts';
 import type { SharedBudgets } from './budgets.ts';
 import { Gather, type Merge, ScanReply, WholeReply } from './gather.ts';
 import { type LinkEvents, ShardLink, type Spawn } from './link.ts';
-import type { Envelope } from './mailbox.ts';
+import { type Envelope, RequestBatchWriter } from './mailbox.ts';
 import { type Plan, planOf } from './plan.ts';
 import type { NewsItem, WorkerBirth } from './protocol.ts';
 import { shardOfKey } from './slots.ts';
@@ -42,6 +42,8 @@ export interface PoolOptions {
   readonly random: (bound: number) => number;
   readonly events: Omit<LinkEvents, 'news'>;
 }
+
+const NOBODY = 0;
 
 /** Reused for every request: the batch writer copies from it at once. */
 class MutableEnvelope implements Envelope {
@@ -63,7 +65,11 @@ export class PoolBackend implements Backend {
   private readonly realms: Map<number, RealmSettings> = new Map();
   private readonly envelope: MutableEnvelope = new MutableEnvelope();
   readonly transactions: PooledTransactions;
+  /** Commands of the transaction that is being made; there is one at a time. */
+  private readonly asked: RequestBatchWriter = new RequestBatchWriter();
   private readonly watched: WatchedShards = new WatchedShards();
+  /** Tenants of whom somebody wants to hear of every change: a worker that is born again must be told. */
+  private readonly broadcasting: Set<number> = new Set();
   private engine: EngineSettings;
   private listener: BackendNews | undefined;
 
@@ -74,8 +80,13 @@ export class PoolBackend implements Backend {
     this.transactions = {
       kind: 'pooled',
       open: (caller, protocol) =>
-        new PoolTransaction(caller, protocol, options.shards, this.watched.take(caller.id), (shard) =>
-          this.link(shard),
+        new PoolTransaction(
+          caller,
+          protocol,
+          options.shards,
+          this.watched.take(caller.id),
+          (shard) => this.link(shard),
+          this.asked,
         ),
     };
     this.statistics = Array.from({ length: options.shards }, () => new ShardStatistics());
@@ -85,7 +96,16 @@ export class PoolBackend implements Backend {
       died: (shard, reason, lost) => {
         options.budgets.forget(shard);
         this.statistics[shard]?.clear();
+        this.watched.lost(shard);
         options.events.died(shard, reason, lost);
+        // Its keys are gone: nothing is what anybody has read of them.
+        for (const tenantNumber of this.realms.keys()) this.listener?.flushed(tenantNumber, NOBODY);
+      },
+      up: (shard) => {
+        for (const tenantNumber of this.broadcasting) {
+          this.link(shard).control({ kind: 'broadcast', tenantNumber, isWanted: true });
+        }
+        options.events.up(shard);
       },
     };
     this.links = this.statistics.map(
@@ -212,7 +232,7 @@ export class PoolBackend implements Backend {
   }
 
   unwatch(client: number): void {
-    for (const shard of this.watched.take(client)) this.link(shard).control({ kind: 'unwatch', client });
+    for (const shard of this.watched.take(client)) this.links[shard]?.control({ kind: 'unwatch', client });
   }
 
   forget(client: number): void {
@@ -221,6 +241,8 @@ export class PoolBackend implements Backend {
   }
 
   broadcast(tenantNumber: number, isWanted: boolean): void {
+    if (isWanted) this.broadcasting.add(tenantNumber);
+    else this.broadcasting.delete(tenantNumber);
     for (const link of this.links) link.control({ kind: 'broadcast', tenantNumber, isWanted });
   }
 
@@ -234,6 +256,7 @@ export class PoolBackend implements Backend {
     if (item.kind === 'event') listener.keyspaceEvent(item.tenantNumber, item.databaseNumber, item.name, item.key);
     else if (item.kind === 'invalidated') listener.invalidated(item.tenantNumber, item.key, item.change);
     else if (item.kind === 'flushed') listener.flushed(item.tenantNumber, item.writer);
+    else if (item.kind === 'bug') listener.bug(item.message, item.stack);
   }
 
   flush(): void {

@@ -49,7 +49,8 @@ export type NewsItem =
       readonly key: string;
       readonly change: Invalidation;
     }
-  | { readonly kind: 'flushed'; readonly tenantNumber: number; readonly writer: number };
+  | { readonly kind: 'flushed'; readonly tenantNumber: number; readonly writer: number }
+  | { readonly kind: 'bug'; readonly message: string; readonly stack: string };
 
 export type FromWorker =
   | { readonly kind: 'ready' }

@@ -9,16 +9,23 @@ import type { Caller, PooledTransaction } from '../command/ports/backend.ts';
 import { CROSSSLOT, type Refusal, sortDeniedInPool } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
-import type { Asked, ShardLink } from './link.ts';
-import type { Envelope } from './mailbox.ts';
+import type { ShardLink } from './link.ts';
+import type { Envelope, RequestBatchWriter } from './mailbox.ts';
 import { type Plan, planOf } from './plan.ts';
 import { shardOfSlot } from './slots.ts';
 
 const NONE: ReadonlySet<number> = new Set();
+/** No shard has this number. It stands among those that watch for one that has died, with the keys that it watched. */
+const LOST = -1;
 
 /** Which shards watch keys in a client's name. */
 export class WatchedShards {
   private readonly byClient: Map<number, Set<number>> = new Map();
+
+  /** A shard has died: whoever watched keys in it has lost them, and their transaction must not run. */
+  lost(shard: number): void {
+    for (const shards of this.byClient.values()) if (shards.delete(shard)) shards.add(LOST);
+  }
 
   noted(traces: 'leaves' | 'clears', client: number, plan: Plan): void {
     if (traces === 'clears') {
@@ -47,22 +54,25 @@ export class PoolTransaction implements PooledTransaction {
   private readonly shards: number;
   private readonly watched: ReadonlySet<number>;
   private readonly link: (shard: number) => ShardLink;
-  private readonly asked: Asked[];
+  private readonly asked: RequestBatchWriter;
   private slot: number;
 
+  /** @param asked a batch that is nobody's as long as this transaction is being made */
   constructor(
     caller: Caller,
     protocol: 2 | 3,
     shards: number,
     watched: ReadonlySet<number>,
     link: (shard: number) => ShardLink,
+    asked: RequestBatchWriter,
   ) {
     this.caller = caller;
     this.protocol = protocol;
     this.shards = shards;
     this.watched = watched;
     this.link = link;
-    this.asked = [];
+    asked.reset();
+    this.asked = asked;
     this.slot = ANY_SLOT;
   }
 
@@ -73,7 +83,8 @@ export class PoolTransaction implements PooledTransaction {
   }
 
   private unwatch(): void {
-    for (const shard of this.watched) this.link(shard).control({ kind: 'unwatch', client: this.caller.id });
+    for (const shard of this.watched)
+      if (shard !== LOST) this.link(shard).control({ kind: 'unwatch', client: this.caller.id });
   }
 
   private take(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined {
@@ -88,12 +99,22 @@ export class PoolTransaction implements PooledTransaction {
       if (this.slot === ANY_SLOT) this.slot = slot;
       else if (this.slot !== slot) return CROSSSLOT;
     }
-    this.asked.push({ commandId: command.id, databaseNumber, request });
+    this.asked.add(this.envelope(command.id, databaseNumber), request);
     return undefined;
+  }
+
+  private envelope(commandId: number, databaseNumber: number): Envelope {
+    const { id, tenantNumber, noTouch, tracks } = this.caller;
+    const { protocol } = this;
+    return { commandId, tenantNumber, databaseNumber, protocol, noTouch, id, isInTransaction: true, tracks };
   }
 
   send(done: Parameters<PooledTransaction['send']>[0]): void {
     const { watched, caller } = this;
+    if (watched.has(LOST)) {
+      this.unwatch();
+      return answered(this.protocol, done, (out) => out.nullArray());
+    }
     const [only] = watched;
     const shard = this.slot === ANY_SLOT ? (only ?? 0) : shardOfSlot(this.slot, this.shards);
     const refused = (refusal: Refusal) => done(refusal.bytes, 0, refusal.bytes.length, 0);
@@ -102,24 +123,21 @@ export class PoolTransaction implements PooledTransaction {
       this.unwatch();
       return refused(CROSSSLOT);
     }
-    if (this.asked.length === 0 && watched.size === 0) return nothing(this.protocol, done);
-    const envelope: Envelope = {
-      commandId: 0,
-      tenantNumber: caller.tenantNumber,
-      databaseNumber: caller.databaseNumber,
-      protocol: this.protocol,
-      noTouch: caller.noTouch,
-      id: caller.id,
-      isInTransaction: true,
-      tracks: caller.tracks,
-    };
+    if (this.asked.count === 0 && watched.size === 0) {
+      // No shard is needed.
+      return answered(this.protocol, done, (out) => out.array(0));
+    }
+    const envelope = this.envelope(0, caller.databaseNumber);
     this.link(shard).askTransaction(envelope, this.asked, watched.size > 0, { arrived: done, lost: refused });
   }
 }
 
-/** No shard is needed: an empty array of replies. */
-function nothing(protocol: 2 | 3, done: Parameters<PooledTransaction['send']>[0]): void {
+function answered(
+  protocol: 2 | 3,
+  done: Parameters<PooledTransaction['send']>[0],
+  write: (out: ReplyWriter) => void,
+): void {
   const out = new ReplyWriter(protocol, 16);
-  out.array(0);
+  write(out);
   done(out.buffer, 0, out.length, 0);
 }

@@ -7,15 +7,15 @@
  * it, unless the connection is gone. What is kept is charged to its tenant.
  */
 import type { Command } from '../command/command.ts';
-import type { Effect, Waits } from '../command/effect.ts';
+import { type Effect, UNCHANGED, type Waits } from '../command/effect.ts';
 import type { Caller, WaitCut } from '../command/ports/backend.ts';
 import { type Database, MISSING, ValueType } from '../engine/database.ts';
 import { databaseOfName, keyOfName, nameOf } from '../engine/names.ts';
 import type { Shard } from '../engine/shard.ts';
-import { NOPERM_KEY, UNBLOCKED } from '../resp/refusals.ts';
+import { INTERNAL_ERROR, NOPERM_KEY, UNBLOCKED } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
-import type { ShardNews } from './aftermath.ts';
+import { isBrokenInvariant, type ShardNews } from './aftermath.ts';
 
 type RunOnKey = (command: Command, request: Request, caller: Caller, onlyKey: number, out: ReplyWriter) => Effect;
 
@@ -93,6 +93,11 @@ export class WaitingRoom {
     return true;
   }
 
+  /** A tenant's namespace is about to go: whoever waits in it waits for nothing. */
+  cutRealm(realmNumber: number): void {
+    for (const [client, { caller }] of this.clients) if (caller.tenantNumber === realmNumber) this.cut(client, 'error');
+  }
+
   /** Serves clients from the keys that have changed, until none of them has anything left for anybody. */
   serve(): void {
     const { readyKeys } = this.shard.world;
@@ -125,16 +130,31 @@ export class WaitingRoom {
     out.reset();
     out.protocol = waiting.protocol;
     const onlyKey = waiting.first + waiting.names.indexOf(name);
-    const effect = this.runOnKey(waiting.command, waiting.request, waiting.caller, onlyKey, out);
+    const effect = this.runSafely(waiting, onlyKey);
     if (effect.kind === 'waits') return false;
     this.remove(client, waiting);
     this.news.served(client, out.buffer, 0, out.length);
     return true;
   }
 
+  /** A bug is the business of who waited, and not of who has changed the key. */
+  private runSafely({ command, request, caller }: Waiting, onlyKey: number): Effect {
+    const { out } = this;
+    try {
+      return this.runOnKey(command, request, caller, onlyKey, out);
+    } catch (bug) {
+      if (isBrokenInvariant(bug)) throw bug;
+      this.news.bug(bug);
+      out.reset();
+      out.error(INTERNAL_ERROR);
+      return UNCHANGED;
+    }
+  }
+
   private remove(client: number, { caller, names, heldBytes, endsWithKey }: Waiting): void {
     this.clients.delete(client);
-    const realm = this.shard.realm(caller.tenantNumber);
+    const realm = this.shard.realmIfAny(caller.tenantNumber);
+    if (realm === undefined) return;
     realm.account.credit(heldBytes);
     realm.onlookers.waiters.remove(client, names, endsWithKey);
   }

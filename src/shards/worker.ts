@@ -17,6 +17,7 @@ import { Statistics } from '../engine/statistics.ts';
 import { INTERNAL_ERROR } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
+import { isBrokenInvariant } from './aftermath.ts';
 import { Background } from './background.ts';
 import { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
@@ -153,7 +154,8 @@ class Worker {
     try {
       this.run(command);
     } catch (bug) {
-      if (bug instanceof Error && bug.message.startsWith('invariant broken')) throw bug;
+      if (isBrokenInvariant(bug)) throw bug;
+      this.news.bug(bug);
       out.truncate(mark);
       out.error(INTERNAL_ERROR);
     }
@@ -187,18 +189,28 @@ class Worker {
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
   private sendLarge(ran_ms: number): void {
     const { replies, out } = this;
-    if (replies.bytes > 0) this.send(replies.take());
+    // News wait for it: what is said of a change must not come before the reply that was read before the change.
+    if (replies.bytes > 0) this.sendReplies(replies.take());
     const bytes = out.handOver();
     this.bytesAhead += bytes.length;
     this.post({ kind: 'reply', bytes, ran_ms });
   }
 
   private send(replies: ArrayBuffer): void {
-    // Small ones are bounded by the requests that may be on their way; asking back for each would cost a message.
-    if (replies.byteLength >= REPLY_BATCH_BYTES) this.bytesAhead += replies.byteLength;
     const items = this.news.take();
-    if (items === undefined) this.post(replies);
-    else this.post({ kind: 'batch', replies, items });
+    if (items === undefined) return this.sendReplies(replies);
+    this.countAhead(replies);
+    this.post({ kind: 'batch', replies, items });
+  }
+
+  private sendReplies(replies: ArrayBuffer): void {
+    this.countAhead(replies);
+    this.post(replies);
+  }
+
+  /** Small ones are bounded by the requests that may be on their way; asking back for each would cost a message. */
+  private countAhead(replies: ArrayBuffer): void {
+    if (replies.byteLength >= REPLY_BATCH_BYTES) this.bytesAhead += replies.byteLength;
   }
 
   /** What has to be said without a reply. */
@@ -225,7 +237,8 @@ class Worker {
         return undefined;
       case 'removeRealm':
         this.realms.delete(message.tenantNumber);
-        this.world.shard.removeRealm(message.tenantNumber);
+        this.executor.removeRealm(message.tenantNumber);
+        this.sendNews();
         this.background.wake();
         this.publish(message.tenantNumber);
         return undefined;

@@ -11,4 +11,4 @@ export const CALLER: Caller = {
   tracks: false,
 };
 
-export const SILENT: ShardNews = { served() {}, event() {}, invalidated() {}, flushed() {} };
+export const SILENT: ShardNews = { served() {}, event() {}, invalidated() {}, flushed() {}, bug() {} };

@@ -42,8 +42,8 @@ export type WaitCut = 'timeout' | 'error' | 'revoked' | 'ending' | 'closed';
 
 /** The place of a command that may wait for data. */
 export interface WaitingReply extends LaterReply {
-  /** It does wait, for so long at the most; 0 is for ever. */
-  waits(timeout_ms: number): void;
+  /** It does wait, for so long at the most; 0 is for ever. False when its connection is gone: nobody waits. */
+  waits(timeout_ms: number): boolean;
 }
 
 /** Gives the next place in order; called at most once per run, and only when the answer cannot come at once. */
@@ -150,6 +150,8 @@ export interface BackendNews {
   invalidated(tenantNumber: number, key: string, change: Invalidation): void;
   /** Everything has changed. `writer` is the client that did it, 0 for none. */
   flushed(tenantNumber: number, writer: number): void;
+  /** A command has thrown in a shard; who asked has been given an error. */
+  bug(message: string, stack: string): void;
 }
 
 /** The inline shard's part of EXEC: what runs between the two is run as ever, by a caller who is in a transaction. */
@@ -162,7 +164,7 @@ export interface InlineTransactions {
 
 /** A transaction on its way to one shard of a pool. */
 export interface PooledTransaction {
-  /** Adds a command whose parse has just succeeded; what is refused makes nothing of the whole. The request must be kept. */
+  /** Adds a command whose parse has just succeeded; what is refused makes nothing of the whole. The request is copied. */
   add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined;
   /**
    * Sends it, at most once. `done` gets the array of replies to what was added, or a null because a key had changed, or
@@ -173,6 +175,7 @@ export interface PooledTransaction {
 
 export interface PooledTransactions {
   readonly kind: 'pooled';
+  /** One that is opened is sent, or refused, before the next is. */
   open(caller: Caller, protocol: 2 | 3): PooledTransaction;
 }
 
