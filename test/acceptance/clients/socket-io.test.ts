@@ -33,7 +33,7 @@ function ioredisPair(): [Redis, Redis] {
 }
 
 async function nodeRedisPair() {
-  const publisher = createClient({ RESP: 2, ...nodeRedisLogin(serve) });
+  const publisher = createClient(nodeRedisLogin(serve));
   const subscriber = publisher.duplicate();
   await Promise.all([publisher.connect(), subscriber.connect()]);
   return [publisher, subscriber] as const;
