@@ -23,6 +23,7 @@ import { Request } from '../resp/request.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { Transaction } from './transaction.ts';
+import type { Wait } from './wait.ts';
 
 /** Change whose data the commands behind them act on and what is remembered of them: a pool must know before they run. */
 const CHANGES_SESSION: ReadonlySet<string> = new Set([
@@ -138,14 +139,19 @@ export class Exec {
       atShard++;
     }
     this.request.release();
-    const place = connection.block(undefined);
+    let place: Wait | undefined;
+    let isAnswered = false;
     pooled.send((replies, start, end, ran_ms) => {
+      isAnswered = true;
       transaction.release();
       // Which of them took how much of it the shard does not tell, unless one was slow.
       const share_ms = ran_ms / Math.max(1, atShard);
       const answered = { replies, start, end, share_ms };
-      place.settle((writer) => this.weaveSafely(connection, transaction, verdicts, answered, writer), ran_ms);
+      const write = (to: ReplyWriter) => this.weaveSafely(connection, transaction, verdicts, answered, to);
+      if (place === undefined) write(out);
+      else place.settle(write, ran_ms);
     });
+    if (!isAnswered) place = connection.block(undefined);
   }
 
   private refusalInPool(connection: Connection, command: Command, request: Request): Refusal | undefined {

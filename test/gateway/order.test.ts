@@ -21,6 +21,7 @@ function encoded(words: Words): Buffer {
 }
 
 const key = fc.constantFrom('a', 'b', 'c');
+const list = fc.constantFrom('l', 'm', 'a');
 const value = fc.oneof(
   { weight: 8, arbitrary: fc.string({ maxLength: 12 }) },
   { weight: 1, arbitrary: fc.constantFrom('v'.repeat(3000), 'w'.repeat(70_000), 'x'.repeat(300_000)) },
@@ -58,6 +59,41 @@ const own: fc.Arbitrary<Words> = fc.oneof(
   ),
 );
 
+/** Of lists and waits: nobody else pushes, so who finds nothing waits for its time. */
+const waits: fc.Arbitrary<Words> = fc.oneof(
+  fc.tuple(fc.constantFrom('BLPOP', 'BRPOP'), list, list, fc.constantFrom('0.05', '0.3')),
+  fc.tuple(fc.constant('BLMOVE'), list, list, fc.constant('LEFT'), fc.constant('RIGHT'), fc.constant('0.1')),
+  fc.tuple(fc.constant('RPUSH'), list, value),
+  fc.tuple(fc.constant('LLEN'), list),
+  fc.constantFrom<Words>(['BZPOPMIN', 'a', '0.05'], ['WAIT', '1', '40'], ['WAIT', '0', '0'], ['BLPOP', 'l', 'x']),
+);
+
+/** What changes how replies look is not asked for inside: a pool refuses that. */
+const transactions: fc.Arbitrary<readonly Words[]> = fc
+  .tuple(
+    fc.constantFrom<readonly Words[]>(
+      [],
+      [],
+      [['WATCH', 'a']],
+      [
+        ['WATCH', 'a'],
+        ['SET', 'a', 'changed'],
+      ],
+      [['UNWATCH']],
+    ),
+    fc.array(
+      fc.oneof(
+        { weight: 5, arbitrary: ordinary },
+        { weight: 2, arbitrary: waits },
+        { weight: 2, arbitrary: own },
+        { weight: 1, arbitrary: fc.constantFrom<Words>(['MULTI'], ['WATCH', 'b'], ['UNWATCH'], ['PING', 'x', 'y']) },
+      ),
+      { maxLength: 6 },
+    ),
+    fc.constantFrom<Words>(['EXEC'], ['EXEC'], ['EXEC'], ['EXEC'], ['DISCARD'], ['RESET'], ['QUIT']),
+  )
+  .map(([before, queued, end]) => [...before, ['MULTI'], ...queued, end]);
+
 const special: fc.Arbitrary<Words> = fc.constantFrom<Words>(
   ['CLIENT', 'REPLY', 'OFF'],
   ['CLIENT', 'REPLY', 'ON'],
@@ -78,15 +114,22 @@ const last: fc.Arbitrary<readonly Words[]> = fc.constantFrom<readonly Words[]>(
   [BROKEN, ['PING']],
 );
 
+const one = (words: Words): readonly Words[] => [words];
 const pipelines = fc
   .tuple(
     fc.array(
-      fc.oneof({ weight: 4, arbitrary: ordinary }, { weight: 1, arbitrary: own }, { weight: 1, arbitrary: special }),
+      fc.oneof(
+        { weight: 8, arbitrary: ordinary.map(one) },
+        { weight: 2, arbitrary: own.map(one) },
+        { weight: 2, arbitrary: special.map(one) },
+        { weight: 1, arbitrary: waits.map(one) },
+        { weight: 2, arbitrary: transactions },
+      ),
       { minLength: 1, maxLength: 40 },
     ),
     last,
   )
-  .map(([middle, end]) => [...middle, ...end]);
+  .map(([middle, end]) => [...middle.flat(), ...end]);
 
 /** Sent one at a time to a shard that answers at once, to a client that reads. */
 function oneAtATime(pipeline: readonly Words[]): { reply: string; isOpen: boolean; reason: string | undefined } {
@@ -95,6 +138,8 @@ function oneAtATime(pipeline: readonly Words[]): { reply: string; isOpen: boolea
   let reply = '';
   for (const words of pipeline) {
     client.socket.deliver(encoded(words));
+    world.turn(client);
+    if (client.connection.isWaiting) world.pass(400);
     world.turn(client);
     reply += client.socket.text();
   }
@@ -149,6 +194,7 @@ function settle(world: World, client: Client, backend: LaterBackend): void {
   const { socket, connection } = client;
   let quiet = 0;
   for (let round = 0; quiet < 3 && round < 1000; round++) {
+    if (connection.isWaiting) world.pass(400);
     socket.takeAll();
     backend.answerAll();
     world.gateway.answered();

@@ -8,15 +8,22 @@ import type { User } from '../../src/acl/user.ts';
 import { parseAddress } from '../../src/base/cidr.ts';
 import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { DATABASE_COUNT, GATEWAY_TICK_MS } from '../../src/base/limits.ts';
-import type { Command, KeyList } from '../../src/command/command.ts';
-import type { Backend, Caller, LaterReplies, LaterReply } from '../../src/command/ports/backend.ts';
+import { type Command, KeyList } from '../../src/command/command.ts';
+import type {
+  Backend,
+  Caller,
+  LaterReplies,
+  LaterReply,
+  PooledTransaction,
+  PooledTransactions,
+} from '../../src/command/ports/backend.ts';
 import type { ServerPort } from '../../src/command/ports/server.ts';
 import { Connection } from '../../src/gateway/connection.ts';
 import type { Core } from '../../src/gateway/core.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
-import type { Request } from '../../src/resp/request.ts';
+import { Request } from '../../src/resp/request.ts';
 import { SharedBudgets } from '../../src/shards/budgets.ts';
 import { InlineBackend } from '../../src/shards/inline.ts';
 import { type Budget, NO_BUDGET } from '../../src/tenancy/budget.ts';
@@ -75,6 +82,58 @@ interface Owed {
   readonly bytes: Uint8Array;
 }
 
+/** As a pool has it: all of it runs when it is sent, and is answered later. */
+class LaterTransaction implements PooledTransaction {
+  private readonly backend: LaterBackend;
+  private readonly inline: InlineBackend;
+  private readonly caller: Caller;
+  private readonly out: ReplyWriter;
+  private readonly queued: [Command, Request, number][] = [];
+
+  constructor(backend: LaterBackend, inline: InlineBackend, caller: Caller, protocol: 2 | 3) {
+    this.backend = backend;
+    this.inline = inline;
+    this.caller = caller;
+    this.out = new ReplyWriter(protocol);
+  }
+
+  add(command: Command, request: Request, _keys: KeyList, databaseNumber: number): undefined {
+    const words = Array.from({ length: request.argc }, (_, at) => Uint8Array.from(request.copy(at)));
+    this.queued.push([command, Request.of(...words), databaseNumber]);
+  }
+
+  send(done: Parameters<PooledTransaction['send']>[0]): void {
+    const { inline, out, caller, backend } = this;
+    const { begin, end } = inline.transactions;
+    if (!begin(caller)) out.nullArray();
+    else {
+      out.array(this.queued.length);
+      for (const [command, request, databaseNumber] of this.queued) {
+        command.parse(request);
+        inline.run(command, request, NO_KEYS, { ...caller, databaseNumber }, out, NOT_LATER);
+      }
+      end();
+    }
+    const place: LaterReply = {
+      protocol: out.protocol,
+      settleBytes: (bytes, from, to) => done(bytes, from, to, 0),
+      settle: () => {},
+    };
+    backend.owed.push({ place, bytes: out.take() });
+    if (!backend.isLate()) backend.answer(backend.owed.length - 1);
+  }
+}
+
+const NO_KEYS = new KeyList();
+const NOT_LATER: LaterReplies = {
+  later: () => {
+    throw new Error('nothing is late in a transaction');
+  },
+  block: () => {
+    throw new Error('nothing waits in a transaction');
+  },
+};
+
 /** Runs every command when it is asked to, and answers whichever it likes later, in whatever order it is told. */
 export class LaterBackend implements Backend {
   readonly isInline = false;
@@ -95,10 +154,8 @@ export class LaterBackend implements Backend {
     replies: LaterReplies,
   ): boolean {
     this.ran.push(Array.from({ length: request.argc }, (_, at) => request.text(at).slice(0, 20)).join(' '));
-    if (!this.isLate()) {
-      this.inline.run(command, request, keys, caller, out, replies);
-      return true;
-    }
+    // Who waits takes its place itself.
+    if (command.isBlocking || !this.isLate()) return this.inline.run(command, request, keys, caller, out, replies);
     const place = replies.later();
     this.out.protocol = place.protocol;
     this.out.mark();
@@ -124,7 +181,10 @@ export class LaterBackend implements Backend {
     this.inline.flush();
   }
 
-  readonly transactions: Backend['transactions'] = this.inline.transactions;
+  readonly transactions: PooledTransactions = {
+    kind: 'pooled',
+    open: (caller, protocol) => new LaterTransaction(this, this.inline, caller, protocol),
+  };
   hasRoom: Backend['hasRoom'] = (...args) => this.inline.hasRoom(...args);
   broadcast: Backend['broadcast'] = (...args) => this.inline.broadcast(...args);
   unwatch: Backend['unwatch'] = (...args) => this.inline.unwatch(...args);
