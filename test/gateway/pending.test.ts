@@ -21,8 +21,8 @@ function drained(pending: Pending): string {
   const out = new ReplyWriter();
   let text = '';
   for (;;) {
-    const whole = pending.takeWhole();
-    if (whole === undefined) pending.drainInto(out);
+    if (pending.length > 1) pending.drainInto(out);
+    const whole = out.length > 0 ? undefined : pending.takeWhole();
     if (out.length === 0 && whole === undefined) return text;
     text += Buffer.from(whole ?? out.take()).toString('latin1');
   }
