@@ -57,7 +57,8 @@ export class Request {
     const kept = new Request(argc);
     let bytes = 0;
     for (let i = 0; i < argc; i++) bytes += this.length(i);
-    kept.bytes = new Uint8Array(bytes);
+    // A Buffer as what is read is one: names are taken from it faster.
+    kept.bytes = Buffer.allocUnsafeSlow(bytes);
     let at = 0;
     for (let i = 0; i < argc; i++) {
       kept.offsets[2 * i] = at;
