@@ -5,6 +5,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { measureBlocking } from './lib/blocking.ts';
 import { measureCollections } from './lib/collections.ts';
 import { measureCpu } from './lib/cpu.ts';
 import { measureFill } from './lib/fill.ts';
@@ -28,6 +29,8 @@ import {
 } from './lib/servers.ts';
 import { asText } from './lib/table.ts';
 import { measureTiming } from './lib/timing.ts';
+import { measureTracking } from './lib/tracking.ts';
+import { measureTransactions } from './lib/transactions.ts';
 import { measureTypes } from './lib/types.ts';
 
 const FULL = {
@@ -36,6 +39,9 @@ const FULL = {
   connections: 10_000,
   collectionElements: 1_000_000,
   messages: 480,
+  transactions: 30_000,
+  pushes: 40_000,
+  trackedKeys: 100_000,
 } as const;
 const QUICK = {
   requests: { 1: 20_000, 16: 200_000 },
@@ -43,6 +49,9 @@ const QUICK = {
   connections: 1_000,
   collectionElements: 100_000,
   messages: 160,
+  transactions: 8_000,
+  pushes: 16_000,
+  trackedKeys: 50_000,
 } as const;
 
 /** Each section is shown as soon as it is there: a run takes minutes. */
@@ -83,16 +92,33 @@ async function withDriver(options: Options, runtimes: readonly Runtime[]): Promi
   return sections;
 }
 
-/** Servers of their own: subscribers by the thousand leave their traces in memory. */
-async function pubsub(options: Options, runtimes: readonly Runtime[]): Promise<Section> {
-  const servers: Server[] = [];
-  for (const runtime of runtimes) servers.push(await startUs(runtime));
+/** Servers of their own: clients by the thousand leave their traces in memory. */
+async function withServers(
+  runtimes: readonly Runtime[],
+  measured: (servers: readonly Server[]) => Promise<Section>,
+): Promise<Section> {
+  const ours: Server[] = [];
+  for (const runtime of runtimes) ours.push(await startUs(runtime));
   const redis = await startRedis();
-  const { messages } = options.quick ? QUICK : FULL;
-  const all = redis === undefined ? servers : [redis, ...servers];
-  const section = await measurePubSub(all, { rounds: options.rounds, subscribers: 1000, messages });
-  for (const server of all) await server.stop();
+  const servers = redis === undefined ? ours : [redis, ...ours];
+  const section = show(await measured(servers));
+  for (const server of servers) await server.stop();
   return section;
+}
+
+/** What sessions do beyond one request and its reply. */
+async function withSessions(options: Options, runtimes: readonly Runtime[]): Promise<Section[]> {
+  const { rounds, sections: wanted, quick } = options;
+  const { transactions, pushes, messages, trackedKeys } = quick ? QUICK : FULL;
+  const kinds: readonly [SectionName, (servers: readonly Server[]) => Promise<Section>][] = [
+    ['transactions', (servers) => measureTransactions(servers, rounds, transactions)],
+    ['blocking', (servers) => measureBlocking(servers, { rounds, clients: 1000, pushes })],
+    ['pubsub', (servers) => measurePubSub(servers, { rounds, subscribers: 1000, messages })],
+    ['tracking', (servers) => measureTracking(servers, { rounds, keys: trackedKeys })],
+  ];
+  const sections: Section[] = [];
+  for (const [name, measured] of kinds) if (wanted.has(name)) sections.push(await withServers(runtimes, measured));
+  return sections;
 }
 
 async function measure(options: Options, runtimes: readonly Runtime[]): Promise<Section[]> {
@@ -103,7 +129,7 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
     if (findProgram('redis-benchmark') === undefined) process.stdout.write('redis-benchmark: not installed\n');
     else sections.push(...(await withDriver(options, runtimes)));
   }
-  if (wants('pubsub')) sections.push(show(await pubsub(options, runtimes)));
+  sections.push(...(await withSessions(options, runtimes)));
   // We come first: our first start makes the certificates that the others use.
   const starts = [...runtimes.map((runtime) => () => startUs(runtime)), startRedis];
   if (wants('memory') || wants('loop')) {

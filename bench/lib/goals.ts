@@ -3,8 +3,9 @@ import type { Table } from './table.ts';
 
 export interface Goal {
   readonly goal: string;
-  /** The most that is good. */
+  /** The most that is good, or the least. */
   readonly target: number;
+  readonly atLeast?: boolean;
   /** Still bearable, where it differs. */
   readonly acceptable?: number;
   readonly unit: string;
@@ -17,19 +18,20 @@ export interface Section {
   readonly goals: readonly Goal[];
 }
 
-function verdict({ target, acceptable, measured }: Goal): string {
+function verdict({ target, acceptable, atLeast, measured }: Goal): string {
   if (measured === undefined || Number.isNaN(measured)) return 'not measured';
+  if (atLeast === true) return measured >= target ? 'yes' : 'no';
   if (measured <= target) return 'yes';
   return acceptable !== undefined && measured <= acceptable ? 'acceptable' : 'no';
 }
 
 export function goalsTable(goals: readonly Goal[]): Table {
   const rows = goals.map((goal) => {
-    const { goal: name, target, acceptable, unit, measured } = goal;
+    const { goal: name, target, acceptable, atLeast, unit, measured } = goal;
     const also = acceptable === undefined ? '' : ` (${acceptable} acceptable)`;
     const text = measured === undefined || Number.isNaN(measured) ? '–' : `${measured.toFixed(2)}${unit}`;
-    return [name, `≤ ${target}${unit}${also}`, text, verdict(goal)];
+    return [name, `${atLeast === true ? '≥' : '≤'} ${target}${unit}${also}`, text, verdict(goal)];
   });
-  const note = 'Ratios are us divided by the peer: below 1 we cost less.';
+  const note = 'Ratios are us divided by the peer: below 1 we cost less, or serve less where ≥ is wanted.';
   return { title: 'Goals', note, head: ['goal', 'target', 'measured', 'met'], rows };
 }

@@ -1,7 +1,20 @@
 /** What the bench is asked for. */
 import { parseArgs } from 'node:util';
 
-const SECTIONS = ['cpu', 'types', 'timing', 'latency', 'pubsub', 'memory', 'loop', 'collections', 'idle'] as const;
+const SECTIONS = [
+  'cpu',
+  'types',
+  'timing',
+  'latency',
+  'transactions',
+  'blocking',
+  'pubsub',
+  'tracking',
+  'memory',
+  'loop',
+  'collections',
+  'idle',
+] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface Options {

@@ -6,15 +6,22 @@
 
 const encoder = new TextEncoder();
 const utf8 = new TextDecoder('utf-8');
+const LATIN1_LOOP_MAX = 3;
 
 /** The UTF-8 bytes of a text. For literals and configuration, not for the data path. */
 export function bytesOf(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** One character per byte (ISO 8859-1): loses nothing and is what tables keyed by short byte strings use. */
+/**
+ * One character per byte (ISO 8859-1): loses nothing and is what tables keyed by short byte strings use. Adding character
+ * by character costs 12 ns each; Buffer's own way 50 ns for any length, and as much again for bytes that are no Buffer.
+ */
 export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string {
-  if (end - start > 24) return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  if (end - start > LATIN1_LOOP_MAX) {
+    if (bytes instanceof Buffer) return bytes.toString('latin1', start, end);
+    return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+  }
   let text = '';
   for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i] as number);
   return text;

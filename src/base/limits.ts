@@ -120,6 +120,9 @@ export const TRACKING_PREFIX_BYTES_MAX = 64 * 1024;
 export const TRANSACTION_BYTES_MAX = 64 * 1024 * 1024;
 /** A list of requests begins with this, as most transactions are small. */
 export const REQUEST_LIST_INITIAL_BYTES = 512;
+/** Lists that have been run and are kept for the next transactions: so many, and none that has grown beyond this. */
+export const REQUEST_LISTS_KEPT = 16;
+export const REQUEST_LIST_KEPT_BYTES = 16 * 1024;
 /** Longest time that a timer can hold, 24 days; who waits longer is looked at again then. */
 export const DEADLINE_MS_MAX = 0x7fffffff;
 

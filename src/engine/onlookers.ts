@@ -29,12 +29,13 @@ export class Onlookers {
     return this.watches.size > 0 || this.waiters.size > 0 || this.tracking.isAwake;
   }
 
-  /** @param isModified false when only what belongs to a key has changed, such as a consumer of a stream */
-  keyChanged(databaseNumber: number, bytes: Uint8Array, start: number, end: number, isModified: boolean): void {
-    if (this.watches.size === 0 && this.waiters.size === 0) return;
-    const name = nameOf(databaseNumber, bytes, start, end);
-    if (isModified) this.watches.keyChanged(name);
-    this.waiters.keyChanged(name);
+  /** Not when only what belongs to a key has changed, such as a consumer of a stream. */
+  watchedChanged(databaseNumber: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.watches.size > 0) this.watches.keyChanged(nameOf(databaseNumber, bytes, start, end));
+  }
+
+  waitedChanged(databaseNumber: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.waiters.size > 0) this.waiters.keyChanged(nameOf(databaseNumber, bytes, start, end));
   }
 
   /**

@@ -6,38 +6,51 @@
  */
 import { databaseOfName } from './names.ts';
 
-/** A key that somebody waits for has changed. */
+/** A key that somebody waits for. */
 export interface Ready {
   readonly realmNumber: number;
   readonly name: string;
 }
 
+/** Who waits for one key. */
+class WaitQueue implements Ready {
+  readonly realmNumber: number;
+  readonly name: string;
+  readonly clients: Set<number>;
+  /** Its key has changed since anybody looked. */
+  isReady: boolean;
+
+  constructor(realmNumber: number, name: string) {
+    this.realmNumber = realmNumber;
+    this.name = name;
+    this.clients = new Set();
+    this.isReady = false;
+  }
+}
+
 /** Keys to look at once the command, or the transaction, is over: in the order in which they changed, each once. */
 export class ReadyKeys {
-  private list: Ready[];
-  private readonly known: Set<string>;
+  private queues: WaitQueue[];
 
   constructor() {
-    this.list = [];
-    this.known = new Set();
+    this.queues = [];
   }
 
   get isEmpty(): boolean {
-    return this.list.length === 0;
+    return this.queues.length === 0;
   }
 
-  add(realmNumber: number, name: string): void {
-    const id = `${realmNumber}:${name}`;
-    if (this.known.has(id)) return;
-    this.known.add(id);
-    this.list.push({ realmNumber, name });
+  add(queue: WaitQueue): void {
+    if (queue.isReady) return;
+    queue.isReady = true;
+    this.queues.push(queue);
   }
 
   /** Those so far; what becomes ready from now on is in the next round. */
   take(): readonly Ready[] {
-    const taken = this.list;
-    this.list = [];
-    this.known.clear();
+    const taken = this.queues;
+    this.queues = [];
+    for (const queue of taken) queue.isReady = false;
     return taken;
   }
 }
@@ -45,7 +58,7 @@ export class ReadyKeys {
 export class Waiters {
   private readonly realmNumber: number;
   private readonly ready: ReadyKeys;
-  private readonly queues: Map<string, Set<number>>;
+  private readonly queues: Map<string, WaitQueue>;
   /** Of those who are told when a key goes, how many wait for each name. */
   private readonly onNoKey: Map<string, number>;
 
@@ -68,20 +81,25 @@ export class Waiters {
 
   /** @param endsWithKey whether the client is told when a key goes */
   add(client: number, names: readonly string[], endsWithKey: boolean): void {
-    for (const name of new Set(names)) {
+    for (const name of names) {
+      let queue = this.queues.get(name);
+      if (queue === undefined) {
+        queue = new WaitQueue(this.realmNumber, name);
+        this.queues.set(name, queue);
+      }
+      // A key may be named twice.
+      if (queue.clients.has(client)) continue;
+      queue.clients.add(client);
       if (endsWithKey) this.onNoKey.set(name, (this.onNoKey.get(name) ?? 0) + 1);
-      const queue = this.queues.get(name);
-      if (queue === undefined) this.queues.set(name, new Set([client]));
-      else queue.add(client);
     }
   }
 
   remove(client: number, names: readonly string[], endsWithKey: boolean): void {
-    for (const name of new Set(names)) {
-      if (endsWithKey) this.leaveNoKey(name);
+    for (const name of names) {
       const queue = this.queues.get(name);
-      queue?.delete(client);
-      if (queue?.size === 0) this.queues.delete(name);
+      if (queue?.clients.delete(client) !== true) continue;
+      if (endsWithKey) this.leaveNoKey(name);
+      if (queue.clients.size === 0) this.queues.delete(name);
     }
   }
 
@@ -91,18 +109,24 @@ export class Waiters {
     else this.onNoKey.delete(name);
   }
 
+  /** Whether somebody who waits for this key is told when it goes. */
+  endsWithKey(name: string): boolean {
+    return this.onNoKey.has(name);
+  }
+
   /** In the order in which they came. */
   of(name: string): Iterable<number> {
-    return this.queues.get(name) ?? [];
+    return this.queues.get(name)?.clients ?? [];
   }
 
   keyChanged(name: string): void {
-    if (this.queues.has(name)) this.ready.add(this.realmNumber, name);
+    const queue = this.queues.get(name);
+    if (queue !== undefined) this.ready.add(queue);
   }
 
   databaseChanged(databaseNumber: number): void {
-    for (const name of this.queues.keys()) {
-      if (databaseOfName(name) === databaseNumber) this.ready.add(this.realmNumber, name);
+    for (const queue of this.queues.values()) {
+      if (databaseOfName(queue.name) === databaseNumber) this.ready.add(queue);
     }
   }
 }

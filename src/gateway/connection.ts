@@ -204,7 +204,7 @@ export class Connection implements LaterReplies {
 
   /** Nobody will end a wait any more; and when all that was received has run, it is over. */
   private goOnWithoutInput(): void {
-    this.cutWait('timeout');
+    this.cutWait('ending');
     if (this.held === 0 && this.backlog.length === 0) this.finish(this.closeReason ?? 'client_closed');
   }
 
@@ -304,7 +304,9 @@ export class Connection implements LaterReplies {
   }
 
   private goOn(): void {
+    const isUnanswered = this.wait?.isUnanswered === true;
     this.wait = undefined;
+    if (isUnanswered) return this.finish(this.closeReason ?? 'client_closed');
     this.release(HELD_BY_WAIT);
   }
 
@@ -396,8 +398,11 @@ export class Connection implements LaterReplies {
     if ((this.held & why) === 0) return;
     this.held &= ~why;
     if (this.held !== 0 || this.state !== 'open') return;
-    this.core.beginTurn();
-    this.work();
+    // Of a client that was served, mostly nothing else has come meanwhile.
+    if (this.hasWork) {
+      this.core.beginTurn();
+      this.work();
+    } else this.decoder.settle();
     while (this.held === 0 && this.backlog.length > 0) {
       const chunk = this.backlog.shift();
       if (chunk === undefined) break;
@@ -405,6 +410,10 @@ export class Connection implements LaterReplies {
       this.received(chunk);
     }
     if (this.held === 0 && this.state === 'open') this.socket.resume();
+  }
+
+  private get hasWork(): boolean {
+    return this.postponed || this.inputEnded || this.decoder.bufferedBytes > 0 || this.outbox.isReady;
   }
 
   get isHeldByRate(): boolean {
@@ -427,7 +436,7 @@ export class Connection implements LaterReplies {
     this.closeReason = reason;
     this.inputEnded = true;
     this.socket.pause();
-    this.cutWait('timeout');
+    this.cutWait('ending');
     if (this.held === 0) this.finish(reason);
   }
 

@@ -6,6 +6,7 @@
  *   SELECT, …) runs when that answer is here, and its replies are woven in. Until then the connection stands still.
  */
 import { parseInteger } from '../base/integer.ts';
+import { REQUEST_LIST_KEPT_BYTES, REQUEST_LISTS_KEPT } from '../base/limits.ts';
 import type { Command } from '../command/command.ts';
 import type { Caller, PooledTransactions } from '../command/ports/backend.ts';
 import {
@@ -20,6 +21,7 @@ import {
 import { skipReply } from '../resp/reply-reader.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
+import type { RequestList } from '../resp/request-list.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { Transaction } from './transaction.ts';
@@ -46,15 +48,18 @@ interface Answered {
 export class Exec {
   private readonly core: Core;
   private readonly request: Request;
+  /** Memory of transactions that have run, for the next. */
+  private readonly spare: RequestList[];
 
   constructor(core: Core) {
     this.core = core;
     this.request = new Request();
+    this.spare = [];
   }
 
   begin({ session }: Connection): Refusal | undefined {
     if (session.transaction !== undefined) return MULTI_NESTED;
-    if (session.tenant !== undefined) session.transaction = new Transaction(session.tenant);
+    if (session.tenant !== undefined) session.transaction = new Transaction(session.tenant, this.spare.pop());
     return undefined;
   }
 
@@ -106,6 +111,13 @@ export class Exec {
       const { transactions } = core.backend;
       if (transactions.kind === 'inline') transactions.end();
     }
+    this.keep(requests);
+  }
+
+  private keep(requests: RequestList): void {
+    if (requests.heldBytes > REQUEST_LIST_KEPT_BYTES || this.spare.length >= REQUEST_LISTS_KEPT) return;
+    requests.clear();
+    this.spare.push(requests);
   }
 
   private runInPool(

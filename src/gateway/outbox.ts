@@ -188,15 +188,12 @@ export class Outbox {
     out.replyBytesMax = Number.POSITIVE_INFINITY;
     while (this.connection.state !== 'closed') {
       const isBehind = this.pushes.length > 0 || this.socket.writableLength > WRITE_BACKLOG_BYTES_MAX;
-      if (!isBehind) this.pending.drainInto(out);
-      if (out.length > 0) {
-        this.write(out);
-        out.reset();
-        continue;
-      }
-      const large = isBehind ? undefined : this.pending.takeLarge();
-      if (large === undefined) return;
-      this.send(large);
+      if (!isBehind && (out.length > 0 || this.pending.length > 1)) this.pending.drainInto(out);
+      const whole = isBehind || out.length > 0 ? undefined : this.pending.takeWhole();
+      if (whole === undefined && out.length === 0) return;
+      if (whole === undefined) this.write(out);
+      else if (whole.length > 0) this.send(whole);
+      out.reset();
     }
   }
 

@@ -6,7 +6,7 @@
  *   head ▶ [settled] [open] [settled] [settled] ◀ tail      only the first may leave
  * ```
  */
-
+import { copyRange } from '../base/bytes.ts';
 import { FLUSH_BYTES, PENDING_PLACES_MAX, WRITE_BACKLOG_BYTES_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { LaterReply } from '../command/ports/backend.ts';
@@ -60,13 +60,23 @@ const PLACES_AT_FIRST = 4;
 const ESTIMATE_DECAY = 7 / 8;
 const NOTHING = new Uint8Array(0);
 
+/** A batch is not looked at for smaller replies: asking how large it is costs as much as copying so many bytes. */
+const COPIED_BYTES_MAX = 4096;
+
 /**
  * Memory of its own for a reply, as what it came in is a whole batch. A reply that is most of its batch keeps the batch
  * instead: a view costs no copy of what may be megabytes.
  */
 function keep(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const isMostOfIt = 2 * (end - start) > bytes.buffer.byteLength;
-  return isMostOfIt ? bytes.subarray(start, end) : Uint8Array.prototype.slice.call(bytes, start, end);
+  const isMostOfIt = end - start > COPIED_BYTES_MAX && 2 * (end - start) > bytes.buffer.byteLength;
+  return isMostOfIt ? bytes.subarray(start, end) : ownBuffer(bytes, start, end);
+}
+
+/** A Buffer, as that is what a socket takes without making one of it. */
+function ownBuffer(bytes: Uint8Array, start: number, end: number): Buffer {
+  const own = Buffer.allocUnsafeSlow(end - start);
+  copyRange(bytes, start, end, own, 0);
+  return own;
 }
 
 export class Pending {
@@ -134,7 +144,7 @@ export class Pending {
   /** A reply that came at once but must wait for those before it. */
   behind(bytes: Uint8Array, start: number, end: number, protocol: 2 | 3): void {
     const place = new Place(this, protocol, false, NO_COMMAND, undefined);
-    place.content = Uint8Array.prototype.slice.call(bytes, start, end);
+    place.content = ownBuffer(bytes, start, end);
     this.settledBytes += place.content.length;
     this.places.push(place);
   }
@@ -163,10 +173,10 @@ export class Pending {
     }
   }
 
-  /** The next reply if it is large: it leaves as it is, without a copy. */
-  takeLarge(): Uint8Array | undefined {
+  /** The next reply if it leaves as it is, without a copy: a large one, or one that nothing can join. */
+  takeWhole(): Uint8Array | undefined {
     const content = this.places.peek()?.content;
-    if (content === undefined || content.length < FLUSH_BYTES) return undefined;
+    if (content === undefined || (content.length < FLUSH_BYTES && this.places.length > 1)) return undefined;
     this.places.shift();
     this.settledBytes -= content.length;
     return content;

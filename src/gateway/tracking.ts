@@ -60,8 +60,9 @@ export class Tracking {
 
   start(connection: Connection, options: TrackingOptions): void {
     const { session } = connection;
-    this.stop(connection);
     const { tenantNumber } = session;
+    // Who tracks by prefix already only adds to them, and hears of what has changed in this turn until now.
+    if (session.tracker?.options.bcast !== true) this.stop(connection);
     session.setTracker({ options, tenantNumber, isBroken: false });
     const space = this.spaces.get(tenantNumber) ?? new TrackingSpace();
     this.spaces.set(tenantNumber, space);

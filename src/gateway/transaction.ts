@@ -15,8 +15,8 @@ export class Transaction {
   private readonly tenant: Tenant;
   private bytes: number;
 
-  constructor(tenant: Tenant) {
-    this.requests = new RequestList();
+  constructor(tenant: Tenant, requests = new RequestList()) {
+    this.requests = requests;
     this.isAborted = false;
     this.writes = false;
     this.tenant = tenant;

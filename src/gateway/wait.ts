@@ -11,6 +11,8 @@ import type { ReplyWriter } from '../resp/reply-writer.ts';
 export class Wait implements WaitingReply {
   readonly protocol: 2 | 3;
   isOver: boolean;
+  /** There was no answer, and none may be taken for it: the connection ends. */
+  isUnanswered: boolean;
   private readonly place: LaterReply;
   private readonly deadlines: Deadlines;
   private readonly now_ms: () => number;
@@ -26,6 +28,7 @@ export class Wait implements WaitingReply {
   ) {
     this.protocol = place.protocol;
     this.isOver = false;
+    this.isUnanswered = false;
     this.place = place;
     this.deadlines = deadlines;
     this.now_ms = now_ms;
@@ -63,6 +66,7 @@ export class Wait implements WaitingReply {
 
   settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms = 0): void {
     this.over();
+    this.isUnanswered = start === end;
     this.place.settleBytes(bytes, start, end, ran_ms);
   }
 

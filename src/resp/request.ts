@@ -7,7 +7,7 @@
  *
  * Hot path: one per connection, reused for every request. Budget and bench are those of decoder.ts (`bench/resp.ts`).
  */
-import { bytesOfLatin1, copyOf, latin1 } from '../base/bytes.ts';
+import { bytesOfLatin1, copyOf, copyRange, latin1 } from '../base/bytes.ts';
 import { REQUEST_ARGUMENTS_KEPT } from '../base/limits.ts';
 
 const INITIAL_ARGUMENTS = 16;
@@ -22,9 +22,9 @@ export class Request {
   /** Bytes that the request took on the wire, headers and blanks included. */
   wireBytes: number;
 
-  constructor() {
+  constructor(argumentsAtFirst = INITIAL_ARGUMENTS) {
     this.bytes = NO_BYTES;
-    this.offsets = new Int32Array(2 * INITIAL_ARGUMENTS);
+    this.offsets = new Int32Array(2 * argumentsAtFirst);
     this.argc = 0;
     this.wireBytes = 0;
   }
@@ -49,6 +49,26 @@ export class Request {
   /** One character per byte (latin1). */
   text(index: number): string {
     return latin1(this.bytes, this.start(index), this.end(index));
+  }
+
+  /** The same words in memory of their own. */
+  kept(): Request {
+    const { argc } = this;
+    const kept = new Request(argc);
+    let bytes = 0;
+    for (let i = 0; i < argc; i++) bytes += this.length(i);
+    // A Buffer as what is read is one: names are taken from it faster.
+    kept.bytes = Buffer.allocUnsafeSlow(bytes);
+    let at = 0;
+    for (let i = 0; i < argc; i++) {
+      kept.offsets[2 * i] = at;
+      copyRange(this.bytes, this.start(i), this.end(i), kept.bytes, at);
+      at += this.length(i);
+      kept.offsets[2 * i + 1] = at;
+    }
+    kept.argc = argc;
+    kept.wireBytes = bytes;
+    return kept;
   }
 
   /** Room for more arguments, by doubling: called when an argument has arrived, never for a declared count. */

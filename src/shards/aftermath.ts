@@ -58,6 +58,9 @@ export function wantedOf(keyspaceEvents: number): number {
   return (keyspaceEvents & (KEYSPACE | KEYEVENT)) === 0 ? 0 : keyspaceEvents & ~(KEYSPACE | KEYEVENT);
 }
 
+/** Events of keys that are gone behind them. */
+const ENDS_A_KEY: ReadonlySet<string> = new Set(['del', 'rename_from', 'move_from']);
+
 const NOBODY = 0;
 const NONE: readonly number[] = [];
 export class Aftermath implements EngineListener {
@@ -88,10 +91,22 @@ export class Aftermath implements EngineListener {
       const end = request.end(event.key);
       const { onlookers } = realm;
       const isModified = event.besides !== true;
-      onlookers.keyChanged(number, request.bytes, start, end, isModified);
+      if (isModified) onlookers.watchedChanged(number, request.bytes, start, end);
       if (isModified && onlookers.tracking.isAwake) this.invalidate(realm, request.bytes, start, end, this.writer);
       if ((this.wantedEvents & CLASS_OF[event.eventClass]) === 0) continue;
       this.news.event(realm.number, number, event.name, request.bytes, start, end);
+    }
+    if (realm.onlookers.waiters.size > 0) this.wake(effect, request, realm, databaseNumber);
+  }
+
+  /** Keys that have come before those that have gone, whatever the order of events: RENAME tells the old name first. */
+  private wake({ events }: Changed, request: Request, realm: Realm, databaseNumber: number): void {
+    for (const isGoing of [false, true]) {
+      for (const { name, key, databaseNumber: other } of events) {
+        if (ENDS_A_KEY.has(name) !== isGoing) continue;
+        const number = other ?? databaseNumber;
+        realm.onlookers.waitedChanged(number, request.bytes, request.start(key), request.end(key));
+      }
     }
   }
 
@@ -168,7 +183,8 @@ export class Aftermath implements EngineListener {
   ): void {
     const realm = this.shard.realmIfAny(realmNumber);
     if (realm?.onlookers.isAwake === true) {
-      realm.onlookers.keyChanged(databaseNumber, bytes, start, end, true);
+      realm.onlookers.watchedChanged(databaseNumber, bytes, start, end);
+      realm.onlookers.waitedChanged(databaseNumber, bytes, start, end);
       if (realm.onlookers.tracking.isAwake) this.invalidate(realm, bytes, start, end, NOBODY);
     }
     if ((this.wantedEvents & flag) !== 0) this.news.event(realmNumber, databaseNumber, event, bytes, start, end);

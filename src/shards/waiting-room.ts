@@ -10,11 +10,11 @@ import type { Command } from '../command/command.ts';
 import { type Effect, UNCHANGED, type Waits } from '../command/effect.ts';
 import type { Caller, WaitCut } from '../command/ports/backend.ts';
 import { type Database, MISSING, ValueType } from '../engine/database.ts';
-import { keyOfName, nameOf } from '../engine/names.ts';
+import { databaseOfName, keyOfName, nameOf } from '../engine/names.ts';
 import type { Shard } from '../engine/shard.ts';
 import { INTERNAL_ERROR, NOPERM_KEY, UNBLOCKED } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
-import { Request } from '../resp/request.ts';
+import type { Request } from '../resp/request.ts';
 import { isBrokenInvariant, type ShardNews } from './aftermath.ts';
 
 type RunOnKey = (command: Command, request: Request, caller: Caller, onlyKey: number, out: ReplyWriter) => Effect;
@@ -58,7 +58,7 @@ export class WaitingRoom {
 
   admit(command: Command, request: Request, caller: Caller, effect: Waits, protocol: 2 | 3): void {
     const names = namesOf(request, caller.databaseNumber, effect);
-    const kept = effect.instead ?? copyOf(request);
+    const kept = effect.instead ?? request.kept();
     const heldBytes = (WAITING_BYTES + kept.bytes.length + names.length * NAME_BYTES + 7) & ~7;
     const { tenantNumber, databaseNumber, noTouch, id } = caller;
     this.clients.set(id, {
@@ -86,8 +86,9 @@ export class WaitingRoom {
     const { out } = this;
     out.reset();
     out.protocol = waiting.protocol;
+    // Of a connection that ends the time is not over, and nothing else is true either: as in redis-server it hears nothing.
     if (how === 'timeout') out.nullArray();
-    else out.error(how === 'revoked' ? NOPERM_KEY : UNBLOCKED);
+    else if (how !== 'ending') out.error(how === 'revoked' ? NOPERM_KEY : UNBLOCKED);
     this.news.served(client, out.buffer, 0, out.length);
     return true;
   }
@@ -108,15 +109,19 @@ export class WaitingRoom {
   private serveKey(realmNumber: number, name: string): void {
     const realm = this.shard.realmIfAny(realmNumber);
     if (realm === undefined) return;
+    const { waiters } = realm.onlookers;
     const key = keyOfName(name);
+    const database = realm.database(databaseOfName(name));
+    let type = typeAt(database, key);
     // Whoever is served leaves the queue while it is walked; nobody comes.
-    for (const client of realm.onlookers.waiters.of(name)) {
+    for (const client of waiters.of(name)) {
+      // The last element is gone: a thousand who wait for the next are not asked one by one.
+      if (type === undefined && !waiters.endsWithKey(name)) return;
       const waiting = this.clients.get(client);
-      if (waiting === undefined) continue;
-      const type = typeAt(realm.database(waiting.caller.databaseNumber), key);
-      if (type !== waiting.valueType && !waiting.endsWithKey) continue;
+      if (waiting === undefined || (type !== waiting.valueType && !waiting.endsWithKey)) continue;
       // Of a list or a sorted set nothing is left for anybody else either; readers of a stream want different entries.
       if (!this.serveClient(client, waiting, name) && waiting.valueType !== ValueType.stream) return;
+      type = typeAt(database, key);
     }
   }
 
@@ -161,10 +166,6 @@ function namesOf(request: Request, databaseNumber: number, { first, keys }: Wait
     names.push(nameOf(databaseNumber, request.bytes, request.start(at), request.end(at)));
   }
   return names;
-}
-
-function copyOf(request: Request): Request {
-  return Request.of(...Array.from({ length: request.argc }, (_, at) => request.copy(at)));
 }
 
 function typeAt(database: Database, key: Uint8Array): ValueType | undefined {

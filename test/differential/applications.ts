@@ -101,7 +101,8 @@ const TRACKING: Weighted = [
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'OPTIN']],
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'OPTOUT']],
   [2, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}l']],
-  [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'NOLOOP', 'PREFIX', '{k}b', 'PREFIX', '{k}a']],
+  // Without NOLOOP: whoever wrote a key first is spared there even when others write it next, and not here.
+  [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}b', 'PREFIX', '{k}a']],
   [1, () => ['CLIENT', 'TRACKING', 'ON', 'BCAST', 'PREFIX', '{k}', 'PREFIX', '{k}a']],
   [1, () => ['CLIENT', 'TRACKING', 'ON', 'OPTIN', 'OPTOUT']],
   [4, () => ['CLIENT', 'TRACKING', 'OFF']],
@@ -137,6 +138,10 @@ function weighted<Item>(prng: Prng, rows: readonly (readonly [weight: number, it
   throw new Error('nothing to draw from');
 }
 
+const TAKES_AWAY: ReadonlySet<string> = new Set(['DEL', 'RENAME', 'COPY', 'EXPIRE']);
+const STREAM_NAMES: ReadonlySet<string> = new Set(STREAMS);
+/** Reads of what somebody may wait for. */
+const READS_OF_ANY: ReadonlySet<string> = new Set(['LRANGE', 'ZRANGE', 'XLEN', 'EXISTS', 'TYPE']);
 /** What may wait is the last that a step says. */
 const BLOCKS = /^(?:B[LRZ]|XREAD)/;
 
@@ -202,6 +207,11 @@ export class ApplicationsScenario implements Scenario {
     const [name = ''] = words;
     if (this.isPool && name === 'CLIENT') return [['PING']];
     if (this.inMulti.has(party) && OUTSIDE.has(name)) return [['PING']];
+    // Which of the keys that somebody waits for comes first, when EXEC takes one away and makes it again, is chance.
+    if (this.inMulti.has(party) && TAKES_AWAY.has(name) && words.some((word) => STREAM_NAMES.has(word)))
+      return [['PING']];
+    // What EXEC itself makes ready and others take is told to the wrong connection there, if this one has read it in EXEC.
+    if (this.inMulti.has(party) && READS_OF_ANY.has(name)) return [['GET', one(this.prng, KEYS)]];
     if (name === 'MULTI') this.inMulti.add(party);
     else if (name === 'EXEC' || name === 'DISCARD' || name === 'RESET') this.inMulti.delete(party);
     // Its name is how the runner finds it.

@@ -44,6 +44,20 @@ describe('the expiry cycle', () => {
     expect(target.averageTtl_ms).toBe(1_000_000 - 10);
   });
 
+  test('leaves expired keys alone while it is switched off', () => {
+    const { shard, advance } = testShard();
+    const target = shard.realm(0).database(0);
+    for (let i = 0; i < 100; i++) set(target, `${i}`, 'v', shard.now_ms + 1);
+    shard.setActiveExpire(false);
+    advance(10);
+    for (let i = 0; i < 10; i++) shard.cron();
+    expect(target.size()).toBe(100);
+    expect(get(target, '7')).toBeUndefined();
+    shard.setActiveExpire(true);
+    for (let i = 0; i < 10; i++) shard.cron();
+    expect(target.size()).toBe(0);
+  });
+
   test('finds every expired key in time though nobody asks, and few stay unseen', () => {
     const { shard, advance } = testShard();
     const target = shard.realm(0).database(0);

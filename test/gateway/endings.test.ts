@@ -249,6 +249,45 @@ describe('the end of the process', () => {
     expect(Array.from(world.closings().values())).toEqual([['shutdown'], ['shutdown'], ['shutdown'], ['shutdown']]);
   });
 
+  it('answers no client that waits for data, as its time is not over, and runs nothing behind', async () => {
+    world = new World().open();
+    const [blocked, timed, pipelined, other] = [world.connect(), world.connect(), world.connect(), world.connect()];
+    world.send(blocked, 'BLPOP', 'list', '0');
+    world.send(timed, 'XREAD', 'BLOCK', '100000', 'STREAMS', 'stream', '$');
+    pipelined.socket.deliver(Buffer.concat([wire('SET', 'a', '1'), wire('BZPOPMIN', 'z', '0'), wire('SET', 'a', '2')]));
+    world.send(other, 'GET', 'a');
+    const drained = world.gateway.drain();
+    await world.passAsync(500);
+    await drained;
+    expect(blocked.socket.text()).toBe('');
+    expect(timed.socket.text()).toBe('');
+    expect(pipelined.socket.text()).toBe('+OK\r\n');
+    expect(other.socket.text()).toBe('$1\r\n1\r\n');
+    expect(Array.from(world.closings().values())).toEqual([['shutdown'], ['shutdown'], ['shutdown'], ['shutdown']]);
+  });
+
+  it('gives a client that waited what came for it before its wait was ended', async () => {
+    world = new World().open();
+    const [blocked, other] = [world.connect(), world.connect()];
+    world.send(blocked, 'BLPOP', 'list', '0');
+    const drained = world.gateway.drain();
+    world.send(other, 'RPUSH', 'list', 'job');
+    await world.passAsync(500);
+    await drained;
+    expect(blocked.socket.text()).toBe('*2\r\n$4\r\nlist\r\n$3\r\njob\r\n');
+  });
+
+  it('runs a command that would wait for data, received before the end and begun after, without an answer', async () => {
+    world = new World().open();
+    const client = world.connect();
+    world.core.clients.startPause(100_000, false);
+    client.socket.deliver(Buffer.concat([wire('SET', 'a', '1'), wire('BLPOP', 'list', '0'), wire('GET', 'a')]));
+    const drained = world.gateway.drain();
+    await world.passAsync(500);
+    await drained;
+    expect(client.socket.text()).toBe('+OK\r\n');
+  });
+
   it('does not wait when there is nothing to wait for, and lets no pause delay it', async () => {
     world = new World().open();
     const client = world.connect();

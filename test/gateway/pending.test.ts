@@ -21,10 +21,10 @@ function drained(pending: Pending): string {
   const out = new ReplyWriter();
   let text = '';
   for (;;) {
-    pending.drainInto(out);
-    const large = out.length > 0 ? undefined : pending.takeLarge();
-    if (out.length === 0 && large === undefined) return text;
-    text += Buffer.from(large ?? out.take()).toString('latin1');
+    if (pending.length > 1) pending.drainInto(out);
+    const whole = out.length > 0 ? undefined : pending.takeWhole();
+    if (out.length === 0 && whole === undefined) return text;
+    text += Buffer.from(whole ?? out.take()).toString('latin1');
   }
 }
 

@@ -215,6 +215,7 @@ const CUT_ANSWERS: Readonly<Record<WaitCut, RegExp | undefined>> = {
   timeout: /^\*-1\r\n$/,
   error: /^-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n$/,
   revoked: /^-NOPERM /,
+  ending: undefined,
   closed: undefined,
 };
 

@@ -36,9 +36,9 @@ export interface LaterReply {
 
 /**
  * Why a wait ends before there is an answer: the time is over, CLIENT UNBLOCK (with an error, or as if the time were over),
- * the user may not do this any more, or the connection is gone.
+ * the user may not do this any more, the connection ends once it was told what came before, or it is gone.
  */
-export type WaitCut = 'timeout' | 'error' | 'revoked' | 'closed';
+export type WaitCut = 'timeout' | 'error' | 'revoked' | 'ending' | 'closed';
 
 /** The place of a command that may wait for data. */
 export interface WaitingReply extends LaterReply {
@@ -51,7 +51,8 @@ export interface LaterReplies {
   later(): LaterReply;
   /**
    * The same for a command that may wait: nothing of its connection runs before its answer. `cut` is told at most once,
-   * when the wait is to end by something else than data; unless the connection is gone, an answer is still owed then.
+   * when the wait is to end by something else than data; unless the connection is gone, an answer is still owed then. One
+   * that has no bytes says that there is none, and the connection ends.
    */
   block(cut: (how: WaitCut) => void): WaitingReply;
 }

@@ -80,7 +80,8 @@ export interface SessionPort extends Caller {
   later(): LaterReply;
   /**
    * The same for a command that waits: nothing behind it runs before its answer. `cut` is told at most once, when the wait
-   * ends by something else than the answer; unless the connection is gone, an answer is still owed.
+   * ends by something else than the answer; unless the connection is gone, an answer is still owed. One that has no bytes
+   * says that there is none, and the connection ends.
    */
   block(cut: (how: WaitCut) => void): WaitingReply;
 }
