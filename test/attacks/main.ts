@@ -20,6 +20,7 @@ import { protocolCases } from './cases/protocol.ts';
 import { pubsubCases } from './cases/pubsub.ts';
 import { resourceCases } from './cases/resources.ts';
 import { ruleCases } from './cases/rules.ts';
+import { sessionBoundCases } from './cases/session-bounds.ts';
 import { sessionCases } from './cases/sessions.ts';
 import { startCases } from './cases/starts.ts';
 import { tenantCases } from './cases/tenants.ts';
@@ -53,6 +54,7 @@ const cases: readonly AttackCase[] = [
   ...tenantCases,
   ...pubsubCases,
   ...sessionCases,
+  ...sessionBoundCases,
   ...resourceCases,
   ...memoryCases,
   ...edgeCases,
