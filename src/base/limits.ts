@@ -116,6 +116,8 @@ export const STREAM_CLAIM_ATTEMPTS_MAX = 100_000;
 /** Prefixes that one connection hears of, and bytes of all of them; each costs a look for every key that changes. */
 export const TRACKING_PREFIXES_MAX = 1024;
 export const TRACKING_PREFIX_BYTES_MAX = 64 * 1024;
+/** What a client that waits may have kept of its command, whatever its tenant has left: some hundred keys. */
+export const WAIT_BYTES_FREE = 32 * 1024;
 /** One transaction's queued commands: as much as a client may send in one piece by default. */
 export const TRANSACTION_BYTES_MAX = 64 * 1024 * 1024;
 /** A list of requests begins with this, as most transactions are small. */

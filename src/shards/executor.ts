@@ -90,7 +90,10 @@ export class Executor {
     const effect = run(call, out);
     if (effect.kind === 'changed') {
       if (this.aftermath.isWanted(realm)) this.aftermath.tell(effect, request, realm, databaseNumber);
-    } else if (effect.kind === 'waits') this.waiting.admit(command, request, caller, effect, out.protocol);
+    } else if (effect.kind === 'waits' && !this.waiting.admit(command, request, caller, effect, out.protocol)) {
+      out.error(OOM);
+      return UNCHANGED;
+    }
     if (caller.tracks && command.isReadonly) this.remember(command, request, realm, caller.id);
     return effect;
   }

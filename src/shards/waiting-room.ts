@@ -6,6 +6,8 @@
  * Invariant: a client is here exactly as long as its connection has an unanswered command; whoever takes it out answers
  * it, unless the connection is gone. What is kept is charged to its tenant.
  */
+
+import { WAIT_BYTES_FREE } from '../base/limits.ts';
 import type { Command } from '../command/command.ts';
 import { type Effect, UNCHANGED, type Waits } from '../command/effect.ts';
 import type { Caller, WaitCut } from '../command/ports/backend.ts';
@@ -56,11 +58,17 @@ export class WaitingRoom {
     return this.clients.size;
   }
 
-  admit(command: Command, request: Request, caller: Caller, effect: Waits, protocol: 2 | 3): void {
+  /**
+   * False when what would have to be kept is more than its tenant has left. Few keys are always kept: who takes elements
+   * out must not be kept from it by a tenant that is full of them.
+   */
+  admit(command: Command, request: Request, caller: Caller, effect: Waits, protocol: 2 | 3): boolean {
     const names = namesOf(request, caller.databaseNumber, effect);
     const kept = effect.instead ?? request.kept();
     const heldBytes = (WAITING_BYTES + kept.bytes.length + names.length * NAME_BYTES + 7) & ~7;
     const { tenantNumber, databaseNumber, noTouch, id } = caller;
+    const realm = this.shard.realm(tenantNumber);
+    if (heldBytes > WAIT_BYTES_FREE && !realm.ensureRoom(heldBytes)) return false;
     this.clients.set(id, {
       command,
       request: kept,
@@ -72,9 +80,9 @@ export class WaitingRoom {
       names,
       heldBytes,
     });
-    const realm = this.shard.realm(tenantNumber);
     realm.account.charge(heldBytes);
     realm.onlookers.waiters.add(id, names, effect.endsWithKey);
+    return true;
   }
 
   /** Ends a client's wait, and answers it unless it is gone. False when it does not wait. */

@@ -235,7 +235,7 @@ describe('clients that wait for lists', () => {
     'are served in order, once each, with what a plain model gives them, and cost nothing afterwards',
     () => {
       fc.assert(
-        fc.property(fc.array(step, { minLength: 30, maxLength: 80 }), (steps) => {
+        fc.property(fc.array(step, { minLength: 100, maxLength: 200 }), (steps) => {
           const play = new Play();
           const { room, model } = play;
           room.run(99, 'SET', 'a', 'v');
@@ -258,7 +258,7 @@ describe('clients that wait for lists', () => {
           const { waiters } = room.shard.realm(0).onlookers;
           expect([room.usedBytes, waiters.size, room.shard.world.readyKeys.isEmpty]).toEqual([before, 0, true]);
         }),
-        { numRuns: runsFor(50) },
+        { numRuns: runsFor(150) },
       );
     },
     PROPERTY_TIMEOUT_MS,

@@ -49,7 +49,7 @@ describe('clients that wait for sorted sets and streams', () => {
     'never share an element, lose one, or hear twice',
     () => {
       fc.assert(
-        fc.property(fc.array(mixed, { minLength: 40, maxLength: 80 }), (steps) => {
+        fc.property(fc.array(mixed, { minLength: 200, maxLength: 300 }), (steps) => {
           const room = new Room();
           const waiting = new Map<number, string>();
           const got: string[] = [];
@@ -93,7 +93,7 @@ describe('clients that wait for sorted sets and streams', () => {
           expect(everywhere.toSorted()).toEqual(added.toSorted());
           expect(room.executor.waiting.size).toBe(waiting.size);
         }),
-        { numRuns: runsFor(60) },
+        { numRuns: runsFor(250) },
       );
     },
     PROPERTY_TIMEOUT_MS,
@@ -126,6 +126,21 @@ describe('a client that waits', () => {
     room.run(9, 'RPUSH', 'l', 'x');
     expect(room.run(9, 'LLEN', 'l')).toBe(':1\r\n');
     expect(room.heard(1)).toEqual([]);
+  });
+
+  it('for few keys may always wait, and for many as long as its tenant has room for them', () => {
+    const room = new Room();
+    const { account } = room.shard.realm(0);
+    const keys = Array.from({ length: 5000 }, (_, i) => `key ${i}`);
+    expect(room.run(1, 'BLPOP', ...keys, '0')).toBeUndefined();
+    room.executor.forget(1);
+    account.limitBytes = room.usedBytes + 100_000;
+    expect(room.run(1, 'BLPOP', ...keys, '0')).toMatch(/^-OOM /);
+    expect([room.executor.waiting.size, room.cut(1, 'timeout')]).toEqual([0, false]);
+    account.limitBytes = 1;
+    expect(room.run(1, 'BLPOP', ...keys.slice(0, 20), '0')).toBeUndefined();
+    expect(room.cut(1, 'timeout')).toBe(true);
+    expect(room.heard(1)).toEqual(['*-1\r\n']);
   });
 
   it('in a namespace that goes is told, and its place is not paid for by the next owner of the number', () => {
