@@ -78,6 +78,7 @@ SORT_RO <list ALPHA
 TOUCH =string =string
 TYPE =hash
 UNLINK >string >string
+WATCH =string =string
 BITCOUNT <string
 BITFIELD <string GET u8 0
 BITFIELD <>string GET u8 0 SET u8 0 1

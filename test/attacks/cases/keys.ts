@@ -27,7 +27,10 @@ function textOf(reply: Reply | undefined): string {
 /** The names, in lower case, of one entry of COMMAND and its subcommands that have keys. */
 function namesWithKeys(entry: Reply): string[] {
   const parts = itemsOf(entry);
-  const specs = itemsOf(parts[8]);
+  // Channels of shards stand there for a cluster's sake; they are the business of K85.
+  const specs = itemsOf(parts[8]).filter(
+    (spec) => !itemsOf(itemsOf(spec)[1]).some((flag) => textOf(flag) === 'not_key'),
+  );
   return [...(specs.length > 0 ? [textOf(parts[0])] : []), ...itemsOf(parts[9]).flatMap(namesWithKeys)];
 }
 
