@@ -78,7 +78,10 @@ export class PoolTransaction implements PooledTransaction {
 
   add(command: Command, request: Request, keys: KeyList, databaseNumber: number): Refusal | undefined {
     const refusal = this.take(command, request, keys, databaseNumber);
-    if (refusal !== undefined) this.unwatch();
+    if (refusal !== undefined) {
+      this.unwatch();
+      this.asked.reset();
+    }
     return refusal;
   }
 
@@ -129,6 +132,8 @@ export class PoolTransaction implements PooledTransaction {
     }
     const envelope = this.envelope(0, caller.databaseNumber);
     this.link(shard).askTransaction(envelope, this.asked, watched.size > 0, { arrived: done, lost: refused });
+    // It may have grown with this one.
+    this.asked.reset();
   }
 }
 

@@ -20,6 +20,7 @@ import { protocolCases } from './cases/protocol.ts';
 import { pubsubCases } from './cases/pubsub.ts';
 import { resourceCases } from './cases/resources.ts';
 import { ruleCases } from './cases/rules.ts';
+import { sessionCases } from './cases/sessions.ts';
 import { startCases } from './cases/starts.ts';
 import { tenantCases } from './cases/tenants.ts';
 import { tlsCases } from './cases/tls.ts';
@@ -51,6 +52,7 @@ const cases: readonly AttackCase[] = [
   ...ruleCases,
   ...tenantCases,
   ...pubsubCases,
+  ...sessionCases,
   ...resourceCases,
   ...memoryCases,
   ...edgeCases,

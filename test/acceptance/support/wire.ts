@@ -8,6 +8,8 @@ import type { Serve } from './serve.ts';
 export class Wire {
   readonly closed: Promise<void>;
   isClosed: boolean;
+  /** Gets what comes out of band in RESP3; without it that counts as a reply. */
+  pushed: ((reply: Reply) => void) | undefined;
   private readonly socket: Socket;
   private readonly waiting: ((reply: Reply) => void)[];
   private readonly failing: ((error: Error) => void)[];
@@ -19,6 +21,7 @@ export class Wire {
     this.failing = [];
     this.rest = Buffer.alloc(0);
     this.isClosed = false;
+    this.pushed = undefined;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', () => {});
     this.closed = new Promise((resolve) => {
@@ -66,6 +69,17 @@ export class Wire {
     });
   }
 
+  /** Hands the reply over as soon as it is there, before anything that came behind it is looked at. */
+  async replyNow(take: (reply: Reply) => void, ...words: readonly string[]): Promise<void> {
+    const coming = this.reply(...words);
+    const last = this.waiting.pop();
+    this.waiting.push((reply) => {
+      take(reply);
+      last?.(reply);
+    });
+    await coming;
+  }
+
   /** The same as text: bulks as they are, errors with their dash, aggregates as JSON. */
   async ask(...words: readonly string[]): Promise<string> {
     return shown(await this.reply(...words));
@@ -81,6 +95,10 @@ export class Wire {
       const parsed = parseReply(this.rest);
       if (parsed === undefined) return;
       this.rest = this.rest.subarray(parsed.end);
+      if (parsed.value.kind === 'push' && this.pushed !== undefined) {
+        this.pushed(parsed.value);
+        continue;
+      }
       this.failing.shift();
       this.waiting.shift()?.(parsed.value);
     }
