@@ -16,7 +16,7 @@ const VALUE = 'v'.repeat(64);
 const CLIENTS = 100;
 const READS_AT_ONCE = 500;
 const DEPTHS = [1, 16] as const;
-const WARM_UP_ROUNDS = 1;
+const WARM_UP_ROUNDS = 4;
 const GOAL = 1.3;
 /** Writes one at a time take longer, and no more of them are needed. */
 const WRITTEN_AT_DEPTH_1 = 4;

@@ -195,7 +195,8 @@ export class Core {
     const count = this.dirty.length;
     if (count > 0) this.beginTurn();
     for (let i = 0; i < count; i++) (this.dirty[i] as Connection).flushPlaces();
-    this.dirty.splice(0, count);
+    if (this.dirty.length === count) this.dirty.length = 0;
+    else this.dirty.splice(0, count);
     this.joined.release();
   }
 

@@ -41,6 +41,7 @@ export class Joined {
 
   /** The turn is over: no memory is kept for it. */
   release(): void {
+    if (this.parts.length === 0) return;
     this.parts = [];
     this.bytes = NOTHING;
   }

@@ -40,12 +40,17 @@ export class Tracking {
   /** Prefixes with changes of this turn. */
   private dirty: Prefix[];
   private readonly out: ReplyWriter;
+  /** What was encoded last, for as long as others may be told the same. */
+  private encodedKeys: readonly string[] | undefined;
+  private encodedBytes: Uint8Array | undefined;
 
   constructor(core: Core) {
     this.core = core;
     this.spaces = new Map();
     this.dirty = [];
     this.out = new ReplyWriter();
+    this.encodedKeys = undefined;
+    this.encodedBytes = undefined;
   }
 
   seenBy(connection: Connection): TrackingPort {
@@ -107,14 +112,16 @@ export class Tracking {
   // -- What storage says -------------------------------------------------------------------------------------------------
 
   invalidated(tenantNumber: number, key: string, { clients, isBroadcast, writer }: Invalidation): void {
+    const keys = [key];
     for (const id of clients) {
       const connection = this.core.clients.get(id);
       const tracker = connection?.session.tracker;
       if (connection === undefined || tracker === undefined) continue;
       const { bcast, noloop } = tracker.options;
       const concerns = tracker.tenantNumber === tenantNumber && !bcast && !(noloop && id === writer);
-      if (concerns) this.tell(connection, [key]);
+      if (concerns) this.tell(connection, keys);
     }
+    this.forgetEncoded();
     const space = isBroadcast ? this.spaces.get(tenantNumber) : undefined;
     if (space === undefined) return;
     for (const length of space.lengths.keys()) {
@@ -129,6 +136,7 @@ export class Tracking {
 
   flushed(tenantNumber: number): void {
     for (const connection of this.spaces.get(tenantNumber)?.trackers ?? []) this.tell(connection, EVERYTHING);
+    this.forgetEncoded();
   }
 
   /** The end of a turn: who listens to prefixes hears of what has changed in it. False when nothing has. */
@@ -144,6 +152,7 @@ export class Tracking {
         if (keys.length > 0) this.tell(connection, keys);
       }
     }
+    this.forgetEncoded();
     return true;
   }
 
@@ -154,7 +163,7 @@ export class Tracking {
     if (tracker === undefined) return;
     const { redirect } = tracker.options;
     if (redirect === 0) {
-      if (connection.session.protocol === 3) connection.pushAfterReply(this.encode(3, keys, 3));
+      if (connection.session.protocol === 3) connection.pushAfterReply(this.encoded(keys));
       return;
     }
     const target = this.core.clients.findFor(connection, redirect);
@@ -162,6 +171,20 @@ export class Tracking {
     const { protocol } = connection.session;
     if (target.session.protocol === 3) target.pushAfterReply(this.encode(3, keys, protocol));
     else if (target.isSubscriber) target.pushAfterReply(this.encode(2, keys, protocol));
+  }
+
+  /** As nearly everybody is told: of a key that many hold, the same bytes for all of them. */
+  private encoded(keys: readonly string[] | undefined): Uint8Array {
+    if (this.encodedBytes === undefined || keys === EVERYTHING || keys !== this.encodedKeys) {
+      this.encodedBytes = this.encode(3, keys, 3);
+      this.encodedKeys = keys;
+    }
+    return this.encodedBytes;
+  }
+
+  private forgetEncoded(): void {
+    this.encodedKeys = undefined;
+    this.encodedBytes = undefined;
   }
 
   private broken(connection: Connection, redirect: number): void {

@@ -76,6 +76,7 @@ SORT <list ALPHA
 SORT <list ALPHA STORE >list
 SORT_RO <list ALPHA
 TOUCH =string =string
+WATCH =string =string
 TYPE =hash
 UNLINK >string >string
 WATCH =string =string

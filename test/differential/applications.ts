@@ -145,8 +145,8 @@ const READS_OF_ANY: ReadonlySet<string> = new Set(['LRANGE', 'ZRANGE', 'XLEN', '
 /** What may wait is the last that a step says. */
 const BLOCKS = /^(?:B[LRZ]|XREAD)/;
 
-/** What a pool of shards refuses within a transaction, and what marks the end of a step there. */
-const OUTSIDE: ReadonlySet<string> = new Set(['HELLO', 'FLUSHDB', 'WATCH']);
+/** What a pool of shards refuses within a transaction, what marks the end of a step there, and CLIENT TRACKING: see below. */
+const OUTSIDE: ReadonlySet<string> = new Set(['HELLO', 'FLUSHDB', 'WATCH', 'CLIENT']);
 
 function isInvalidation(reply: string | undefined): boolean {
   return reply?.startsWith('>2\r\n$10\r\ninvalidate\r\n') === true;
@@ -210,7 +210,7 @@ export class ApplicationsScenario implements Scenario {
     // Which of the keys that somebody waits for comes first, when EXEC takes one away and makes it again, is chance.
     if (this.inMulti.has(party) && TAKES_AWAY.has(name) && words.some((word) => STREAM_NAMES.has(word)))
       return [['PING']];
-    // What EXEC itself makes ready and others take is told to the wrong connection there, if this one has read it in EXEC.
+    // What EXEC makes ready and others take then is no change there, so who has read it within EXEC is left with it.
     if (this.inMulti.has(party) && READS_OF_ANY.has(name)) return [['GET', one(this.prng, KEYS)]];
     if (name === 'MULTI') this.inMulti.add(party);
     else if (name === 'EXEC' || name === 'DISCARD' || name === 'RESET') this.inMulti.delete(party);

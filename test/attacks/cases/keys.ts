@@ -24,13 +24,16 @@ function textOf(reply: Reply | undefined): string {
   return reply?.kind === 'simple' ? reply.text : '';
 }
 
-/** The names, in lower case, of one entry of COMMAND and its subcommands that have keys. */
+function flagsOf(spec: Reply): readonly string[] {
+  const fields = itemsOf(spec);
+  const at = fields.findIndex((field) => textOf(field) === 'flags');
+  return itemsOf(fields[at + 1]).map(textOf);
+}
+
+/** The names, in lower case, of one entry of COMMAND and its subcommands that have keys. A channel is told of, but is none. */
 function namesWithKeys(entry: Reply): string[] {
   const parts = itemsOf(entry);
-  // Channels of shards stand there for a cluster's sake; they are the business of K85.
-  const specs = itemsOf(parts[8]).filter(
-    (spec) => !itemsOf(itemsOf(spec)[1]).some((flag) => textOf(flag) === 'not_key'),
-  );
+  const specs = itemsOf(parts[8]).filter((spec) => !flagsOf(spec).includes('not_key'));
   return [...(specs.length > 0 ? [textOf(parts[0])] : []), ...itemsOf(parts[9]).flatMap(namesWithKeys)];
 }
 
