@@ -79,7 +79,6 @@ TOUCH =string =string
 WATCH =string =string
 TYPE =hash
 UNLINK >string >string
-WATCH =string =string
 BITCOUNT <string
 BITFIELD <string GET u8 0
 BITFIELD <>string GET u8 0 SET u8 0 1
