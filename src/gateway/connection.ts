@@ -188,6 +188,7 @@ export class Connection implements LaterReplies {
     if (this.held === 0) decoder.settle();
     core.endChunk();
     this.flush(out);
+    core.flushAnswered();
     if (this.inputEnded) this.goOnWithoutInput();
   }
 
@@ -346,7 +347,9 @@ export class Connection implements LaterReplies {
   scheduleFlush(): void {
     if (this.flushScheduled || this.state === 'closed') return;
     this.flushScheduled = true;
-    this.core.flushSoon(this);
+    const { core } = this;
+    if (core.running !== undefined && core.running !== this && this.wait?.isOver === true) core.answeredNow(this);
+    else core.flushSoon(this);
   }
 
   /** Once per turn, for a connection whose places were filled, whose pause is over, or that has finished. */

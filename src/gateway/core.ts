@@ -80,6 +80,9 @@ export class Core {
   turn_ms: number;
   private limits: DecoderLimits;
   private readonly dirty: Connection[];
+  /** Clients that waited and have been answered within the chunk that is running. */
+  private answered: Connection[];
+  private isAnswering: boolean;
   private turnEnd: ReturnType<typeof setImmediate> | undefined;
 
   constructor(parts: CoreParts, view: GatewayView) {
@@ -96,6 +99,8 @@ export class Core {
     this.turn_ms = parts.clock.monotonicMs();
     this.limits = REDIS_LIMITS;
     this.dirty = [];
+    this.answered = [];
+    this.isAnswering = false;
     this.turnEnd = undefined;
     this.out = new ReplyWriter();
     this.running = undefined;
@@ -171,6 +176,25 @@ export class Core {
   flushSoon(connection: Connection): void {
     this.dirty.push(connection);
     this.endTurnSoon();
+  }
+
+  /** A client that waited has its answer, by a command that runs now: it leaves right behind that command's chunk. */
+  answeredNow(connection: Connection): void {
+    this.answered.push(connection);
+  }
+
+  /** Behind a chunk. What clients who go on do for others is for the end of the turn. */
+  flushAnswered(): void {
+    if (this.answered.length === 0) return;
+    const { answered } = this;
+    this.answered = [];
+    if (this.isAnswering) {
+      for (const connection of answered) this.flushSoon(connection);
+      return;
+    }
+    this.isAnswering = true;
+    for (const connection of answered) connection.flushPlaces();
+    this.isAnswering = false;
   }
 
   /** The end of the turn has something to do. */
