@@ -54,6 +54,13 @@ import { Wait } from './wait.ts';
 /** Commands that take little, between two looks at the clock. */
 const QUICK_COMMANDS = 16;
 
+/** What is answered to nobody. */
+const NOT_RESP: ReadonlyMap<Decoded, CloseReason> = new Map([
+  [CROSS_PROTOCOL, 'cross_protocol'],
+  [TLS_ON_PLAIN, 'tls_on_plain_port'],
+  [QUERY_BUFFER_FULL, 'query_buffer_limit'],
+]);
+
 /** Where a connection comes from and arrives. */
 export interface Peer {
   readonly address: ParsedAddress;
@@ -257,23 +264,13 @@ export class Connection implements LaterReplies {
   }
 
   private decodingEnded(decoded: Decoded, out: ReplyWriter): void {
-    switch (decoded) {
-      case PROTOCOL_ERROR:
-        if (this.decoder.error !== undefined) {
-          const { error } = this.decoder;
-          if (this.pending.length > 0) this.pending.behind(error.bytes, 0, error.bytes.length, 2);
-          else out.error(error);
-        }
-        return this.finish('protocol_error');
-      case CROSS_PROTOCOL:
-        return this.close('cross_protocol');
-      case TLS_ON_PLAIN:
-        return this.close('tls_on_plain_port');
-      case QUERY_BUFFER_FULL:
-        return this.close('query_buffer_limit');
-      default:
-        return;
-    }
+    const reason = NOT_RESP.get(decoded);
+    if (reason !== undefined) return this.close(reason);
+    if (decoded !== PROTOCOL_ERROR) return;
+    const { error } = this.decoder;
+    if (error !== undefined && this.pending.length > 0) this.pending.behind(error.bytes, 0, error.bytes.length, 2);
+    else if (error !== undefined) out.error(error);
+    this.finish('protocol_error');
   }
 
   /** A place in the order of replies for one that comes later. */
