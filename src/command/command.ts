@@ -38,6 +38,13 @@ export class KeyList {
   }
 }
 
+/** One key at one place, whatever options do to it: SET is one of these. */
+function isOneKey(keySpecs: readonly KeySpec[]): boolean {
+  const [only] = keySpecs;
+  if (only === undefined || keySpecs.length > 1) return false;
+  return only.begin.kind === 'index' && only.find.kind === 'range' && only.find.lastKey === 0;
+}
+
 /** What is never queued. */
 const RUNS_IN_MULTI: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset']);
 
@@ -101,7 +108,8 @@ export class Command {
   /** Parses the request into the command's own record; the record is valid until its next parse. */
   readonly parse: (request: Request) => Refusal | undefined;
   /**
-   * Adds the keys of the request just parsed, and the channels: what a user needs permission for. After a refused parse it adds those found before the refusal, so that
+   * Adds the keys of the request just parsed, and the channels: what a user needs permission for. After a refused parse it
+   * adds those found before the refusal, so that
    * a missing permission is answered before a syntax error, as in Redis.
    */
   readonly keys: (request: Request, into: KeyList) => void;
@@ -137,7 +145,7 @@ export class Command {
     this.mayTakeLong = parts.runSession !== undefined || this.fanout !== undefined || parts.keySpecs.length > 1;
     this.isSteady =
       parts.runShard !== undefined &&
-      parts.fixedKey > 0 &&
+      isOneKey(parts.keySpecs) &&
       (this.isFast || (this.declaration.kind === 'shard' && this.declaration.complexity?.startsWith('O(1)') === true));
     this.parse = parts.parse;
     this.keys = parts.keys;
