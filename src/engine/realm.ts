@@ -12,8 +12,19 @@ import { Evictor } from './eviction.ts';
 import type { LazyFree } from './lazy-free.ts';
 import { databaseOfName, keyOfName } from './names.ts';
 import { Onlookers } from './onlookers.ts';
+import { PAGE_BYTES } from './size-classes.ts';
 import { RealmContext, type Statistics } from './statistics.ts';
 import type { World } from './world.ts';
+
+/**
+ * A block is larger than what it was asked for by an eighth at the most, or by a page (`size-classes.ts`); and a write may
+ * let a table and a directory of an index grow. Where nothing is evicted room is asked for both, so that no write passes
+ * the limit; of a small limit the second is less than one per cent. Where keys are evicted the next write evicts what this
+ * one was over.
+ */
+const ROUNDING_BYTES_MAX = PAGE_BYTES;
+const INDEX_GROWTH_BYTES_MAX = 16 * 1024;
+const LIMIT_PER_HEADROOM = 128;
 
 export class Realm {
   readonly number: number;
@@ -22,6 +33,8 @@ export class Realm {
   readonly onlookers: Onlookers;
   /** How long a value of this tenant may become. */
   valueBytesMax: number;
+  /** Kept free for what a write makes its indexes grow by; 0 where keys are evicted. */
+  private headroomBytes: number;
   private readonly context: RealmContext;
   private readonly world: World;
   private readonly lazyFree: LazyFree;
@@ -39,6 +52,7 @@ export class Realm {
     this.lazyFree = lazyFree;
     this.databases = [];
     for (let i = 0; i < DATABASE_COUNT; i++) this.databases.push(undefined);
+    this.headroomBytes = 0;
     this.evictor = new Evictor(world, account, this.databases);
   }
 
@@ -61,12 +75,24 @@ export class Realm {
     for (const database of this.databases) if (database !== undefined) visit(database);
   }
 
+  /** Whether so many bytes may be written without evicting anything. */
+  room(bytes: number): boolean {
+    return this.account.room(this.claim(bytes));
+  }
+
   /**
    * Whether so many bytes may be written, after evicting what the policy allows. False: answer OOM; no key was changed
    * except by eviction. May evict any key of the realm, so call it before looking anything up.
    */
   ensureRoom(bytes: number): boolean {
-    return this.account.room(bytes) || this.makeRoom(bytes);
+    const claimed = this.claim(bytes);
+    return this.account.room(claimed) || this.makeRoom(claimed);
+  }
+
+  /** What must be free for so many bytes to be written; 0 asks whether the limit is kept now. */
+  private claim(bytes: number): number {
+    if (bytes === 0 || this.headroomBytes === 0) return bytes;
+    return bytes + Math.min(bytes >>> 3, ROUNDING_BYTES_MAX) + this.headroomBytes;
   }
 
   private makeRoom(bytes: number): boolean {
@@ -88,6 +114,10 @@ export class Realm {
   /** To be called when the policy or limit of the account, or of an account above it, has changed. */
   policyChanged(): void {
     this.context.usesLfu = this.effectivePolicy().endsWith('-lfu');
+    const refuses = this.effectivePolicy() === 'noeviction';
+    this.headroomBytes = refuses
+      ? Math.min(Math.floor(this.account.governing().limitBytes / LIMIT_PER_HEADROOM), INDEX_GROWTH_BYTES_MAX)
+      : 0;
   }
 
   /** The policy by which this realm's keys would be evicted now: its own, or that of the process when it has no limit. */

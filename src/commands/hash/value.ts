@@ -49,7 +49,7 @@ function aim(call: ShardCall, ref: number, out: ReplyWriter): Opened {
 
 /** Whether the budget has room for more in a hash that was opened to be changed; making it may cost that very hash. */
 export function roomAnew(call: ShardCall, key: ArgIndex, bytes: number, out: ReplyWriter): Opened | undefined {
-  if (call.realm.account.room(bytes)) return OPENED;
+  if (call.realm.room(bytes)) return OPENED;
   if (!call.realm.ensureRoom(bytes)) return undefined;
   return openToWrite(call, key, out);
 }

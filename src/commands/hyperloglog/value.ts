@@ -119,7 +119,7 @@ export function store(call: ShardCall, key: ArgIndex, ref: number, working: Work
     return putBytes(call, key, bytes, length, Encoding.raw, NO_EXPIRY) ? undefined : OOM;
   }
   let target = ref;
-  if (growth > 0 && !call.realm.account.room(growth)) {
+  if (growth > 0 && !call.realm.room(growth)) {
     if (!call.realm.ensureRoom(growth)) return OOM;
     target = findForWrite(call, key);
     if (target === MISSING) return OOM;

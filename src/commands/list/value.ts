@@ -69,7 +69,7 @@ export function openToAdd(call: ShardCall, key: ArgIndex, bytes: number, list: L
   const opened = aim(call, findForWrite(call, key), list, out);
   if (opened !== OPENED) return opened;
   const conversion = list.conversionBytes(bytes);
-  if (conversion === 0 || call.realm.account.room(bytes + conversion)) return OPENED;
+  if (conversion === 0 || call.realm.room(bytes + conversion)) return OPENED;
   // Making room may have cost this very key.
   return call.realm.ensureRoom(bytes + conversion) ? aim(call, findForWrite(call, key), list, out) : refusedRoom(out);
 }

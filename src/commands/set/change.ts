@@ -119,7 +119,7 @@ export const sadd = shardCommand({
     if (ref === MISSING) return addToNew(call, key, member, out);
     editor.open(call.database, ref);
     const conversion = editor.conversionBytes(call.request.argc - member, load.longest, load.integers);
-    if (conversion > 0 && !call.realm.account.room(load.bytes + conversion)) {
+    if (conversion > 0 && !call.realm.room(load.bytes + conversion)) {
       if (!call.realm.ensureRoom(load.bytes + conversion)) return refuseRoom(out);
       // Making room may have cost this very key.
       const again = findForWrite(call, key);

@@ -166,7 +166,7 @@ function intersectionBytes(sets: readonly SetView[]): number {
 /** Asks for room for the result, after which every look-up has to be done again. */
 function hasRoom(call: ShardCall, destination: ArgIndex, operation: Operation, sets: readonly SetView[]): boolean {
   const most = resultBytes(operation, sets);
-  if (operation !== 'inter' || call.realm.account.room(most)) return roomFor(call, destination, most);
+  if (operation !== 'inter' || call.realm.room(most)) return roomFor(call, destination, most);
   // An intersection is often far smaller: before anything is evicted or refused for it, it is measured.
   return roomFor(call, destination, intersectionBytes(sets));
 }

@@ -136,12 +136,12 @@ function giveNew(
 ): void {
   const { stream, group } = reading;
   const handle = out.beginArray();
-  const { account } = call.realm;
+  const { realm } = call;
   do {
     const { id } = cursor;
     if (reading.given > 0 && !replyHasRoom(out, from, entryReplyBytesMax(cursor))) break;
     if (!noack) {
-      if (reading.given > 0 && !account.room(PENDING_ROOM_BYTES)) break;
+      if (reading.given > 0 && !realm.room(PENDING_ROOM_BYTES)) break;
       if (!group.deliver(id, consumer, call.now_ms)) break;
       consumer.active_ms = call.now_ms;
     }

@@ -73,7 +73,7 @@ export function lengthen(call: ShardCall, key: ArgIndex, ref: number, length: nu
   const database = call.database;
   const growth = length - database.valueLength(ref);
   let found = ref;
-  if (growth > 0 && !call.realm.account.room(growth)) {
+  if (growth > 0 && !call.realm.room(growth)) {
     if (!call.realm.ensureRoom(growth)) return MISSING;
     found = findForWrite(call, key);
     if (found === MISSING) return MISSING;
