@@ -99,8 +99,7 @@ function claimSlice(
     }
     if (minIdle_ms <= 0 || call.now_ms - group.timeAt(place) >= minIdle_ms) {
       if (!justId) replyBytes += entryReplyBytesMax(cursor);
-      if (slice.claimed.length > 0 && (replyBytes > replyBytesMax || !call.realm.room(PENDING_ROOM_BYTES)))
-        break;
+      if (slice.claimed.length > 0 && (replyBytes > replyBytesMax || !call.realm.room(PENDING_ROOM_BYTES))) break;
       const consumer = claimant.find();
       if (consumer === undefined || !group.giveTo(id, place, consumer)) break;
       group.setTimeAt(place, call.now_ms);
