@@ -326,8 +326,7 @@ export class Connection implements LaterReplies {
   push(bytes: Uint8Array): void {
     if (this.state !== 'open' || this.isDoomed) return;
     if (this.core.running !== this) {
-      this.outbox.push(bytes, this.wait?.isOver === false);
-      this.scheduleFlush();
+      this.pushWithin(bytes, this.wait?.isOver === false);
     } else if (this.session.showsReplies && !this.session.isInTransaction) {
       this.outbox.pushInto(this.core.out, bytes);
     } else {
@@ -335,10 +334,21 @@ export class Connection implements LaterReplies {
     }
   }
 
-  /** The same, but never before what the running command has still to answer. */
-  pushAfterReply(bytes: Uint8Array): void {
-    if (this.core.running !== this) this.push(bytes);
-    else if (this.state === 'open' && !this.isDoomed) this.outbox.pushOwn(bytes);
+  /**
+   * The same, but never before what the running command has still to answer.
+   *
+   * @param hasWaited nor before the answer that ends the connection's wait now
+   */
+  pushAfterReply(bytes: Uint8Array, hasWaited: boolean = false): void {
+    if (this.state !== 'open' || this.isDoomed) return;
+    if (this.core.running === this) this.outbox.pushOwn(bytes);
+    else if (hasWaited) this.pushWithin(bytes, false);
+    else this.push(bytes);
+  }
+
+  private pushWithin(bytes: Uint8Array, isWaiting: boolean): void {
+    this.outbox.push(bytes, isWaiting);
+    this.scheduleFlush();
   }
 
   scheduleFlush(): void {

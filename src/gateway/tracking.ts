@@ -111,7 +111,7 @@ export class Tracking {
 
   // -- What storage says -------------------------------------------------------------------------------------------------
 
-  invalidated(tenantNumber: number, key: string, { clients, isBroadcast, writer }: Invalidation): void {
+  invalidated(tenantNumber: number, key: string, { clients, isBroadcast, writer, hasWaited }: Invalidation): void {
     const keys = [key];
     for (const id of clients) {
       const connection = this.core.clients.get(id);
@@ -119,7 +119,7 @@ export class Tracking {
       if (connection === undefined || tracker === undefined) continue;
       const { bcast, noloop } = tracker.options;
       const concerns = tracker.tenantNumber === tenantNumber && !bcast && !(noloop && id === writer);
-      if (concerns) this.tell(connection, keys);
+      if (concerns) this.tell(connection, keys, hasWaited && id === writer);
     }
     this.forgetEncoded();
     const space = isBroadcast ? this.spaces.get(tenantNumber) : undefined;
@@ -158,12 +158,13 @@ export class Tracking {
 
   // -- Telling -----------------------------------------------------------------------------------------------------------
 
-  private tell(connection: Connection, keys: readonly string[] | undefined): void {
+  /** @param hasWaited the keys are what the connection writes now that its wait ends: its reply comes first */
+  private tell(connection: Connection, keys: readonly string[] | undefined, hasWaited: boolean = false): void {
     const { tracker } = connection.session;
     if (tracker === undefined) return;
     const { redirect } = tracker.options;
     if (redirect === 0) {
-      if (connection.session.protocol === 3) connection.pushAfterReply(this.encoded(keys));
+      if (connection.session.protocol === 3) connection.pushAfterReply(this.encoded(keys), hasWaited);
       return;
     }
     const target = this.core.clients.findFor(connection, redirect);

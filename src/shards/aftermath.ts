@@ -68,12 +68,15 @@ export class Aftermath implements EngineListener {
   wantedEvents: number;
   /** Who runs a command now. */
   writer: number;
+  /** Whether it has waited for this, and is run by what somebody else did. */
+  hasWaited: boolean;
   private readonly shard: Shard;
   private readonly news: ShardNews;
 
   constructor(shard: Shard, news: ShardNews) {
     this.wantedEvents = 0;
     this.writer = NOBODY;
+    this.hasWaited = false;
     this.shard = shard;
     this.news = news;
   }
@@ -119,6 +122,7 @@ export class Aftermath implements EngineListener {
       clients: clients === undefined ? NONE : Array.from(clients),
       isBroadcast: tracking.hasBroadcast,
       writer,
+      hasWaited: this.hasWaited,
     });
   }
 
@@ -133,6 +137,7 @@ export class Aftermath implements EngineListener {
           clients: Array.from(clients),
           isBroadcast: false,
           writer: NOBODY,
+          hasWaited: false,
         }),
       );
     }

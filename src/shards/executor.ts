@@ -84,6 +84,7 @@ export class Executor {
     call.mayWait = !caller.isInTransaction;
     call.onlyKey = 0;
     this.aftermath.writer = caller.id;
+    this.aftermath.hasWaited = false;
     shard.setNoTouch(caller.noTouch);
     const run = command.runShard;
     if (run === undefined) return UNCHANGED;
@@ -153,6 +154,7 @@ export class Executor {
     call.mayWait = true;
     call.onlyKey = onlyKey;
     this.aftermath.writer = caller.id;
+    this.aftermath.hasWaited = true;
     shard.setNoTouch(caller.noTouch);
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);

@@ -69,6 +69,15 @@ describe('a client that caches', () => {
     expect(reply.endsWith(`*3\r\n${bulk('1')}+OK\r\n${bulk('2')}${told('a')}`)).toBe(true);
   });
 
+  it('is told behind the reply that it waited for of what that made it write, and before it of what others wrote', () => {
+    const [client, writer] = [cache(), world.login('ann')];
+    pipeline(client, ['GET', 'a'], ['EXISTS', 'taken'], ['BLMOVE', 'given', 'taken', 'LEFT', 'LEFT', '0']);
+    world.ask(writer, 'SET', 'a', '1');
+    expect(heardBy(world, client)).toBe(told('a'));
+    world.ask(writer, 'RPUSH', 'given', 'x');
+    expect(heardBy(world, client)).toBe(bulk('x') + told('taken'));
+  });
+
   it('is told in a transaction of others once it is over', () => {
     const [client, writer] = [cache(), world.login('ann')];
     pipeline(client, ['GET', 'a'], ['GET', 'b']);

@@ -368,7 +368,12 @@ describe('caches of clients', () => {
       kind: 'batch',
       replies: replies.take(),
       items: [
-        { kind: 'invalidated', tenantNumber: 0, key: '{a}k', change: { clients: [1], isBroadcast: false, writer: 2 } },
+        {
+          kind: 'invalidated',
+          tenantNumber: 0,
+          key: '{a}k',
+          change: { clients: [1], isBroadcast: false, writer: 2, hasWaited: false },
+        },
       ],
     });
     expect(order).toEqual(['reply', '{a}k']);

@@ -140,6 +140,8 @@ export interface Invalidation {
   readonly isBroadcast: boolean;
   /** 0 for nobody: the key expired, say. */
   readonly writer: number;
+  /** The writer has waited for this: it writes because somebody else has just given it what it waited for. */
+  readonly hasWaited: boolean;
 }
 
 /** What storage says besides replies. */
