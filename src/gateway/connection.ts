@@ -321,34 +321,19 @@ export class Connection implements LaterReplies {
 
   /**
    * A whole message out of band; shared by all who get it, so nobody may ever change it. It stands behind what the
-   * connection has been answered and before the reply of a command that waits. What does not show replies shows these.
+   * connection has been answered and before the reply of a command that waits; or as late as `behind` says: behind what
+   * the running command has still to answer, or even the answer that now ends a wait. What shows no replies shows these.
    */
-  push(bytes: Uint8Array): void {
+  push(bytes: Uint8Array, behind: 'answers' | 'reply' | 'wait' = 'answers'): void {
     if (this.state !== 'open' || this.isDoomed) return;
     if (this.core.running !== this) {
-      this.pushWithin(bytes, this.wait?.isOver === false);
-    } else if (this.session.showsReplies && !this.session.isInTransaction) {
+      this.outbox.push(bytes, behind !== 'wait' && this.wait?.isOver === false);
+      this.scheduleFlush();
+    } else if (behind === 'answers' && this.session.showsReplies && !this.session.isInTransaction) {
       this.outbox.pushInto(this.core.out, bytes);
     } else {
       this.outbox.pushOwn(bytes);
     }
-  }
-
-  /**
-   * The same, but never before what the running command has still to answer.
-   *
-   * @param hasWaited nor before the answer that ends the connection's wait now
-   */
-  pushAfterReply(bytes: Uint8Array, hasWaited: boolean = false): void {
-    if (this.state !== 'open' || this.isDoomed) return;
-    if (this.core.running === this) this.outbox.pushOwn(bytes);
-    else if (hasWaited) this.pushWithin(bytes, false);
-    else this.push(bytes);
-  }
-
-  private pushWithin(bytes: Uint8Array, isWaiting: boolean): void {
-    this.outbox.push(bytes, isWaiting);
-    this.scheduleFlush();
   }
 
   scheduleFlush(): void {

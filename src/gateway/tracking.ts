@@ -164,14 +164,14 @@ export class Tracking {
     if (tracker === undefined) return;
     const { redirect } = tracker.options;
     if (redirect === 0) {
-      if (connection.session.protocol === 3) connection.pushAfterReply(this.encoded(keys), hasWaited);
+      if (connection.session.protocol === 3) connection.push(this.encoded(keys), hasWaited ? 'wait' : 'reply');
       return;
     }
     const target = this.core.clients.findFor(connection, redirect);
     if (target === undefined) return this.broken(connection, redirect);
     const { protocol } = connection.session;
-    if (target.session.protocol === 3) target.pushAfterReply(this.encode(3, keys, protocol));
-    else if (target.isSubscriber) target.pushAfterReply(this.encode(2, keys, protocol));
+    if (target.session.protocol === 3) target.push(this.encode(3, keys, protocol), 'reply');
+    else if (target.isSubscriber) target.push(this.encode(2, keys, protocol), 'reply');
   }
 
   /** As nearly everybody is told: of a key that many hold, the same bytes for all of them. */
@@ -196,7 +196,7 @@ export class Tracking {
     out.push(2);
     out.bulkText('tracking-redir-broken');
     out.integer(redirect);
-    connection.pushAfterReply(out.take());
+    connection.push(out.take(), 'reply');
   }
 
   /** @param nullProtocol the null that stands for everything is that of who tracks, whoever is told */
