@@ -297,9 +297,9 @@ export const MULTI_NESTED = refusal('ERR MULTI calls can not be nested');
 export const NOT_IN_MULTI = refusal('ERR Command not allowed inside a transaction');
 export const TRANSACTION_TOO_LARGE = refusal('ERR transaction is too large');
 export const WATCH_IN_MULTI = refusal('ERR WATCH inside MULTI is not allowed');
-/** EXEC itself may not run. The bytes of the reason begin with `-`, which is part of what redis-server repeats. */
+/** EXEC itself may not run. redis-server repeats a code like NOPERM but not ERR, as it adds that last. */
 export function execAbort(reason: Refusal): Refusal {
-  return refusal(`EXECABORT Transaction discarded because of: ${reason.text}`);
+  return refusal(`EXECABORT Transaction discarded because of: ${reason.text.replace(/^ERR /, '')}`);
 }
 /** A command of a transaction that was allowed when it was queued. */
 export function rulesChanged(reason: string): Refusal {

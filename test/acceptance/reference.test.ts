@@ -11,6 +11,7 @@ import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { RespClient } from '../support/resp-client.ts';
 import { seed } from '../support/seed.ts';
 import { requestBytes } from '../support/words.ts';
+import { SESSION_CONVERSATIONS } from './session-conversations.ts';
 import { freePort, Serve } from './support/serve.ts';
 
 const COMMANDS = 20_000;
@@ -281,11 +282,14 @@ describe.skipIf(!redisServerInstalled)(`beside redis-server${hint}`, () => {
     await serve?.dispose();
   });
 
-  it.each(Object.entries(CONVERSATIONS))('the conversation about %s is the same', async (_name, script) => {
-    const ours = await conversation(serve.plainPort, script);
-    const theirs = await conversation(server.port, script);
-    expect(ours.map(normalised)).toEqual(theirs.map(normalised));
-  });
+  it.each(Object.entries({ ...CONVERSATIONS, ...SESSION_CONVERSATIONS }))(
+    'the conversation about %s is the same',
+    async (_name, script) => {
+      const ours = await conversation(serve.plainPort, script);
+      const theirs = await conversation(server.port, script);
+      expect(ours.map(normalised)).toEqual(theirs.map(normalised));
+    },
+  );
 
   it('the replies that CLIENT REPLY leaves over are the same', async () => {
     const ours = await rawConversation(serve.plainPort, UNWANTED_REPLIES);
