@@ -6,7 +6,6 @@ import { AclRegistry } from '../../src/acl/registry.ts';
 import { Roster } from '../../src/acl/roster.ts';
 import type { User } from '../../src/acl/user.ts';
 import { parseAddress } from '../../src/base/cidr.ts';
-import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { DATABASE_COUNT, GATEWAY_TICK_MS } from '../../src/base/limits.ts';
 import { type Command, KeyList } from '../../src/command/command.ts';
 import type {
@@ -29,6 +28,7 @@ import { InlineBackend } from '../../src/shards/inline.ts';
 import { type Budget, NO_BUDGET } from '../../src/tenancy/budget.ts';
 import { type Tenant, TenantRegistry, type TenantTerms } from '../../src/tenancy/tenant.ts';
 import { AclWorld } from '../acl/support.ts';
+import { ENGINE_SETTINGS } from '../support/engine-settings.ts';
 import { FakeClock } from '../support/harness.ts';
 import { FakeSocket } from './fake-socket.ts';
 
@@ -59,21 +59,7 @@ function inlineBackend(): InlineBackend {
     budgets: new SharedBudgets(1),
     hashKey: [1, 2],
     seed: 1,
-    engine: {
-      maxmemoryBytes: 0,
-      maxmemoryPolicy: 'noeviction',
-      maxmemorySamples: 5,
-      ...COLLECTION_LIMITS_DEFAULT,
-      lfuLogFactor: 10,
-      lfuDecayMinutes: 1,
-      activeExpireEffort: 1,
-      protoMaxBulkBytes: 512 * 1024 * 1024,
-      keyspaceEvents: 0,
-      trackingTableMaxKeys: 0,
-      slowlogSlowerThan_us: 10_000,
-      latencyThreshold_ms: 0,
-      expiresActively: true,
-    },
+    engine: ENGINE_SETTINGS,
   });
 }
 

@@ -1,7 +1,6 @@
 /** The pool's part of transactions, waits and caches: what workers are told, and what is left of them when one dies. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
-import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { KeyList } from '../../src/command/command.ts';
 import type { BackendNews, LaterReply, WaitCut } from '../../src/command/ports/backend.ts';
 import { CommandTable } from '../../src/command/table.ts';
@@ -15,6 +14,7 @@ import { PoolBackend } from '../../src/shards/pool.ts';
 import type { ToWorker } from '../../src/shards/protocol.ts';
 import { writeWaiting } from '../../src/shards/waiting-mark.ts';
 import { CALLER } from '../support/caller.ts';
+import { ENGINE_SETTINGS } from '../support/engine-settings.ts';
 
 const SHARDS = 3;
 const table = new CommandTable(shardDeclarations);
@@ -87,21 +87,7 @@ function world() {
     shards: SHARDS,
     budgets,
     hashKey: [1, 2],
-    engine: {
-      maxmemoryBytes: 0,
-      maxmemoryPolicy: 'noeviction',
-      maxmemorySamples: 5,
-      ...COLLECTION_LIMITS_DEFAULT,
-      lfuLogFactor: 10,
-      lfuDecayMinutes: 1,
-      activeExpireEffort: 1,
-      protoMaxBulkBytes: 512 * 1024 * 1024,
-      keyspaceEvents: 0,
-      trackingTableMaxKeys: 0,
-      slowlogSlowerThan_us: 10_000,
-      latencyThreshold_ms: 0,
-      expiresActively: true,
-    },
+    engine: ENGINE_SETTINGS,
     spawn: (_birth, shard, events) => {
       const worker = new FakeWorker(events);
       workers[shard] = worker;

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
-import { COLLECTION_LIMITS_DEFAULT } from '../../src/base/collection-limits.ts';
 import { bytes, integer, key, many, rows } from '../../src/command/args.ts';
 import { KeyList } from '../../src/command/command.ts';
 import { UNCHANGED } from '../../src/command/effect.ts';
@@ -14,6 +13,7 @@ import type { WorkerEvents, WorkerHandle } from '../../src/shards/link.ts';
 import { ReplyBatchWriter, RequestBatchReader } from '../../src/shards/mailbox.ts';
 import { PoolBackend } from '../../src/shards/pool.ts';
 import type { ToWorker } from '../../src/shards/protocol.ts';
+import { ENGINE_SETTINGS } from '../support/engine-settings.ts';
 
 const facts = { summary: 'For this test.', since: '1.0.0', group: 'generic', flags: ['denyoom'] } as const;
 const run = () => UNCHANGED;
@@ -112,21 +112,7 @@ function pool(shards = 3, limits: { maxmemoryBytes?: number } = {}) {
     shards,
     budgets,
     hashKey: [1, 2],
-    engine: {
-      maxmemoryBytes: limits.maxmemoryBytes ?? 0,
-      maxmemoryPolicy: 'noeviction',
-      maxmemorySamples: 5,
-      ...COLLECTION_LIMITS_DEFAULT,
-      lfuLogFactor: 10,
-      lfuDecayMinutes: 1,
-      activeExpireEffort: 1,
-      protoMaxBulkBytes: 512 * 1024 * 1024,
-      keyspaceEvents: 0,
-      trackingTableMaxKeys: 0,
-      slowlogSlowerThan_us: 10_000,
-      latencyThreshold_ms: 0,
-      expiresActively: true,
-    },
+    engine: { ...ENGINE_SETTINGS, maxmemoryBytes: limits.maxmemoryBytes ?? 0 },
     spawn: (_birth, shard, events) => {
       const worker = new FakeWorker(shard, events);
       workers[shard] = worker;

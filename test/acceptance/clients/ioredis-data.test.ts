@@ -1,8 +1,8 @@
 /** ioredis in both protocols and iovalkey: data types, binary values and streams with consumer groups, over TLS. */
 import { Redis as IoRedis } from 'ioredis';
-import { Redis as IoValkey } from 'iovalkey';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, login } from '../support/clients.ts';
+import { type IoRedisOptions, ioredisLibraries } from '../support/ioredis.ts';
 import { Serve } from '../support/serve.ts';
 
 let serve: Serve;
@@ -16,18 +16,11 @@ afterEach(() => {
   for (const client of open.splice(0)) client.disconnect();
 });
 
-type Options = Record<string, unknown>;
 type Entries = [key: string, entries: [id: string, fields: string[]][]][];
-const libraries: readonly (readonly [name: string, connect: (options: Options) => IoRedis])[] = [
-  ['ioredis in RESP3', (options) => new IoRedis({ ...login(serve), ...options })],
-  ['ioredis in RESP2', (options) => new IoRedis({ ...login(serve), protocol: 2, ...options })],
-  // Where both have a method it is the same method, which the two type declarations cannot know of each other.
-  ['iovalkey', (options) => new IoValkey({ ...login(serve), ...options }) as unknown as IoRedis],
-];
 
-describe.each(libraries)('%s', (name, connect) => {
-  const client = (options: Options = {}): IoRedis => {
-    const made = connect(options);
+describe.each(ioredisLibraries)('%s', (name, connect) => {
+  const client = (options: IoRedisOptions = {}): IoRedis => {
+    const made = connect(serve, options);
     open.push(made);
     return made;
   };

@@ -1,8 +1,8 @@
 /** What ioredis and iovalkey can listen to besides channels, over TLS: invalidations of what they read, and MONITOR. */
-import { Redis as IoRedis } from 'ioredis';
-import { Redis as IoValkey } from 'iovalkey';
+import type { Redis as IoRedis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, login } from '../support/clients.ts';
+import { eventually } from '../support/clients.ts';
+import { type IoRedisOptions, ioredisLibraries } from '../support/ioredis.ts';
 import { Serve } from '../support/serve.ts';
 
 const MEGABYTE = 1024 * 1024;
@@ -18,17 +18,9 @@ afterEach(() => {
   for (const client of open.splice(0)) client.disconnect();
 });
 
-type Options = Record<string, unknown>;
-const libraries: readonly (readonly [name: string, connect: (user: string, options: Options) => IoRedis])[] = [
-  ['ioredis in RESP3', (user, options) => new IoRedis({ ...login(serve, user), ...options })],
-  ['ioredis in RESP2', (user, options) => new IoRedis({ ...login(serve, user), protocol: 2, ...options })],
-  // Where both have a method it is the same method, which the two type declarations cannot know of each other.
-  ['iovalkey', (user, options) => new IoValkey({ ...login(serve, user), ...options }) as unknown as IoRedis],
-];
-
-describe.each(libraries)('%s', (name, connect) => {
-  const client = (user = 'app', options: Options = {}): IoRedis => {
-    const made = connect(user, options);
+describe.each(ioredisLibraries)('%s', (name, connect) => {
+  const client = (user = 'app', options: IoRedisOptions = {}): IoRedis => {
+    const made = connect(serve, options, user);
     made.on('error', () => {});
     open.push(made);
     return made;
