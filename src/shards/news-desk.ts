@@ -1,7 +1,9 @@
 /**
  * Gathers what a worker has to say besides replies, so that it leaves in one message with the replies before it: whoever
- * has seen a reply can count on what follows from its command.
+ * has seen a reply can count on what follows from its command. Bytes are copied: a view would be sent with the whole of what
+ * it is a view of.
  */
+import { copyOf } from '../base/bytes.ts';
 import type { Invalidation } from '../command/ports/backend.ts';
 import type { ShardNews } from './aftermath.ts';
 import type { NewsItem } from './protocol.ts';
@@ -14,7 +16,7 @@ export class NewsDesk implements ShardNews {
   }
 
   served(client: number, bytes: Uint8Array, start: number, end: number): void {
-    this.items.push({ kind: 'served', client, bytes: owned(bytes, start, end) });
+    this.items.push({ kind: 'served', client, bytes: copyOf(bytes, start, end) });
   }
 
   event(
@@ -25,7 +27,7 @@ export class NewsDesk implements ShardNews {
     keyStart: number,
     keyEnd: number,
   ): void {
-    this.items.push({ kind: 'event', tenantNumber, databaseNumber, name, key: owned(key, keyStart, keyEnd) });
+    this.items.push({ kind: 'event', tenantNumber, databaseNumber, name, key: copyOf(key, keyStart, keyEnd) });
   }
 
   invalidated(tenantNumber: number, key: string, change: Invalidation): void {
@@ -48,9 +50,4 @@ export class NewsDesk implements ShardNews {
     this.items = [];
     return items;
   }
-}
-
-/** Memory of its own: a view would be sent with the whole of what it is a view of. */
-function owned(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  return Uint8Array.from(bytes.subarray(start, end));
 }
