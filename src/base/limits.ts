@@ -76,8 +76,21 @@ export const EVICTIONS_PER_CALL = 2048;
 export const EVICTIONS_MOST = 32_768;
 /** 16 MiB segments of one shard's arena: 32-bit refs in units of 8 bytes reach 32 GiB. */
 export const ARENA_SEGMENTS_MAX = 2048;
+/** Entries that a snapshot looks at between two looks at the clock: about 50 us. */
+export const SNAPSHOT_ENTRIES_PER_LOOK = 32;
 /** Rounds of a shard's background work: ten a second, as Redis' hz. */
 export const SHARD_CRON_MS = 100;
+
+// -- Durability --------------------------------------------------------------------------------------------------------
+
+/** A buffer of records that had to hold more goes once they are written. */
+export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
+/** `appendfsync everysec`. */
+export const LOG_SYNC_MS = 1000;
+/** What was written this long ago and is not on the disk yet makes acknowledgements wait: the promise is two seconds. */
+export const LOG_SYNC_LATE_MS = 1900;
+/** Hashes of keys that readers may have to wait for; past it all of them wait. */
+export const UNSYNCED_KEYS_MAX = 65_536;
 
 // -- Log ---------------------------------------------------------------------------------------------------------------
 

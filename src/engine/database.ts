@@ -81,7 +81,7 @@ export class Database {
     this.averageTtl_ms = 0;
     this.expiryCursor = 0;
     this.fieldExpiryCursor = 0;
-    this.keys = new Keyspace(world.arena, account, world.hash, world.large);
+    this.keys = new Keyspace(world.arena, account, world.hash, world.large, world.mark);
     this.world = world;
     this.realm = realm;
     this.arena = world.arena;

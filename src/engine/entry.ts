@@ -29,6 +29,8 @@ export const SLOT_FLAG = 1;
 export const LARGE_FLAG = 2;
 /** Set when fields of the hash expire, apart from the key. */
 export const EXPIRING_FIELDS_FLAG = 4;
+/** Whether the snapshot under way has seen the entry, as `snapshot-mark.ts` reads it. */
+export const SAVED_FLAG = 8;
 /** The length of a large value. */
 export const LARGE_NUMBER_BYTES = 4;
 
@@ -125,6 +127,14 @@ export function valueStartOf(arena: Arena, ref: number): number {
   const words = arena.wordsOf(ref);
   const at = wordAt(ref);
   return (at << 2) + ENTRY_HEADER_BYTES + (((words[at + 1] as number) & SLOT_FLAG) << 3) + (words[at + 2] as number);
+}
+
+export function flagsOf(arena: Arena, ref: number): number {
+  return arena.wordsOf(ref)[wordAt(ref) + 1] as number;
+}
+
+export function setFlags(arena: Arena, ref: number, flags: number): void {
+  arena.wordsOf(ref)[wordAt(ref) + 1] = flags;
 }
 
 /** Whether the value is a large one, of which only the number stands here. */

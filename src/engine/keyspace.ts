@@ -39,6 +39,7 @@ import {
 } from './entry.ts';
 import { KeyIndex } from './index.ts';
 import type { LargeValue, LargeValues } from './large.ts';
+import { SnapshotMark } from './snapshot-mark.ts';
 import type { Hasher } from './world.ts';
 
 /** Instead of a time to live: the one it has. */
@@ -51,15 +52,23 @@ export class Keyspace {
   readonly account: Account;
   readonly hash: Hasher;
   readonly large: LargeValues;
+  readonly mark: SnapshotMark;
   index: KeyIndex;
   expires: KeyIndex;
   fieldExpires: KeyIndex;
 
-  constructor(arena: Arena, account: Account, hash: Hasher, large: LargeValues) {
+  constructor(
+    arena: Arena,
+    account: Account,
+    hash: Hasher,
+    large: LargeValues,
+    mark: SnapshotMark = new SnapshotMark(),
+  ) {
     this.arena = arena;
     this.account = account;
     this.hash = hash;
     this.large = large;
+    this.mark = mark;
     this.index = new KeyIndex(arena, account);
     this.expires = new KeyIndex(arena, account);
     this.fieldExpires = new KeyIndex(arena, account);
@@ -82,7 +91,7 @@ export class Keyspace {
     const ref = this.arena.allocate(bytes);
     if (ref === MISSING) return MISSING;
     this.account.charge(this.arena.lastBytes);
-    writeHeader(this.arena, ref, first, withSlot ? SLOT_FLAG : 0, keyLength, valueLength);
+    writeHeader(this.arena, ref, first, (withSlot ? SLOT_FLAG : 0) | this.mark.saved, keyLength, valueLength);
     if (withSlot) writeExpireAt(this.arena, ref, expireAt_ms);
     return ref;
   }

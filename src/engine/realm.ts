@@ -163,6 +163,7 @@ export class Realm {
     const database = this.databases[number];
     if (database === undefined) return;
     if (this.onlookers.isAwake) this.onlookers.databaseChanged(number, (name) => holds(database, name));
+    if (this.world.snapshot?.takesOver(database) === true) return;
     if (lazily) this.lazyFree.add(database.detachForLazyFree());
     else database.clear();
   }

@@ -15,6 +15,8 @@ import type { Arena } from './arena.ts';
 import { clockOf, setClock } from './entry.ts';
 import { LargeValues } from './large.ts';
 import { LazyFree } from './lazy-free.ts';
+import type { Snapshot } from './snapshot.ts';
+import { SnapshotMark } from './snapshot-mark.ts';
 import { ReadyKeys } from './waiters.ts';
 
 /** Where a key belongs: unsigned or signed 32 bits. KeyedHash in production, something with collisions in tests. */
@@ -65,9 +67,14 @@ export class World {
   readonly large: LargeValues;
   /** Keys that somebody waits for and that have changed. */
   readonly readyKeys: ReadyKeys;
+  readonly mark: SnapshotMark;
+  /** The one under way: whoever changes or drops an entry tells it before. */
+  snapshot: Snapshot | undefined;
   listener: EngineListener;
   /** Wall clock of this turn. */
   now_ms: number;
+  /** What was written down is played again: nothing has expired but what the record says, whatever the time is by now. */
+  isLoading: boolean;
   /** CLIENT NO-TOUCH, and whatever else reads without meaning to: set by who runs a command, around it. */
   noTouch: boolean;
   /** lfu-log-factor and lfu-decay-time. */
@@ -95,6 +102,9 @@ export class World {
     this.lazyFree = new LazyFree();
     this.large = new LargeValues(this.lazyFree);
     this.readyKeys = new ReadyKeys();
+    this.mark = new SnapshotMark();
+    this.snapshot = undefined;
+    this.isLoading = false;
     this.listener = silent;
     this.now_ms = 0;
     this.noTouch = false;
@@ -112,8 +122,9 @@ export class World {
 
   /** Takes the time anew: at the start of each turn and each slice of background work. */
   refresh(): void {
-    this.now_ms = this.clock.nowMs();
-    const seconds = Math.floor(this.now_ms / 1000);
+    const now_ms = this.clock.nowMs();
+    this.now_ms = this.isLoading ? 0 : now_ms;
+    const seconds = Math.floor(now_ms / 1000);
     this.seconds = seconds % (CLOCK_MASK + 1);
     this.minutes = Math.floor(seconds / 60) & 0xffff;
   }

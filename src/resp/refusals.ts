@@ -287,6 +287,16 @@ export function sortDenied(option: string): Refusal {
 }
 export const CROSSSLOT = refusal("CROSSSLOT Keys in request don't hash to the same slot");
 export const LOADING = refusal('LOADING Redis is loading the dataset in memory');
+/** @param why in the words of strerror */
+export function misconfLog(why: string): Refusal {
+  return refusal(`MISCONF Errors writing to the AOF file: ${why}`);
+}
+export const MISCONF_SNAPSHOT = refusal(
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
+    'Commands that may modify the data set are disabled, because this instance is configured to report errors during ' +
+    'writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details ' +
+    'about the RDB error.',
+);
 export const BUSY_KEY = refusal('BUSYKEY Target key name already exists.');
 export const READONLY = refusal("READONLY You can't write against a read only replica.");
 export const NOSCRIPT = refusal('NOSCRIPT No matching script. Please use EVAL.');

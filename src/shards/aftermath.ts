@@ -12,6 +12,7 @@ import type { Invalidation } from '../command/ports/backend.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
 import type { EngineListener } from '../engine/world.ts';
+import type { Journal } from '../persist/journal.ts';
 import type { Request } from '../resp/request.ts';
 
 /** What a shard has to say besides replies. Bytes are valid during the call only. */
@@ -70,6 +71,8 @@ export class Aftermath implements EngineListener {
   writer: number;
   /** Whether it has waited for this, and is run by what somebody else did. */
   hasWaited: boolean;
+  /** Where keys that go of their own accord are written down. */
+  journal: Journal | undefined;
   private readonly shard: Shard;
   private readonly news: ShardNews;
 
@@ -77,6 +80,7 @@ export class Aftermath implements EngineListener {
     this.wantedEvents = 0;
     this.writer = NOBODY;
     this.hasWaited = false;
+    this.journal = undefined;
     this.shard = shard;
     this.news = news;
   }
@@ -154,14 +158,29 @@ export class Aftermath implements EngineListener {
   // -- Of the engine's own accord ----------------------------------------------------------------------------------------
 
   expired(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+    this.preserve(realm, database, bytes, start, end);
+    this.journal?.happened(realm, database, ['DEL', bytes.subarray(start, end)]);
     this.gone(EVENT_CLASS.expired, 'expired', realm, database, bytes, start, end);
   }
 
   evicted(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+    this.preserve(realm, database, bytes, start, end);
+    this.journal?.happened(realm, database, ['DEL', bytes.subarray(start, end)]);
     this.gone(EVENT_CLASS.evicted, 'evicted', realm, database, bytes, start, end);
   }
 
-  fieldExpired(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+  fieldExpired(
+    realm: number,
+    database: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+  ): void {
+    this.preserve(realm, database, bytes, start, end);
+    this.journal?.happened(realm, database, ['HDEL', bytes.subarray(start, end), field.subarray(fieldStart, fieldEnd)]);
     this.gone(EVENT_CLASS.hash, 'hexpired', realm, database, bytes, start, end);
   }
 
@@ -175,6 +194,14 @@ export class Aftermath implements EngineListener {
 
   emptied(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
     this.gone(EVENT_CLASS.generic, 'del', realm, database, bytes, start, end);
+  }
+
+  /** A snapshot under way reads the entry before it goes. */
+  private preserve(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
+    const { snapshot } = this.shard.world;
+    if (snapshot === undefined) return;
+    const found = this.shard.realmIfAny(realm)?.databaseIfAny(database);
+    if (found !== undefined) snapshot.beforeKey(found, bytes, start, end);
   }
 
   private gone(

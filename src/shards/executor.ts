@@ -15,6 +15,8 @@ import type { ShardCall } from '../command/spec.ts';
 import type { Database } from '../engine/database.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
+import type { Snapshot } from '../engine/snapshot.ts';
+import type { ShardLog } from '../persist/shard-log.ts';
 import { OOM } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
@@ -46,15 +48,21 @@ class MutableCall implements ShardCall {
   }
 }
 
+/** Their keys may lie in another database than the one they run in. */
+const CROSSES_DATABASES: ReadonlySet<string> = new Set(['copy', 'move']);
+
 export class Executor {
   readonly shard: Shard;
   readonly waiting: WaitingRoom;
   readonly aftermath: Aftermath;
   private readonly call: MutableCall;
   private readonly keys: KeyList = new KeyList();
+  /** Who writes down what changes; nobody while what was written down is played again. */
+  private log: ShardLog | undefined;
 
   constructor(shard: Shard, news: ShardNews) {
     this.shard = shard;
+    this.log = undefined;
     this.call = new MutableCall(shard, shard.realm(0));
     this.aftermath = new Aftermath(shard, news);
     this.waiting = new WaitingRoom(shard, news, (command, request, caller, onlyKey, out) =>
@@ -68,13 +76,22 @@ export class Executor {
    * `waits` nothing is: the client is in the waiting room then, and its reply is told as news.
    */
   run(command: Command, request: Request, caller: Caller, out: ReplyWriter): Effect {
-    const { call, shard } = this;
+    const { call, shard, log } = this;
     const realm = shard.realm(caller.tenantNumber);
+    const { databaseNumber } = caller;
+    if (command.isWrite) {
+      const refusal = log?.refusal;
+      if (refusal !== undefined) {
+        out.error(refusal);
+        return UNCHANGED;
+      }
+      const { snapshot } = shard.world;
+      if (snapshot !== undefined) this.preserve(snapshot, command, request, realm, databaseNumber);
+    }
     if (command.isDenyOom && !realm.ensureRoom(0)) {
       out.error(OOM);
       return UNCHANGED;
     }
-    const { databaseNumber } = caller;
     call.realm = realm;
     call.databaseNumber = databaseNumber;
     call.database = realm.database(databaseNumber);
@@ -95,8 +112,47 @@ export class Executor {
       out.error(OOM);
       return UNCHANGED;
     }
+    if (log !== undefined) this.note(log, command, request, realm.number, databaseNumber, effect);
     if (caller.tracks && command.isReadonly) this.remember(command, request, realm, caller.id);
     return effect;
+  }
+
+  /** A snapshot is under way: what the command may change is read before. */
+  private preserve(snapshot: Snapshot, command: Command, request: Request, realm: Realm, databaseNumber: number): void {
+    const { keys } = this;
+    keys.clear();
+    command.keys(request, keys);
+    for (let i = 0; i < keys.count; i++) {
+      const at = keys.at[i] as number;
+      const start = request.start(at);
+      const end = request.end(at);
+      if (!CROSSES_DATABASES.has(command.fullName)) {
+        snapshot.beforeKey(realm.database(databaseNumber), request.bytes, start, end);
+        continue;
+      }
+      realm.eachDatabase((database) => snapshot.beforeKey(database, request.bytes, start, end));
+    }
+  }
+
+  /** A command has run: what it changed is written down. */
+  private note(
+    log: ShardLog,
+    command: Command,
+    request: Request,
+    realmNumber: number,
+    databaseNumber: number,
+    effect: Effect,
+  ): void {
+    const { keys } = this;
+    keys.clear();
+    if (log.followsKeys) command.keys(request, keys);
+    log.ran(command, request, keys, realmNumber, databaseNumber, effect);
+  }
+
+  /** From now on what changes is written down. */
+  keepLog(log: ShardLog): void {
+    this.log = log;
+    this.aftermath.journal = log.journal;
   }
 
   private remember(command: Command, request: Request, realm: Realm, client: number): void {
@@ -132,6 +188,9 @@ export class Executor {
 
   removeRealm(realmNumber: number): void {
     this.waiting.cutRealm(realmNumber);
+    if (this.shard.realmIfAny(realmNumber) !== undefined) {
+      this.log?.journal.happened(realmNumber, 0, ['FLUSHALL']);
+    }
     this.shard.removeRealm(realmNumber);
   }
 
@@ -159,8 +218,13 @@ export class Executor {
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
     if (refusal !== undefined || command.runShard === undefined) return UNCHANGED;
+    const { snapshot } = shard.world;
+    if (snapshot !== undefined && command.isWrite) {
+      this.preserve(snapshot, command, request, realm, caller.databaseNumber);
+    }
     const effect = command.runShard(call, out);
     call.onlyKey = 0;
+    if (this.log !== undefined) this.note(this.log, command, request, realm.number, caller.databaseNumber, effect);
     if (effect.kind === 'changed' && this.aftermath.isWanted(realm)) {
       this.aftermath.tell(effect, request, realm, caller.databaseNumber);
     }

@@ -1,0 +1,277 @@
+/**
+ * The file that grows: records are gathered over a turn of the event loop, written with one call before anything of that
+ * turn is acknowledged, and brought to the disk itself by fdatasync in another thread, one at a time.
+ *
+ * ```
+ *   appended ──commit──▶ written ──sync──▶ synced          positions in the life of this log, not in one file
+ *                           │                  │
+ *                  survives kill -9    survives a power cut
+ * ```
+ *
+ * Invariants: positions only grow; a file never holds anything behind a record that is cut off; after a sync that failed
+ * nothing counts as synced any more, whatever later calls say, because the system may have dropped what it could not write.
+ *
+ * Hot path: `commit` once per turn. Guarded by `npm run bench -- --only durability`.
+ */
+import type { Clock } from '../base/clock.ts';
+import { LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
+import { Queue } from '../base/queue.ts';
+import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import { RecordBuffer } from './record-buffer.ts';
+
+/** `appendfsync`. */
+export type SyncPolicy = 'always' | 'everysec' | 'no';
+
+/** How far an acknowledgement has to wait. */
+export type Kept = 'written' | 'synced';
+
+export interface LogReport {
+  /** The log could not be written on: nothing is acknowledged until it can. Told once, until it has recovered. */
+  writeFailed(fault: DiskFault): void;
+  writeRecovered(): void;
+  /** Nothing will be acknowledged any more. */
+  syncFailed(fault: DiskFault): void;
+  /** A sync takes so long that acknowledgements have to wait for it. */
+  syncDelayed(): void;
+}
+
+interface Waiting {
+  readonly position: number;
+  readonly done: (isKept: boolean) => void;
+}
+
+export class AppendLog {
+  readonly buffer: RecordBuffer;
+  policy: SyncPolicy;
+  /** `aof_delayed_fsync`. */
+  delayedSyncs: number;
+  /** Why the last write failed; undefined when it did not. */
+  writeFault: DiskFault | undefined;
+  /** Why a sync failed, for good. */
+  syncFault: DiskFault | undefined;
+  /** Told right before a sync covers what was written so far, and when it has. */
+  onSyncing: (() => void) | undefined;
+  onSynced: (() => void) | undefined;
+  private readonly clock: Clock;
+  private readonly report: LogReport;
+  private file: DiskWriter | undefined;
+  /** Files before it, of which the end is not synced yet. */
+  private previous: DiskWriter[];
+  private writtenBytes: number;
+  private syncedBytes: number;
+  private isSyncing: boolean;
+  private lastSync_ms: number;
+  /** When the oldest byte was written that no sync covers yet, and that the sync under way covers; 0 for none. */
+  private uncoveredSince_ms: number;
+  private coveredSince_ms: number;
+  private isLate: boolean;
+  /** Where the file has to be cut before anything may be written behind; -1 when it need not be. */
+  private cutAt: number;
+  private readonly forWrite: Queue<Waiting>;
+  private readonly forSync: Queue<Waiting>;
+
+  constructor(policy: SyncPolicy, clock: Clock, report: LogReport) {
+    this.buffer = new RecordBuffer();
+    this.policy = policy;
+    this.delayedSyncs = 0;
+    this.writeFault = undefined;
+    this.syncFault = undefined;
+    this.onSyncing = undefined;
+    this.onSynced = undefined;
+    this.clock = clock;
+    this.report = report;
+    this.file = undefined;
+    this.previous = [];
+    this.writtenBytes = 0;
+    this.syncedBytes = 0;
+    this.isSyncing = false;
+    this.lastSync_ms = clock.monotonicMs();
+    this.uncoveredSince_ms = 0;
+    this.coveredSince_ms = 0;
+    this.isLate = false;
+    this.cutAt = -1;
+    this.forWrite = new Queue();
+    this.forSync = new Queue();
+  }
+
+  get isOpen(): boolean {
+    return this.file !== undefined;
+  }
+
+  /** Whether records wait to be written. */
+  get isDirty(): boolean {
+    return this.buffer.length > 0;
+  }
+
+  get hasUnsynced(): boolean {
+    return this.syncedBytes < this.writtenBytes + this.buffer.length;
+  }
+
+  get isSyncInProgress(): boolean {
+    return this.isSyncing;
+  }
+
+  /** How far an acknowledgement of a write has to wait now. */
+  get promised(): Kept {
+    return this.policy === 'always' || (this.policy === 'everysec' && this.isLate) ? 'synced' : 'written';
+  }
+
+  /** Bytes of the file that is written on. */
+  get fileBytes(): number {
+    return this.file?.length ?? 0;
+  }
+
+  /** From now on records go to this file; what was appended before must have been committed. */
+  open(file: DiskWriter): void {
+    if (this.file !== undefined) this.previous.push(this.file);
+    this.file = file;
+    this.cutAt = -1;
+  }
+
+  /** `done` is told when what was appended so far is kept, or with false that nobody will ever know. Maybe at once. */
+  whenKept(kept: Kept, done: (isKept: boolean) => void): void {
+    const position = this.writtenBytes + this.buffer.length;
+    if (kept === 'written') {
+      if (position <= this.writtenBytes) done(true);
+      else this.forWrite.push({ position, done });
+    } else if (this.syncFault !== undefined) done(false);
+    else if (position <= this.syncedBytes) done(true);
+    else {
+      this.forSync.push({ position, done });
+      if (this.buffer.length === 0) this.startSync();
+    }
+  }
+
+  /** Writes what was appended. */
+  commit(): void {
+    const { buffer, file } = this;
+    if (buffer.length === 0 || file === undefined) return;
+    const written = this.writeAll(file);
+    if (!written.ok) return this.failed(written.fault);
+    if (this.writeFault !== undefined) {
+      this.writeFault = undefined;
+      this.report.writeRecovered();
+    }
+    this.writtenBytes += buffer.length;
+    buffer.drop(buffer.length);
+    if (this.uncoveredSince_ms === 0) this.uncoveredSince_ms = this.clock.monotonicMs();
+    settle(this.forWrite, this.writtenBytes, true);
+    if (this.policy === 'always') this.startSync();
+    else this.tick();
+  }
+
+  /** All of it or nothing: what the disk took of a record that it did not take whole is cut off again. */
+  private writeAll(file: DiskWriter): DiskResult<void> {
+    if (this.cutAt >= 0) {
+      const cut = file.truncate(this.cutAt);
+      if (!cut.ok) return cut;
+      this.cutAt = -1;
+    }
+    const before = file.length;
+    const { bytes, length } = this.buffer;
+    const written = file.write(bytes, 0, length);
+    if (written.ok && written.value === length) return { ok: true, value: undefined };
+    if (file.length > before || !written.ok) {
+      this.cutAt = before;
+      if (file.truncate(before).ok) this.cutAt = -1;
+    }
+    if (!written.ok) return written;
+    return { ok: false, fault: { code: 'ENOSPC', message: `ENOSPC: no space left on device '${file.path}'` } };
+  }
+
+  private failed(fault: DiskFault): void {
+    const isNews = this.writeFault === undefined;
+    this.writeFault = fault;
+    if (isNews) this.report.writeFailed(fault);
+  }
+
+  /** To be called now and then: tries again what failed, and syncs what is due. */
+  tick(): void {
+    if (this.writeFault !== undefined && this.buffer.length > 0) this.commit();
+    if (this.policy !== 'everysec') return;
+    const now_ms = this.clock.monotonicMs();
+    if (this.uncoveredSince_ms !== 0 && now_ms - this.lastSync_ms >= LOG_SYNC_MS) this.startSync();
+    const oldest_ms = this.coveredSince_ms !== 0 ? this.coveredSince_ms : this.uncoveredSince_ms;
+    const isLate = oldest_ms !== 0 && now_ms - oldest_ms > LOG_SYNC_LATE_MS;
+    if (isLate && !this.isLate) {
+      this.delayedSyncs++;
+      this.report.syncDelayed();
+    }
+    this.isLate = isLate;
+  }
+
+  /** Brings what was written to the disk, unless that is on its way. */
+  startSync(): void {
+    const { file } = this;
+    if (this.isSyncing || this.syncFault !== undefined || file === undefined) return;
+    if (this.syncedBytes >= this.writtenBytes) return;
+    this.isSyncing = true;
+    this.lastSync_ms = this.clock.monotonicMs();
+    this.coveredSince_ms = this.uncoveredSince_ms;
+    this.uncoveredSince_ms = 0;
+    this.onSyncing?.();
+    const { previous } = this;
+    this.previous = [];
+    this.syncNext([...previous, file], this.writtenBytes);
+  }
+
+  private syncNext(files: readonly DiskWriter[], target: number): void {
+    const [first, ...others] = files;
+    if (first === undefined) return this.synced(target);
+    first.sync((fault) => {
+      if (fault !== undefined) return this.neverSynced(fault);
+      if (others.length > 0) first.close();
+      this.syncNext(others, target);
+    });
+  }
+
+  private synced(target: number): void {
+    this.isSyncing = false;
+    this.coveredSince_ms = 0;
+    this.syncedBytes = target;
+    this.onSynced?.();
+    settle(this.forSync, target, true);
+    const isWanted = this.policy === 'always' || this.forSync.length > 0;
+    if (isWanted && this.syncedBytes < this.writtenBytes) this.startSync();
+    else this.tick();
+  }
+
+  private neverSynced(fault: DiskFault): void {
+    this.isSyncing = false;
+    if (this.syncFault !== undefined) return;
+    this.syncFault = fault;
+    this.report.syncFailed(fault);
+    settle(this.forSync, Number.POSITIVE_INFINITY, false);
+  }
+
+  /** Writes and syncs all there is, waiting for it, and lets go of the file. */
+  close(): DiskResult<void> {
+    this.commit();
+    const fault = this.writeFault ?? this.syncFault;
+    const files = this.file === undefined ? this.previous : [...this.previous, this.file];
+    let ended: DiskResult<void> = fault === undefined ? { ok: true, value: undefined } : { ok: false, fault };
+    for (const file of files) {
+      const synced = file.syncNow();
+      if (!synced.ok && ended.ok) ended = synced;
+      file.close();
+    }
+    this.previous = [];
+    this.file = undefined;
+    if (ended.ok) this.syncedBytes = this.writtenBytes;
+    settle(this.forWrite, this.writtenBytes, true);
+    settle(this.forSync, this.syncedBytes, true);
+    settle(this.forWrite, Number.POSITIVE_INFINITY, false);
+    settle(this.forSync, Number.POSITIVE_INFINITY, false);
+    this.buffer.drop(this.buffer.length);
+    return ended;
+  }
+}
+
+function settle(queue: Queue<Waiting>, position: number, isKept: boolean): void {
+  for (;;) {
+    const next = queue.peek();
+    if (next === undefined || next.position > position) return;
+    queue.shift();
+    next.done(isKept);
+  }
+}
