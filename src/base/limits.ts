@@ -102,6 +102,22 @@ export const LOG_TEXT_LENGTH_MAX = 256;
 export const SAMPLED_LINES_PER_SECOND = 10;
 export const SAMPLED_KINDS_MAX = 64;
 
+// -- Durability --------------------------------------------------------------------------------------------------------
+
+/** A line of the manifest with its end, as in redis-server; a file name of any file system; and all of the manifest. */
+export const MANIFEST_LINE_BYTES_MAX = 1024;
+export const FILE_NAME_BYTES_MAX = 255;
+export const MANIFEST_BYTES_MAX = 1024 * 1024;
+/** A line of the log that begins with '#', with its end: AOF_ANNOTATION_LINE_MAX_LEN of Redis. */
+export const LOG_ANNOTATION_BYTES_MAX = 1024;
+/** What is read of a log at a time, and up to which size room that a large record needed is kept for the next one. */
+export const LOG_WINDOW_BYTES = 512 * 1024;
+export const LOG_WINDOW_BYTES_KEPT = 16 * 1024 * 1024;
+/** One record: all that a client may send in one request, and what a rewritten request may have in addition. */
+export const LOG_RECORD_BYTES_MAX = QUERY_BUFFER_BYTES_MAX + BULK_BYTES_MAX_DEFAULT;
+/** Places behind a length that reaches past the end of a log that are tried as the start of whole records. */
+export const LOG_RESUME_ATTEMPTS_MAX = 64;
+
 // -- Process -----------------------------------------------------------------------------------------------------------
 
 /** DEBUG SLEEP at the most: it stops everybody. */
