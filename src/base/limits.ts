@@ -89,6 +89,14 @@ export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
 export const LOG_SYNC_MS = 1000;
 /** What was written this long ago and is not on the disk yet makes acknowledgements wait: the promise is two seconds. */
 export const LOG_SYNC_LATE_MS = 1900;
+/** A snapshot works for so long, then lets requests come in between; and brings what it wrote to the disk in such pieces. */
+export const SNAPSHOT_SLICE_MS = 0.5;
+export const SNAPSHOT_SYNC_BYTES = 8 * 1024 * 1024;
+/** Written and not yet on the disk: past it the snapshot waits for the disk. */
+export const SNAPSHOT_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;
+/** A large value is written in pieces of this size; what changes meanwhile stands aside, and no more than this. */
+export const SNAPSHOT_PIECE_BYTES = 32 * 1024;
+export const SNAPSHOT_ASIDE_BYTES_MAX = 16 * 1024 * 1024;
 /** Hashes of keys that readers may have to wait for; past it all of them wait. */
 export const UNSYNCED_KEYS_MAX = 65_536;
 

@@ -1,0 +1,133 @@
+/**
+ * What a snapshot visits, as content of an RDB file. The walk goes on under everybody's hands, so content comes from two
+ * sides: in the order of the walk, and ahead of it, when an entry is about to change. The format allows that: a tenant and
+ * a database are named again wherever they change.
+ *
+ * A large value is written in pieces. What must be written meanwhile goes aside, and into the file behind it; when that
+ * becomes much, the large value is finished at once.
+ */
+import { SNAPSHOT_ASIDE_BYTES_MAX, SNAPSHOT_PIECE_BYTES } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
+import type { Realm } from '../engine/realm.ts';
+import type { SnapshotPart, SnapshotVisitor } from '../engine/snapshot.ts';
+import { type EntryAccess, RdbFileWriter } from '../rdb/file-writer.ts';
+
+interface Naming {
+  readonly tenantName: (realmNumber: number) => string;
+  readonly realm: (realmNumber: number) => Realm;
+}
+
+/** Says whose the entries are that follow, where that changes. */
+class Place {
+  private tenant: string;
+  private database: number;
+  private readonly named: Set<SnapshotPart>;
+
+  constructor(tenant: string, named: Set<SnapshotPart>) {
+    this.tenant = tenant;
+    this.database = -1;
+    this.named = named;
+  }
+
+  /** Whatever was said before is not known any more. */
+  forget(): void {
+    this.tenant = '';
+    this.database = -1;
+  }
+
+  choose(writer: RdbFileWriter, tenant: string, part: SnapshotPart): void {
+    if (tenant !== this.tenant) {
+      writer.tenant(tenant);
+      this.tenant = tenant;
+      this.database = -1;
+    }
+    if (this.database === part.databaseNumber) return;
+    // The sizes are a hint that prepares a whole database: said once.
+    const isFirst = !this.named.has(part);
+    this.named.add(part);
+    writer.database(part.databaseNumber, isFirst ? part.keys : 0, isFirst ? part.expires : 0);
+    this.database = part.databaseNumber;
+  }
+}
+
+export class SnapshotContent implements SnapshotVisitor {
+  private readonly writer: RdbFileWriter;
+  private readonly naming: Naming;
+  private readonly place: Place;
+  /** The large value that is being written. */
+  private open: Generator<void> | undefined;
+  private readonly aside: RdbFileWriter;
+  private readonly asidePlace: Place;
+  private asidePieces: Uint8Array[];
+  private asideBytes: number;
+
+  constructor(writer: RdbFileWriter, naming: Naming) {
+    this.writer = writer;
+    this.naming = naming;
+    const named = new Set<SnapshotPart>();
+    this.place = new Place(DEFAULT_TENANT, named);
+    this.open = undefined;
+    this.aside = new RdbFileWriter((bytes, start, end) => this.keepAside(bytes.slice(start, end)));
+    this.asidePlace = new Place('', named);
+    this.asidePieces = [];
+    this.asideBytes = 0;
+  }
+
+  get isBusy(): boolean {
+    return this.open !== undefined;
+  }
+
+  entry(part: SnapshotPart, ref: number): void {
+    const { writer } = this;
+    if (writer.failed) return;
+    this.place.choose(writer, this.naming.tenantName(part.realmNumber), part);
+    if (part.database.largeValue(ref) === undefined) {
+      writer.entry(part.database, ref, this.access(part, ref));
+      return;
+    }
+    this.open = writer.entryParts(part.database, ref, this.access(part, ref), SNAPSHOT_PIECE_BYTES);
+    this.goOn();
+  }
+
+  early(part: SnapshotPart, ref: number): void {
+    const isAside = this.open !== undefined;
+    const writer = isAside ? this.aside : this.writer;
+    if (this.writer.failed) return;
+    const place = isAside ? this.asidePlace : this.place;
+    place.choose(writer, this.naming.tenantName(part.realmNumber), part);
+    writer.entry(part.database, ref, this.access(part, ref));
+    if (this.asideBytes > SNAPSHOT_ASIDE_BYTES_MAX) this.finish();
+  }
+
+  private access({ realmNumber, database }: SnapshotPart, ref: number): EntryAccess | undefined {
+    const policy = this.naming.realm(realmNumber).effectivePolicy();
+    if (policy.endsWith('-lfu')) return { kind: 'freq', counter: database.frequency(ref) };
+    return policy.endsWith('-lru') ? { kind: 'idle', seconds: database.idleSeconds(ref) } : undefined;
+  }
+
+  goOn(): void {
+    if (this.open?.next().done === true || this.writer.failed) this.closeOpen();
+  }
+
+  finish(): void {
+    while (this.open !== undefined) this.goOn();
+  }
+
+  /** The large value is written: what stands aside follows. */
+  private closeOpen(): void {
+    this.open = undefined;
+    this.aside.handOver();
+    if (this.asidePieces.length === 0) return;
+    for (const piece of this.asidePieces) this.writer.raw(piece, 0, piece.length);
+    this.asidePieces = [];
+    this.asideBytes = 0;
+    this.place.forget();
+    this.asidePlace.forget();
+  }
+
+  private keepAside(piece: Uint8Array): boolean {
+    this.asidePieces.push(piece);
+    this.asideBytes += piece.length;
+    return true;
+  }
+}
