@@ -75,7 +75,7 @@ class Intake {
 
   finish(into: LoadedValue, limits: CollectionLimits): boolean {
     const { reader, large } = this;
-    if (large.size === 0) reader.fail('bad data');
+    if (large.size === 0) reader.failEmpty();
     if (reader.failure !== undefined) return false;
     into.fieldsExpire = large.hasExpiring();
     const { hashMaxListpackEntries, hashMaxListpackValueBytes } = limits;

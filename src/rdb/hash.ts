@@ -42,7 +42,7 @@ function add(
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, into: LoadedValue): boolean {
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   builder.giveTo(into);
   return reader.failure === undefined;
 }

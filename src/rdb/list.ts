@@ -43,7 +43,7 @@ function addText(reader: RdbReader, builder: ListBuilder): boolean {
 /** Hands on what was built, also when it is worth nothing. An empty list is bad data, as in Redis. */
 function finish(reader: RdbReader, builder: ListBuilder, into: LoadedValue): boolean {
   if (!builder.giveTo(into)) reader.fail('no room');
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   return reader.failure === undefined;
 }
 

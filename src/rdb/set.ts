@@ -38,7 +38,7 @@ function add(reader: RdbReader, bytes: Uint8Array, start: number, end: number): 
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, into: LoadedValue): boolean {
-  if (editor.set.size === 0) reader.fail('bad data');
+  if (editor.set.size === 0) reader.failEmpty();
   editor.giveTo(into);
   return reader.failure === undefined;
 }

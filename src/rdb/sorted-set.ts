@@ -47,7 +47,7 @@ function add(
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, builder: SortedSetBuilder, into: LoadedValue, database: Database): boolean {
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   if (reader.failure === undefined && !builder.arrange()) reader.fail('no room');
   if (reader.failure === undefined) builder.giveTo(into, database.collections);
   else builder.discard();
