@@ -44,6 +44,15 @@ export const DATABASE_COUNT = 16;
 /** Largest string value: Redis' 512 MB. */
 export const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
+// -- Files of values ---------------------------------------------------------------------------------------------------
+
+/** An RDB file is handed to the disk in pieces of about this size: large enough for system calls not to matter. */
+export const RDB_PIECE_BYTES = 256 * 1024;
+/** The part of an RDB file that is in memory while it is read; more only for one string that is longer. */
+export const RDB_WINDOW_BYTES = 1024 * 1024;
+/** Bytes that a value finds ready at least, so that only large ones have to wait for the disk in the middle. */
+export const RDB_WINDOW_BYTES_MIN = 64 * 1024;
+
 // -- Shard pool --------------------------------------------------------------------------------------------------------
 
 /** Room a batch between threads starts with: a turn of 50 pipelined clients fits without growing. */

@@ -22,11 +22,12 @@ import {
   readElement,
   Scratch,
 } from '../engine/listpack-element.ts';
-import { FIELD_OVERHEAD_BYTES, type Hash, NEVER } from '../engine/types/hash.ts';
+import { FIELD_OVERHEAD_BYTES, NEVER } from '../engine/types/hash.ts';
 import { LargeHash } from '../engine/types/hash-large.ts';
 import { following, NO_TIME, PAIR, readValue, TRIPLET } from '../engine/types/hash-small.ts';
 import { Pack, readListpack } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import { walk } from './rest.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
 import { beginListpack, endListpack } from './ziplist.ts';
@@ -74,7 +75,7 @@ class Intake {
 
   finish(into: LoadedValue, limits: CollectionLimits): boolean {
     const { reader, large } = this;
-    if (large.size === 0) reader.fail('bad data');
+    if (large.size === 0) reader.failEmpty();
     if (reader.failure !== undefined) return false;
     into.fieldsExpire = large.hasExpiring();
     const { hashMaxListpackEntries, hashMaxListpackValueBytes } = limits;
@@ -143,12 +144,11 @@ export function readHashTriplets(reader: RdbReader, into: LoadedValue, database:
 // -- Writing -------------------------------------------------------------------------------------------------------------
 
 /** The fields of a large hash, of which some expire. */
-export function writeFieldsWithTimes(hash: Hash, first_ms: number, writer: RdbWriter): void {
-  hash.walk((place) => {
-    if (writer.overflowed) return;
-    const at_ms = hash.expiryOf(place);
-    hash.readName(place, name);
-    hash.readValue(place, value);
+export function fieldsWithTimes(large: LargeHash, first_ms: number, writer: RdbWriter): Generator<void> {
+  return walk(large.members, writer, (place) => {
+    const at_ms = large.expiryOf(place);
+    large.readName(place, name);
+    large.readValue(place, value);
     writer.writeLength(at_ms === NEVER ? 0 : at_ms - first_ms + 1);
     writer.writeString(name.bytes, name.start, name.end);
     writer.writeString(value.bytes, value.start, value.end);

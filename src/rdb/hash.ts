@@ -7,10 +7,12 @@ import { next, totalBytes } from '../engine/listpack.ts';
 import { ElementView, readElement } from '../engine/listpack-element.ts';
 import { Hash, NEVER, UPDATED } from '../engine/types/hash.ts';
 import { HashBuilder } from '../engine/types/hash-builder.ts';
+import { LargeHash } from '../engine/types/hash-large.ts';
 import { RdbType } from './format.ts';
-import { withoutTimes, writeFieldsWithTimes } from './hash-times.ts';
+import { fieldsWithTimes, withoutTimes } from './hash-times.ts';
 import { Pack, type PackReader } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import { type Rest, walk } from './rest.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
 
@@ -40,7 +42,7 @@ function add(
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, into: LoadedValue): boolean {
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   builder.giveTo(into);
   return reader.failure === undefined;
 }
@@ -89,22 +91,22 @@ export function hashTypeByte(database: Database, ref: number): number {
   return isLarge ? RdbType.hashMetadata : RdbType.hashListpackEx;
 }
 
-export function writeHashValue(database: Database, ref: number, writer: RdbWriter): void {
+export function writeHashValue(database: Database, ref: number, writer: RdbWriter): Rest {
   const first_ms = open(database, ref).firstEnd();
   if (first_ms !== NEVER) writer.writeTime(first_ms);
-  if (database.largeValue(ref) === undefined) {
-    writeSmall(database, ref, first_ms, writer);
-    return;
+  const large = database.largeValue(ref);
+  if (large instanceof LargeHash) {
+    writer.writeLength(large.size);
+    return first_ms === NEVER ? fields(large, writer) : fieldsWithTimes(large, first_ms, writer);
   }
-  writer.writeLength(hash.size);
-  if (first_ms !== NEVER) {
-    writeFieldsWithTimes(hash, first_ms, writer);
-    return;
-  }
-  hash.walk((place) => {
-    if (writer.overflowed) return;
-    hash.readName(place, name);
-    hash.readValue(place, value);
+  writeSmall(database, ref, first_ms, writer);
+  return undefined;
+}
+
+function fields(large: LargeHash, writer: RdbWriter): Generator<void> {
+  return walk(large.members, writer, (place) => {
+    large.readName(place, name);
+    large.readValue(place, value);
     writer.writeString(name.bytes, name.start, name.end);
     writer.writeString(value.bytes, value.start, value.end);
   });

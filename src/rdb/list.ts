@@ -6,6 +6,7 @@ import { ListBuilder } from '../engine/types/list-builder.ts';
 import { LargeList } from '../engine/types/list-large.ts';
 import { Pack, type PackReader, readListpack, readZiplist } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import type { Rest } from './rest.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
 
@@ -42,7 +43,7 @@ function addText(reader: RdbReader, builder: ListBuilder): boolean {
 /** Hands on what was built, also when it is worth nothing. An empty list is bad data, as in Redis. */
 function finish(reader: RdbReader, builder: ListBuilder, into: LoadedValue): boolean {
   if (!builder.giveTo(into)) reader.fail('no room');
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   return reader.failure === undefined;
 }
 
@@ -83,17 +84,19 @@ function addNode(reader: RdbReader, builder: ListBuilder, of: 'ziplists' | 'list
 
 // -- Writing -------------------------------------------------------------------------------------------------------------
 
-export function writeListValue(database: Database, ref: number, writer: RdbWriter): void {
+export function writeListValue(database: Database, ref: number, writer: RdbWriter): Rest {
   const large = database.largeValue(ref);
-  if (!(large instanceof LargeList)) {
-    writer.writeLength(1);
-    writeNode(database.valueBytes(ref), database.valueStart(ref), writer);
-    return;
-  }
-  const { chain } = large;
+  if (large instanceof LargeList) return nodes(large, writer);
+  writer.writeLength(1);
+  writeNode(database.valueBytes(ref), database.valueStart(ref), writer);
+  return undefined;
+}
+
+function* nodes({ chain }: LargeList, writer: RdbWriter): Generator<void> {
   writer.writeLength(chain.nodes);
-  for (let node = chain.first; node !== MISSING; node = chain.nextOf(node)) {
+  for (let node = chain.first; node !== MISSING && !writer.overflowed; node = chain.nextOf(node)) {
     writeNode(chain.arena.bytesOf(node), chain.listpackOf(node), writer);
+    if (writer.length >= writer.dueAt) yield;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Database } from '../engine/database.ts';
 import { Crc64 } from './crc64.ts';
 import { RDB_VERSION_READ_MAX, versionOf } from './format.ts';
 import type { RdbBounds, RdbReader } from './reader.ts';
+import { finish } from './rest.ts';
 import { valueReaders, valueWriters } from './types.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
@@ -24,7 +25,7 @@ export function dumpPayload(database: Database, ref: number, writer: RdbWriter, 
   const version = versionOf(typeByte);
   writer.reset(bytesMax);
   writer.writeByte(typeByte);
-  how.write(database, ref, writer);
+  finish(how.write(database, ref, writer));
   writer.reserve(FOOTER_BYTES);
   if (writer.overflowed) return false;
   writer.writeByte(version & 255);

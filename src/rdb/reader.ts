@@ -1,6 +1,8 @@
 /**
  * Reads RDB content that may be anything: lengths, strings, and whatever types make of them.
  *
+ * The content may be a range of bytes, or a window into something longer, of which a source brings more when it is asked for.
+ *
  * Invariants: nothing outside of [at, end) is read; no length is believed before it is held against what is left, the bound
  * on values and the budget, and nothing is allocated for it before that. The first thing that is wrong is remembered as
  * `failure` and everything after it fails, too: callers look once, at the end or before they would act on a value.
@@ -19,13 +21,35 @@ export interface RdbBounds {
   readonly room: (bytes: number) => boolean;
 }
 
-export type RdbFailure = 'bad data' | 'too long' | 'no room';
+/**
+ * Why a value is none. `empty` is a collection without elements, which old servers left behind in their files: it was read
+ * to its end. `ended` is content that stops in the middle, where it comes from a source.
+ */
+export type RdbFailure = 'bad data' | 'too long' | 'no room' | 'empty' | 'ended';
+
+/** What is longer than the window that is in memory. */
+export interface RdbSource {
+  /** Bytes behind the window. */
+  readonly bytesBehind: number;
+  /**
+   * Gives the reader another window, in which at least so many bytes are left to read; there are as many. What texts lie in
+   * stays as it is. False when they can't be had.
+   */
+  pull(reader: RdbReader, bytes: number): boolean;
+}
+
+/** Decompressed texts up to this length share two buffers; nothing is allocated for them. */
+const TEXT_KEPT_BYTES = 64 * 1024;
 
 export class RdbReader {
   bytes: Uint8Array;
   at: number;
   end: number;
   failure: RdbFailure | undefined;
+  /** Where it was met. */
+  failedAt: number;
+  /** A place that is come back to, and so must stay in the window; -1 when there is none. */
+  held: number;
   /** With `too long`: bytes of the string that was. */
   refusedBytes: number;
   /** What was read last: a range of the input itself, of digits, or of bytes of its own. */
@@ -36,6 +60,9 @@ export class RdbReader {
   /** Used in turn, so that a text outlives the one behind it. */
   private digits: Uint8Array;
   private otherDigits: Uint8Array;
+  private roomForText: Uint8Array;
+  private otherRoomForText: Uint8Array;
+  private source: RdbSource | undefined;
   private readonly eight: DataView;
 
   constructor(bounds: RdbBounds) {
@@ -43,9 +70,14 @@ export class RdbReader {
     this.at = 0;
     this.end = 0;
     this.failure = undefined;
+    this.failedAt = 0;
+    this.held = -1;
+    this.source = undefined;
     this.refusedBytes = 0;
     this.digits = new Uint8Array(INT64_TEXT_BYTES);
     this.otherDigits = new Uint8Array(INT64_TEXT_BYTES);
+    this.roomForText = new Uint8Array(0);
+    this.otherRoomForText = new Uint8Array(0);
     this.eight = new DataView(new ArrayBuffer(8));
     this.text = this.digits;
     this.textStart = 0;
@@ -59,7 +91,15 @@ export class RdbReader {
     this.at = start;
     this.end = end;
     this.failure = undefined;
+    this.held = -1;
+    this.source = undefined;
     this.bounds = bounds;
+  }
+
+  /** Begins with a source, and nothing of it in the window yet. */
+  openSource(source: RdbSource, bounds: RdbBounds): void {
+    this.open(this.digits, 0, 0, bounds);
+    this.source = source;
   }
 
   /** Lets go of the input and of decompressed bytes. */
@@ -72,19 +112,40 @@ export class RdbReader {
 
   /** @returns false, for the caller to hand on. */
   fail(failure: RdbFailure): false {
-    this.failure ??= failure;
+    if (this.failure === undefined) {
+      this.failure = failure;
+      this.failedAt = this.at;
+    }
     this.at = this.end;
     return false;
   }
 
+  /** The value just read to its end has no elements. What follows can be read once the failure is cleared. */
+  failEmpty(): void {
+    this.failure ??= 'empty';
+  }
+
   /** Bytes not yet read. */
   get left(): number {
-    return this.end - this.at;
+    const inWindow = this.end - this.at;
+    return this.source === undefined ? inWindow : inWindow + this.source.bytesBehind;
   }
 
   /** Whether so many bytes are left; they are the caller's to skip. */
   has(bytes: number): boolean {
-    return bytes <= this.end - this.at || this.fail('bad data');
+    return bytes <= this.end - this.at || this.pull(bytes);
+  }
+
+  private pull(bytes: number): boolean {
+    const { source } = this;
+    if (source === undefined) return this.fail('bad data');
+    if (this.failure !== undefined) return false;
+    return (bytes <= this.left && source.pull(this, bytes)) || this.fail('ended');
+  }
+
+  /** Whether a length may be true; nothing is fetched. */
+  private isLeft(bytes: number): boolean {
+    return bytes <= this.left || this.fail(this.source === undefined ? 'bad data' : 'ended');
   }
 
   /** The next byte; 0 when there is none. */
@@ -104,6 +165,11 @@ export class RdbReader {
     let value = 0;
     for (let i = 0; i < bytes; i++) value |= (this.bytes[this.at++] as number) << (8 * i);
     return value;
+  }
+
+  /** Four bytes, little endian, signed: a time in seconds. */
+  readInt32(): number {
+    return this.readLittleEndian(4) | 0;
   }
 
   /** A length or count: past 2^53 the nearest double, which is more than anything can be. 0 when there is none. */
@@ -138,7 +204,8 @@ export class RdbReader {
 
   /** The same with every bit, unsigned: false when there is none. */
   readUint64(into: Int64): boolean {
-    if (this.at < this.end && this.bytes[this.at] === LENGTH_64) {
+    if (!this.has(1)) return false;
+    if (this.bytes[this.at] === LENGTH_64) {
       this.at++;
       if (!this.take(8)) return false;
       into.setHalves(this.eight.getInt32(0), this.eight.getInt32(4));
@@ -201,7 +268,9 @@ export class RdbReader {
 
   /** A string that is its bytes: nothing is copied. */
   private readPlain(length: number, bytesMax: number): boolean {
-    if (this.failure !== undefined || !this.has(length) || !this.affordable(length, bytesMax)) return false;
+    // What is not affordable is not fetched either.
+    if (this.failure !== undefined || !this.isLeft(length) || !this.affordable(length, bytesMax)) return false;
+    if (!this.has(length)) return false;
     this.text = this.bytes;
     this.textStart = this.at;
     this.at += length;
@@ -223,17 +292,26 @@ export class RdbReader {
   private readCompressed(bytesMax: number): boolean {
     const held = this.readLength();
     const length = this.readLength();
-    if (this.failure !== undefined || !this.has(held)) return false;
+    if (this.failure !== undefined || !this.isLeft(held)) return false;
     // No honest string claims more than the format can hold; this is what stops a bomb before it costs anything.
     if (held === 0 || length > held * LZF_RATIO_MAX) return this.fail('bad data');
-    if (!this.affordable(length, bytesMax)) return false;
-    const into = new Uint8Array(length);
+    if (!this.affordable(Math.max(held, length), bytesMax) || !this.has(held)) return false;
+    const into = this.roomFor(length);
     if (!decompress(this.bytes, this.at, this.at + held, into, 0, length)) return this.fail('bad data');
     this.at += held;
     this.text = into;
     this.textStart = 0;
     this.textEnd = length;
     return true;
+  }
+
+  /** Bytes to decompress into, which no other of the last two texts lies in. */
+  private roomFor(length: number): Uint8Array {
+    if (length > TEXT_KEPT_BYTES) return new Uint8Array(length);
+    const room = this.otherRoomForText;
+    this.otherRoomForText = this.roomForText;
+    this.roomForText = room.length > 0 ? room : new Uint8Array(TEXT_KEPT_BYTES);
+    return this.roomForText;
   }
 
   private affordable(length: number, bytesMax: number): boolean {

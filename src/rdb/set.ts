@@ -7,11 +7,15 @@ import { type Database, Encoding, ValueType } from '../engine/database.ts';
 import * as intset from '../engine/intset.ts';
 import { next } from '../engine/listpack.ts';
 import { ElementView, readElement } from '../engine/listpack-element.ts';
+import { nameLengthOf, nameStartOf } from '../engine/member.ts';
+import type { Members } from '../engine/members.ts';
 import { BLOCK_OVERHEAD_BYTES, SetView } from '../engine/types/set.ts';
 import { FAILED, PRESENT, SetEditor } from '../engine/types/set-editor.ts';
+import { LargeSet } from '../engine/types/set-large.ts';
 import { RdbType } from './format.ts';
 import { Pack, readListpack } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import { type Rest, walk } from './rest.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
 
@@ -34,7 +38,7 @@ function add(reader: RdbReader, bytes: Uint8Array, start: number, end: number): 
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, into: LoadedValue): boolean {
-  if (editor.set.size === 0) reader.fail('bad data');
+  if (editor.set.size === 0) reader.failEmpty();
   editor.giveTo(into);
   return reader.failure === undefined;
 }
@@ -80,17 +84,29 @@ export function setTypeByte(database: Database, ref: number): number {
   return database.encoding(ref) === Encoding.intset ? RdbType.setIntset : RdbType.set;
 }
 
-export function writeSetValue(database: Database, ref: number, writer: RdbWriter): void {
+export function writeSetValue(database: Database, ref: number, writer: RdbWriter): Rest {
+  const large = database.largeValue(ref);
+  if (large instanceof LargeSet) return elements(large.members, writer);
   if (database.encoding(ref) === Encoding.intset) {
     const bytes = database.valueBytes(ref);
     const start = database.valueStart(ref);
     writer.writeString(bytes, start, start + intset.totalBytes(bytes, start));
-    return;
+    return undefined;
   }
   set.open(database, ref);
   writer.writeLength(set.size);
   set.each((bytes, start, end) => {
     writer.writeString(bytes, start, end);
     return !writer.overflowed;
+  });
+  return undefined;
+}
+
+function* elements(members: Members, writer: RdbWriter): Generator<void> {
+  const { arena } = members;
+  writer.writeLength(members.size);
+  yield* walk(members, writer, (ref) => {
+    const start = nameStartOf(arena, ref);
+    writer.writeString(arena.bytesOf(ref), start, start + nameLengthOf(arena, ref));
   });
 }

@@ -12,6 +12,7 @@ import { ZsetCursor } from '../engine/types/zset-cursor.ts';
 import { RdbType } from './format.ts';
 import { Pack, type PackReader } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import type { Rest } from './rest.ts';
 import { scoreOfText } from './score.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
@@ -27,8 +28,6 @@ const pack = new Pack();
 const name = new ElementView();
 const before = new ElementView();
 const text = new ElementView();
-const zset = new SortedSet();
-const cursor = new ZsetCursor();
 
 // -- Reading -------------------------------------------------------------------------------------------------------------
 
@@ -48,7 +47,7 @@ function add(
 
 /** Hands on what was built, also when it is worth nothing. */
 function finish(reader: RdbReader, builder: SortedSetBuilder, into: LoadedValue, database: Database): boolean {
-  if (builder.size === 0) reader.fail('bad data');
+  if (builder.size === 0) reader.failEmpty();
   if (reader.failure === undefined && !builder.arrange()) reader.fail('no room');
   if (reader.failure === undefined) builder.giveTo(into, database.collections);
   else builder.discard();
@@ -130,19 +129,23 @@ export function zsetTypeByte(database: Database, ref: number): number {
   return database.largeValue(ref) === undefined ? RdbType.zsetListpack : RdbType.zset;
 }
 
-export function writeZsetValue(database: Database, ref: number, writer: RdbWriter): void {
-  zset.open(database, ref);
-  if (!zset.isLarge) {
-    const bytes = database.valueBytes(ref);
-    const start = database.valueStart(ref);
-    writer.writeString(bytes, start, start + totalBytes(bytes, start));
-    return;
-  }
+export function writeZsetValue(database: Database, ref: number, writer: RdbWriter): Rest {
+  if (database.largeValue(ref) !== undefined) return members(database, ref, writer);
+  const bytes = database.valueBytes(ref);
+  const start = database.valueStart(ref);
+  writer.writeString(bytes, start, start + totalBytes(bytes, start));
+  return undefined;
+}
+
+function* members(database: Database, ref: number, writer: RdbWriter): Generator<void> {
+  const zset = new SortedSet().open(database, ref);
+  const cursor = new ZsetCursor();
   const { size } = zset;
   writer.writeLength(size);
   // From the last on, so that whoever reads it adds each in front of all others.
   for (let there = zset.seek(size - 1, cursor); there && !writer.overflowed; there = cursor.previous()) {
     writer.writeString(cursor.bytes, cursor.start, cursor.end);
     writer.writeDouble(cursor.score);
+    if (writer.length >= writer.dueAt) yield;
   }
 }

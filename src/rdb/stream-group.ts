@@ -65,16 +65,17 @@ export function readGroup(reader: RdbReader, stream: Stream, form: StreamForm): 
   if (group === undefined) return reader.fail('no room');
   const pending = reader.readCount(PENDING_BYTES_MIN);
   // Consumers come later, and only then can entries be put in: walk by, and come back.
-  const pendingAt = reader.at;
+  reader.held = reader.at;
   if (!skipPending(reader, pending)) return false;
   for (let left = reader.readCount(CONSUMER_BYTES_MIN); left > 0; left--) {
     if (!readConsumer(reader, arena, group, form)) return false;
   }
   const end = reader.at;
   if (reader.failure !== undefined || group.pending.size !== pending) return reader.fail('bad data');
-  reader.at = pendingAt;
+  reader.at = reader.held;
   if (!fillPending(reader, group, pending)) return false;
   reader.at = end;
+  reader.held = -1;
   return true;
 }
 

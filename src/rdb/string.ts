@@ -1,6 +1,7 @@
 /** Strings in RDB content: one string. */
 import { type Database, stringEncoding, ValueType } from '../engine/database.ts';
 import type { RdbReader } from './reader.ts';
+import type { Rest } from './rest.ts';
 import type { LoadedValue } from './value.ts';
 import type { RdbWriter } from './writer.ts';
 
@@ -11,7 +12,8 @@ export function readStringValue(reader: RdbReader, into: LoadedValue): boolean {
   return true;
 }
 
-export function writeStringValue(database: Database, ref: number, writer: RdbWriter): void {
+export function writeStringValue(database: Database, ref: number, writer: RdbWriter): Rest {
   const start = database.valueStart(ref);
   writer.writeString(database.valueBytes(ref), start, start + database.valueLength(ref));
+  return undefined;
 }

@@ -12,6 +12,7 @@ import { readHashMetadata, readHashTriplets } from './hash-times.ts';
 import { readListElements, readListPack, readQuicklist, writeListValue } from './list.ts';
 import { readListpack, readZiplist, readZipmap } from './pack.ts';
 import type { RdbReader } from './reader.ts';
+import type { Rest } from './rest.ts';
 import { readSetElements, readSetIntset, readSetPack, setTypeByte, writeSetValue } from './set.ts';
 import { readZsetElements, readZsetPack, writeZsetValue, zsetTypeByte } from './sorted-set.ts';
 import { readStreamValue } from './stream.ts';
@@ -25,7 +26,8 @@ export type ValueReader = (reader: RdbReader, into: LoadedValue, database: Datab
 export interface ValueWriter {
   /** The type byte; it may depend on how the value is kept. */
   readonly typeByte: (database: Database, ref: number) => number;
-  readonly write: (database: Database, ref: number, writer: RdbWriter) => void;
+  /** Writes a small value, and the head of a large one, whose rest the caller has to run. */
+  readonly write: (database: Database, ref: number, writer: RdbWriter) => Rest;
 }
 
 export const valueReaders: ReadonlyMap<number, ValueReader> = new Map<number, ValueReader>([

@@ -27,6 +27,8 @@ export class RdbWriter {
   length: number;
   /** More was written than may be; what is here is worth nothing. */
   overflowed: boolean;
+  /** From this length on whoever writes a large value pauses between two elements. */
+  dueAt: number;
   private bytesMax: number;
   private readonly eight: DataView;
 
@@ -34,6 +36,7 @@ export class RdbWriter {
     this.bytes = new Uint8Array(BUFFER_BYTES);
     this.length = 0;
     this.overflowed = false;
+    this.dueAt = Number.POSITIVE_INFINITY;
     this.bytesMax = Number.POSITIVE_INFINITY;
     this.eight = new DataView(new ArrayBuffer(8));
   }

@@ -13,7 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything
   policy: ['base', 'command', 'acl', 'tenancy'],
   observe: ['base', 'disk'],
   commands: ['base', 'resp', 'command', 'engine', 'acl', 'rdb'],
-  rdb: ['base', 'engine'],
+  rdb: ['base', 'disk', 'engine'],
   persist: ['base', 'resp', 'command', 'engine', 'rdb', 'disk', 'observe'],
   shards: ['base', 'resp', 'command', 'commands', 'engine', 'tenancy', 'rdb', 'persist', 'observe'],
   gateway: ['base', 'resp', 'command', 'acl', 'tenancy', 'identity', 'observe'],
