@@ -85,8 +85,9 @@ export class Governance {
     const applied = tenants.apply(policy.tenants, clock.monotonicMs());
     if (!applied.ok) return applied;
     for (const tenant of [...applied.value.added, ...applied.value.updated]) {
-      const { memoryBytes: limitBytes, policy: eviction, largestValueBytes: valueBytesMax } = tenant.budget;
-      if (!tenant.isSystem) backend.configureRealm(tenant.number, { limitBytes, policy: eviction, valueBytesMax });
+      const { name, number, isSystem, budget } = tenant;
+      const { memoryBytes: limitBytes, policy: eviction, largestValueBytes: valueBytesMax } = budget;
+      if (!isSystem) backend.configureRealm(number, { name, limitBytes, policy: eviction, valueBytesMax });
     }
     log.setLevel(policy.gateway.logLevel);
     // What CONFIG SET said stays as long as the files say nothing new about limits.

@@ -169,8 +169,9 @@ export class Core {
   /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */
   endChunk(): void {
     this.timing.settle();
-    if (this.backend.isInline) this.backend.flush();
-    else this.endTurnSoon();
+    if (!this.backend.isInline) return this.endTurnSoon();
+    this.backend.flush();
+    if (this.backend.durability.isDirty) this.endTurnSoon();
   }
 
   flushSoon(connection: Connection): void {
@@ -208,6 +209,7 @@ export class Core {
 
   endTurn(): void {
     this.backend.flush();
+    this.backend.durability.commit();
     this.flushDirty();
     // Behind whatever a connection that has been served goes on with, as in Redis.
     if (this.tracking.tellChanges()) this.flushDirty();

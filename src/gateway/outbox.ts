@@ -14,6 +14,7 @@
  */
 import type { Socket } from 'node:net';
 import { FLUSH_BYTES, PUSHES_KEPT, WRITE_BACKLOG_BYTES_MAX } from '../base/limits.ts';
+import type { Kept } from '../command/ports/durability.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
@@ -70,7 +71,7 @@ export class Outbox {
 
   /** Bytes that have not been given to the socket. */
   get waitingBytes(): number {
-    return this.pending.settledBytes + this.pushedBytes;
+    return this.pending.settledBytes + this.pending.keptBytes + this.pushedBytes;
   }
 
   /** Bytes not yet taken by the client. */
@@ -155,9 +156,22 @@ export class Outbox {
   // -- On its way ------------------------------------------------------------------------------------------------------
 
   flush(out: ReplyWriter): void {
+    const debt = this.core.backend.durability.takeDebt();
+    if (debt !== undefined && out.length > 0) this.keepBack(out, debt);
     if (this.pushes.length > 0) this.flushPushes(out);
     if (this.pending.length > 0) this.flushPending(out);
     else if (out.length > 0) this.write(out);
+  }
+
+  /** What was answered waits until what it tells of is kept. What was pushed since stands behind it. */
+  private keepBack(out: ReplyWriter, debt: Kept): void {
+    const kept = this.pending.keepBack(takeCopy(out), out.protocol);
+    out.reset();
+    for (let i = this.pushesSent; i < this.pushes.length; i++) this.pending.push(this.pushes[i] as Uint8Array, false);
+    this.forgetPushes();
+    const { core } = this;
+    core.backend.durability.whenKept(debt, kept);
+    core.endTurnSoon();
   }
 
   /** Many in one write; those for a reader who is behind stay, as here they cost a reference each. */

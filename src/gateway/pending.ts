@@ -10,7 +10,8 @@ import { copyRange } from '../base/bytes.ts';
 import { FLUSH_BYTES, PENDING_PLACES_MAX, WRITE_BACKLOG_BYTES_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { LaterReply } from '../command/ports/backend.ts';
-import { REPLY_TOO_LARGE } from '../resp/refusals.ts';
+import { LOG_FAILED, REPLY_TOO_LARGE } from '../resp/refusals.ts';
+import { refusedReplies } from '../resp/reply-reader.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { TenantCounters } from './counters.ts';
 
@@ -84,6 +85,8 @@ export class Pending {
   replyBytesMax: number;
   /** Bytes of settled replies that have not left. */
   settledBytes: number;
+  /** Bytes of replies that wait until what they tell of is kept. */
+  keptBytes: number;
   /** The connection is gone: whatever comes is dropped. */
   isClosed: boolean;
   /** How large the next reply may well be: the largest of the last ones. */
@@ -98,6 +101,7 @@ export class Pending {
     this.settled = settled;
     this.replyBytesMax = Number.POSITIVE_INFINITY;
     this.settledBytes = 0;
+    this.keptBytes = 0;
     this.expectedBytes = WRITE_BACKLOG_BYTES_MAX / PLACES_AT_FIRST;
     this.isClosed = false;
     this.latest = undefined;
@@ -125,6 +129,7 @@ export class Pending {
   close(): void {
     this.isClosed = true;
     this.settledBytes = 0;
+    this.keptBytes = 0;
     this.latest = undefined;
     while (this.places.shift() !== undefined);
   }
@@ -147,6 +152,22 @@ export class Pending {
     place.content = ownBuffer(bytes, start, end);
     this.settledBytes += place.content.length;
     this.places.push(place);
+  }
+
+  /**
+   * Replies that may not leave before what they tell of is kept; their memory is theirs.
+   * @returns what to call then, or with false when that will never be known
+   */
+  keepBack(bytes: Uint8Array, protocol: 2 | 3): (isKept: boolean) => void {
+    const place = new Place(this, protocol, false, NO_COMMAND, undefined);
+    this.places.push(place);
+    this.keptBytes += bytes.length;
+    return (isKept) => {
+      if (this.isClosed) return;
+      this.keptBytes -= bytes.length;
+      place.content = isKept ? bytes : refusedReplies(bytes, LOG_FAILED);
+      this.filled(place.content.length);
+    };
   }
 
   /**

@@ -16,14 +16,9 @@
 import type { Clock } from '../base/clock.ts';
 import { LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
+import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
 import { RecordBuffer } from './record-buffer.ts';
-
-/** `appendfsync`. */
-export type SyncPolicy = 'always' | 'everysec' | 'no';
-
-/** How far an acknowledgement has to wait. */
-export type Kept = 'written' | 'synced';
 
 export interface LogReport {
   /** The log could not be written on: nothing is acknowledged until it can. Told once, until it has recovered. */
@@ -234,6 +229,11 @@ export class AppendLog {
     const isWanted = this.policy === 'always' || this.forSync.length > 0;
     if (isWanted && this.syncedBytes < this.writtenBytes) this.startSync();
     else this.tick();
+  }
+
+  /** What is on the disk is not known any more. */
+  giveUp(fault: DiskFault): void {
+    this.neverSynced(fault);
   }
 
   private neverSynced(fault: DiskFault): void {

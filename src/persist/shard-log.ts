@@ -9,10 +9,11 @@
  */
 import type { Command, KeyList } from '../command/command.ts';
 import type { Effect } from '../command/effect.ts';
+import type { Kept } from '../command/ports/durability.ts';
 import type { Hasher } from '../engine/world.ts';
 import { misconfLog, type Refusal } from '../resp/refusals.ts';
 import type { Request } from '../resp/request.ts';
-import type { AppendLog, Kept } from './append-log.ts';
+import type { AppendLog } from './append-log.ts';
 import { describeCode } from './fault-text.ts';
 import type { Journal } from './journal.ts';
 import { UnsyncedKeys } from './unsynced-keys.ts';
@@ -81,11 +82,18 @@ export class ShardLog {
     return (this.hash.of(request.bytes, request.start(at), request.end(at)) ^ Math.imul(realmNumber, 0x9e3779b1)) | 0;
   }
 
-  /** How far what was answered since the last call has to be kept before it may leave; undefined: it may. */
+  /** How far what has run since `takeDebt` has to be kept before it may be told; undefined: it may be told now. */
+  get debt(): Kept | undefined {
+    const { log } = this;
+    if (this.owesSync) return 'synced';
+    if (!log.isDirty) return undefined;
+    // Where every change waits for the sync, who only reads waits no longer than for the end of the turn.
+    return log.policy === 'always' ? 'written' : log.promised;
+  }
+
   takeDebt(): Kept | undefined {
-    const { owesSync, log } = this;
+    const { debt } = this;
     this.owesSync = false;
-    if (owesSync) return 'synced';
-    return log.isDirty ? (log.promised === 'synced' && log.policy !== 'always' ? 'synced' : 'written') : undefined;
+    return debt;
   }
 }

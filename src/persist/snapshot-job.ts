@@ -29,6 +29,8 @@ export interface SnapshotOptions {
   readonly functions: readonly Uint8Array[];
   /** Only this tenant, as if it were alone. */
   readonly onlyRealm?: number;
+  /** It has waited for the disk and may go on. */
+  readonly wake: () => void;
   readonly ended: (outcome: SnapshotOutcome) => void;
 }
 
@@ -105,11 +107,11 @@ export class SnapshotJob {
     if (!written.ok) this.fault = written.fault;
     else if (written.value < end - start) {
       this.fault = { code: 'ENOSPC', message: `ENOSPC: no space left on device '${this.file.path}'` };
-    } else if (!this.isSyncing && this.file.length - this.syncedBytes > SNAPSHOT_SYNC_BYTES) this.sync(() => {});
+    } else if (!this.isSyncing && this.file.length - this.syncedBytes > SNAPSHOT_SYNC_BYTES) this.sync();
     return this.fault === undefined;
   }
 
-  private sync(then: () => void): void {
+  private sync(): void {
     const { file } = this;
     if (file === undefined) return;
     const { length } = file;
@@ -118,8 +120,8 @@ export class SnapshotJob {
       this.isSyncing = false;
       this.syncedBytes = length;
       if (fault !== undefined) this.fault ??= fault;
-      then();
       if (this.state === 'syncing' && !this.isSyncing) this.end();
+      else if (this.state === 'walking') this.options.wake();
     });
   }
 
@@ -128,13 +130,13 @@ export class SnapshotJob {
     this.writer.end();
     if (this.fault !== undefined) {
       if (!this.isSyncing) this.end();
-    } else if (!this.isSyncing) this.sync(() => {});
+    } else if (!this.isSyncing) this.sync();
   }
 
   private end(): void {
     const { file, options } = this;
     if (this.fault === undefined && file !== undefined && this.syncedBytes < file.length) {
-      this.sync(() => {});
+      this.sync();
       return;
     }
     this.state = 'ended';

@@ -151,6 +151,18 @@ export class RdbFileWriter {
     this.out.writeString(bytes, 0, bytes.length);
   }
 
+  /** Content that another writer has made, whole entries of it. What tenant and database follow has to be said again. */
+  raw(bytes: Uint8Array, start: number, end: number): void {
+    if (this.refused) return;
+    this.out.writeBytes(bytes, start, end);
+    this.handOn();
+  }
+
+  /** Gives the sink what was written so far. */
+  handOver(): void {
+    if (this.out.length > 0) this.flush();
+  }
+
   /** Hands a piece to the sink when one is full. */
   private handOn(): void {
     if (this.out.length >= RDB_PIECE_BYTES) this.flush();

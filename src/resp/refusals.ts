@@ -291,6 +291,8 @@ export const LOADING = refusal('LOADING Redis is loading the dataset in memory')
 export function misconfLog(why: string): Refusal {
   return refusal(`MISCONF Errors writing to the AOF file: ${why}`);
 }
+/** In place of replies whose change the disk did not take: it may be lost, and was never acknowledged. */
+export const LOG_FAILED = refusal('MISCONF Errors writing to the AOF file: the change may not survive a restart');
 export const MISCONF_SNAPSHOT = refusal(
   "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. " +
     'Commands that may modify the data set are disabled, because this instance is configured to report errors during ' +

@@ -11,6 +11,7 @@
 import { copyOf, latin1 } from '../base/bytes.ts';
 import { parseInteger } from '../base/integer.ts';
 import { BULK_BYTES_MAX_DEFAULT, INLINE_BYTES_MAX, REPLY_DEPTH_MAX, REPLY_ELEMENTS_MAX } from '../base/limits.ts';
+import type { Refusal } from './refusals.ts';
 
 export type Reply =
   | { readonly kind: 'simple'; readonly text: string }
@@ -267,4 +268,18 @@ function double(text: string): number {
   if (text === 'inf') return Number.POSITIVE_INFINITY;
   if (text === '-inf') return Number.NEGATIVE_INFINITY;
   return Number(text);
+}
+
+const PUSH = 0x3e;
+
+/** The same number of replies, each of them this refusal. Messages among them, which are no replies, stay. */
+export function refusedReplies(bytes: Uint8Array, refusal: Refusal): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = skipReply(bytes, at);
+    if (end < 0) break;
+    parts.push(bytes[at] === PUSH ? bytes.subarray(at, end) : refusal.bytes);
+    at = end;
+  }
+  return Buffer.concat(parts);
 }

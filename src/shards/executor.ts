@@ -149,6 +149,15 @@ export class Executor {
     log.ran(command, request, keys, realmNumber, databaseNumber, effect);
   }
 
+  /** What changes from here to `endGroup` is one transaction, also where it is written down. */
+  beginGroup(): void {
+    this.log?.journal.beginGroup();
+  }
+
+  endGroup(): void {
+    this.log?.journal.endGroup();
+  }
+
   /** From now on what changes is written down. */
   keepLog(log: ShardLog): void {
     this.log = log;

@@ -6,6 +6,7 @@
  */
 import { copyOf } from '../base/bytes.ts';
 import { DATABASE_COUNT } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type {
   Backend,
@@ -21,13 +22,17 @@ import type {
   RealmSettings,
   WaitingReply,
 } from '../command/ports/backend.ts';
+import { type Durability, NO_DURABILITY } from '../command/ports/durability.ts';
 import type { Realm } from '../engine/realm.ts';
+import { LOG_FAILED } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import type { ShardNews } from './aftermath.ts';
 import { Background, type BackgroundEvent } from './background.ts';
 import type { SharedBudgets } from './budgets.ts';
+import { type DurableOptions, DurableShard } from './durable.ts';
 import { Executor } from './executor.ts';
+import { InlineDurability } from './inline-durability.ts';
 import { ShardWorld } from './world.ts';
 
 export interface InlineOptions {
@@ -37,15 +42,24 @@ export interface InlineOptions {
   readonly engine: EngineSettings;
   /** Background work that took so long: for the latency monitor. */
   readonly worked?: (event: BackgroundEvent, duration_ms: number) => void;
+  /** Where and how it is kept; left out, nothing is. */
+  readonly durable?: Omit<DurableOptions, 'shard' | 'executor' | 'worked'>;
 }
+
+const FIRST_REALM: RealmSettings = { name: DEFAULT_TENANT, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 };
 
 export class InlineBackend implements Backend, ShardNews {
   readonly isInline = true;
   readonly transactions: InlineTransactions = {
     kind: 'inline',
     begin: (caller) => this.begin(caller),
-    end: () => this.settle(),
+    end: () => {
+      this.executor.endGroup();
+      this.settle();
+    },
   };
+  readonly durability: Durability;
+  private readonly durable: DurableShard | undefined;
   private readonly options: InlineOptions;
   private readonly world: ShardWorld;
   private readonly executor: Executor;
@@ -57,6 +71,7 @@ export class InlineBackend implements Backend, ShardNews {
   private readonly waiting: Map<number, WaitingReply>;
   private listener: BackendNews | undefined;
   private expiryCycle_ms: number;
+  private engine: EngineSettings;
 
   constructor(options: InlineOptions) {
     this.options = options;
@@ -67,17 +82,35 @@ export class InlineBackend implements Backend, ShardNews {
     this.expiryCycle_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
     // The tenant that every process has; its account must be a shared one from the start.
-    this.configureRealm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    this.realms.set(0, FIRST_REALM);
+    this.world.configureRealm(0, FIRST_REALM);
     this.executor = new Executor(this.world.shard, this);
+    this.durable = options.durable === undefined ? undefined : this.keep(options.durable);
+    this.durable?.nameTenant(0, FIRST_REALM.name);
+    this.durability =
+      this.durable === undefined ? NO_DURABILITY : new InlineDurability(this.durable, () => this.renewLimits());
     this.background = new Background(this.world.shard, {
-      ticked() {},
+      ticked: () => this.durable?.tick(),
       worked: (event, duration_ms) => {
         if (event === 'expire-cycle') this.expiryCycle_ms += duration_ms;
         options.worked?.(event, duration_ms);
         this.settle();
+        this.durability.commit();
       },
     });
+    this.engine = options.engine;
     this.configureEngine(options.engine);
+  }
+
+  private keep(durable: NonNullable<InlineOptions['durable']>): DurableShard {
+    const { executor } = this;
+    return new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() });
+  }
+
+  /** What was loaded may be more than is allowed now; what comes may not. */
+  private renewLimits(): void {
+    for (const [number, settings] of this.realms) this.world.configureRealm(number, settings);
+    this.configureEngine(this.engine);
   }
 
   run(
@@ -118,6 +151,7 @@ export class InlineBackend implements Backend, ShardNews {
     this.beginTurn();
     const holds = this.world.shard.realm(caller.tenantNumber).watchHolds(caller.id);
     this.executor.unwatch(caller.id);
+    this.executor.beginGroup();
     return holds;
   }
 
@@ -151,7 +185,15 @@ export class InlineBackend implements Backend, ShardNews {
   served(client: number, bytes: Uint8Array, start: number, end: number): void {
     const place = this.waiting.get(client);
     this.waiting.delete(client);
-    place?.settleBytes(bytes, start, end);
+    if (place === undefined) return;
+    // It was served by a change: as whoever made that, it is told when the change is kept.
+    const { debt } = this.durability;
+    if (debt === undefined) return place.settleBytes(bytes, start, end);
+    const kept = copyOf(bytes, start, end);
+    this.durability.whenKept(debt, (isKept) => {
+      if (isKept) place.settleBytes(kept, 0, kept.length);
+      else place.settle((out) => out.error(LOG_FAILED));
+    });
   }
 
   event(
@@ -187,6 +229,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   configureRealm(tenantNumber: number, settings: RealmSettings): void {
     this.realms.set(tenantNumber, settings);
+    this.durable?.nameTenant(tenantNumber, settings.name);
     this.world.configureRealm(tenantNumber, settings);
   }
 
@@ -197,6 +240,7 @@ export class InlineBackend implements Backend, ShardNews {
   }
 
   configureEngine(settings: EngineSettings): void {
+    this.engine = settings;
     this.world.configureEngine(settings, this.realms.keys());
     this.executor.configure(settings);
   }
@@ -240,6 +284,8 @@ export class InlineBackend implements Backend, ShardNews {
 
   close(): Promise<void> {
     this.background.stop();
+    this.durable?.stop();
+    this.durable?.store.close();
     return Promise.resolve();
   }
 }

@@ -167,6 +167,7 @@ describe('a new policy', () => {
     expect(office.names()).toEqual(['admin', 'ann', 'app', 'bob', 'default']);
     expect(office.tenants.get('t1')?.budget).toMatchObject({ memoryBytes: 1048576, connections: 7 });
     expect(office.realms.get(office.tenants.get('t1')?.number ?? -1)).toEqual({
+      name: 't1',
       limitBytes: 1048576,
       policy: 'allkeys-lru',
       valueBytesMax: 0,

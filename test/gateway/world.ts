@@ -16,6 +16,7 @@ import type {
   PooledTransaction,
   PooledTransactions,
 } from '../../src/command/ports/backend.ts';
+import { NO_DURABILITY } from '../../src/command/ports/durability.ts';
 import type { ServerPort } from '../../src/command/ports/server.ts';
 import { Connection } from '../../src/gateway/connection.ts';
 import type { Core } from '../../src/gateway/core.ts';
@@ -123,6 +124,7 @@ const NOT_LATER: LaterReplies = {
 /** Runs every command when it is asked to, and answers whichever it likes later, in whatever order it is told. */
 export class LaterBackend implements Backend {
   readonly isInline = false;
+  readonly durability = NO_DURABILITY;
   readonly owed: Owed[] = [];
   /** Whether the next answer comes later. */
   isLate: () => boolean = () => true;
@@ -245,8 +247,9 @@ export class World {
   private applyTerms(): void {
     const applied = this.tenants.apply(Array.from(this.terms.values()), this.clock.now);
     if (!applied.ok) throw new Error(applied.fault);
-    for (const { number, isSystem } of applied.value.added) {
-      if (!isSystem) this.backend.configureRealm(number, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    for (const { number, isSystem, name } of applied.value.added) {
+      if (isSystem) continue;
+      this.backend.configureRealm(number, { name, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     }
   }
 

@@ -105,7 +105,7 @@ function world() {
     bug: (message) => heard.push(`bug ${message}`),
   };
   backend.tell(news);
-  backend.configureRealm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+  backend.configureRealm(0, { name: 'default', limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
   const ready = () => {
     for (const worker of workers) worker.events.message({ kind: 'ready' });
   };
@@ -316,7 +316,7 @@ describe('a client that waits in a pool', () => {
 describe('caches of clients', () => {
   it('are told that everything has changed when a shard dies with what they had read', () => {
     const pool = world();
-    pool.backend.configureRealm(4, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    pool.backend.configureRealm(4, { name: 't4', limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     pool.workers[1]?.events.exited('out of luck');
     expect(pool.heard).toEqual(['flushed 0', 'flushed 4']);
   });

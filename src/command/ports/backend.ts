@@ -8,6 +8,7 @@ import type { Refusal } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
 import type { Command, KeyList } from '../command.ts';
+import type { Durability } from './durability.ts';
 
 /** Who asks, as far as storage has to know. The session implements it; storage reads it and keeps no reference. */
 export interface Caller {
@@ -104,6 +105,8 @@ export interface EngineMemory {
 
 /** What may be set on a tenant's share of the engine. */
 export interface RealmSettings {
+  /** The tenant's: what its data is filed under. */
+  readonly name: string;
   readonly limitBytes: number;
   readonly policy: EvictionPolicy;
   /** How long a value may become; 0 is no limit of the tenant's own. */
@@ -182,6 +185,7 @@ export interface PooledTransactions {
 }
 
 export interface Backend {
+  readonly durability: Durability;
   readonly transactions: InlineTransactions | PooledTransactions;
   /** Who is told from now on. */
   tell(news: BackendNews): void;

@@ -1,0 +1,56 @@
+/** Where the files of one shard are, and what they are called: the names of redis-server. */
+import { join } from 'node:path';
+
+export const DUMP_NAME = 'dump.rdb';
+export const LOG_FOLDER_NAME = 'appendonlydir';
+export const LOG_PREFIX = 'appendonly.aof';
+
+const TEMPORARY = /^temp-(?:save|rewrite|setup)(?:-\d+)?\.(?:rdb|aof)$/;
+
+/** Of one shard; all paths absolute. */
+export class ShardFiles {
+  readonly folder: string;
+  readonly dumpPath: string;
+  readonly logFolder: string;
+
+  constructor(folder: string) {
+    this.folder = folder;
+    this.dumpPath = join(folder, DUMP_NAME);
+    this.logFolder = join(folder, LOG_FOLDER_NAME);
+  }
+
+  logPath(name: string): string {
+    return join(this.logFolder, name);
+  }
+
+  /** A snapshot that has no name yet. */
+  get temporaryDump(): string {
+    return join(this.folder, 'temp-save.rdb');
+  }
+
+  get temporaryBase(): string {
+    return join(this.logFolder, 'temp-rewrite.rdb');
+  }
+
+  /** Records of a log whose base is still being written. */
+  get temporaryIncrement(): string {
+    return join(this.logFolder, 'temp-setup.aof');
+  }
+
+  /** While it is there, and no manifest, what else is in the folder is a log that was never complete. */
+  get setupMark(): string {
+    return join(this.logFolder, 'setup');
+  }
+}
+
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
+/** `appendonly.aof.12.incr.aof` and its like. */
+export function isLogFile(name: string): boolean {
+  return (
+    name.startsWith(`${LOG_PREFIX}.`) &&
+    /^\d+\.(?:base\.(?:rdb|aof)|incr\.aof)$/.test(name.slice(LOG_PREFIX.length + 1))
+  );
+}

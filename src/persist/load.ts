@@ -1,0 +1,288 @@
+/**
+ * Brings back what one shard has written down: its log if there is one, else its dump. Files are read in slices, so that
+ * whoever knocks meanwhile is told that the data is being loaded.
+ *
+ * Nothing is touched before all of it is there, but for the torn end of the last increment, which is cut off and told. A
+ * file that cannot be trusted stops the start with one line that says which, where and what to do.
+ */
+import type { Clock } from '../base/clock.ts';
+import { LOAD_SLICE_MS } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import type { Disk, DiskReader } from '../disk/disk.ts';
+import { type Database, MISSING, OK } from '../engine/database.ts';
+import type { Shard } from '../engine/shard.ts';
+import { RdbFileReader } from '../rdb/file-reader.ts';
+import type { Request } from '../resp/request.ts';
+import type { ShardFiles } from './files.ts';
+import { cutBack, isRdb } from './inspect.ts';
+import type { LogFiles } from './log-files.ts';
+import { LogReader } from './log-reader.ts';
+import { Replay } from './replay.ts';
+
+/** Runs what was written down. */
+export interface ReplayPort {
+  readonly shard: Shard;
+  /** Makes the namespace of a tenant where there is none yet. */
+  tenantNumber(name: string): number | Promise<number>;
+  /** @returns why it cannot be: an unknown command, say. One that answers with an error is among the failures. */
+  run(realmNumber: number, databaseNumber: number, request: Request): string | undefined;
+  /** How many did so far, and which was the first, with its answer. */
+  readonly failures: number;
+  readonly firstFailure: string;
+}
+
+export interface LoadOptions {
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly port: ReplayPort;
+  /** `aof-load-truncated`. */
+  readonly acceptsTruncated: boolean;
+  /** Bytes read so far, of all there are. */
+  readonly progress: (loadedBytes: number, totalBytes: number) => void;
+}
+
+export interface Loaded {
+  readonly source: 'log' | 'dump' | 'nothing';
+  readonly paths: readonly string[];
+  readonly keys: number;
+  /** Keys of a dump whose time was over. */
+  readonly expired: number;
+  readonly records: number;
+  /** Tenant that records behind the last one belong to. */
+  readonly lastRealm: number;
+  readonly functions: readonly Uint8Array[];
+  /** Lines for a person: a torn end, say. */
+  readonly warnings: readonly string[];
+}
+
+/** Loads what counts. `log` has been looked for. */
+export async function load(
+  files: ShardFiles,
+  log: LogFiles,
+  hasLog: boolean,
+  options: LoadOptions,
+): Promise<Result<Loaded>> {
+  const { shard } = options.port;
+  const loader = new Loader(options);
+  shard.world.isLoading = true;
+  shard.beginTurn();
+  try {
+    const loaded = hasLog ? await loader.loadLog(files, log) : await loader.loadDump(files);
+    const { failures, firstFailure } = options.port;
+    if (failures > 0) loader.warnings.push(`${failures} records were answered with an error, first ${firstFailure}`);
+    return loaded.ok ? success(loader.summary(hasLog ? 'log' : loaded.value ? 'dump' : 'nothing')) : loaded;
+  } finally {
+    shard.world.isLoading = false;
+    shard.beginTurn();
+  }
+}
+
+/** Loads one RDB file, whatever its place: for imports and restores. The caller sees to the mode of the shard. */
+export async function loadRdbFile(path: string, options: LoadOptions): Promise<Result<Loaded>> {
+  const loader = new Loader(options);
+  const loaded = await loader.loadRdbAt(path);
+  return loaded.ok ? success(loader.summary('dump')) : loaded;
+}
+
+class Loader {
+  private readonly options: LoadOptions;
+  private readonly paths: string[];
+  readonly warnings: string[];
+  private readonly functions: Uint8Array[];
+  private keys: number;
+  private expired: number;
+  private records: number;
+  private realm: number;
+  private doneBytes: number;
+  private totalBytes: number;
+  private yieldAt_ms: number;
+
+  constructor(options: LoadOptions) {
+    this.options = options;
+    this.paths = [];
+    this.warnings = [];
+    this.functions = [];
+    this.keys = 0;
+    this.expired = 0;
+    this.records = 0;
+    this.realm = 0;
+    this.doneBytes = 0;
+    this.totalBytes = 0;
+    this.yieldAt_ms = 0;
+  }
+
+  summary(source: Loaded['source']): Loaded {
+    const { paths, keys, expired, records, functions, warnings } = this;
+    return { source, paths, keys, expired, records, lastRealm: this.realm, functions, warnings };
+  }
+
+  /** @returns whether there was one. */
+  async loadDump(files: ShardFiles): Promise<Result<boolean>> {
+    const status = this.options.disk.status(files.dumpPath);
+    if (!status.ok) return failure(status.fault.message);
+    if (status.value === undefined) return success(false);
+    const loaded = await this.loadRdbAt(files.dumpPath);
+    return loaded.ok ? success(true) : loaded;
+  }
+
+  async loadRdbAt(path: string): Promise<Result<void>> {
+    return this.opened(path, async (file) => {
+      this.totalBytes = Math.max(this.totalBytes, file.length);
+      const end = await this.loadRdb(file, false);
+      return end.ok ? success(undefined) : end;
+    });
+  }
+
+  async loadLog(files: ShardFiles, { manifest }: LogFiles): Promise<Result<boolean>> {
+    const { disk } = this.options;
+    const parts = manifest.base === undefined ? manifest.increments : [manifest.base, ...manifest.increments];
+    for (const { name } of parts) {
+      const status = disk.status(files.logPath(name));
+      if (!status.ok) return failure(status.fault.message);
+      this.totalBytes += status.value?.length ?? 0;
+    }
+    for (const part of parts) {
+      const path = files.logPath(part.name);
+      const isLast = part === parts.at(-1) && part.type === 'increment';
+      const loaded = await this.opened(path, (file) => this.loadPart(file, isLast));
+      if (!loaded.ok) return loaded;
+    }
+    return success(true);
+  }
+
+  private async opened(path: string, work: (file: DiskReader) => Promise<Result<void>>): Promise<Result<void>> {
+    const file = this.options.disk.open(path);
+    if (!file.ok) return failure(file.fault.message);
+    this.paths.push(path);
+    try {
+      const done = await work(file.value);
+      this.doneBytes += file.value.length;
+      return done;
+    } finally {
+      file.value.close();
+    }
+  }
+
+  /** A base, or an increment; a base may have records behind its RDB. */
+  private async loadPart(file: DiskReader, isLast: boolean): Promise<Result<void>> {
+    const begins = isRdb(file);
+    if (!begins.ok) return begins;
+    let start = 0;
+    if (begins.value) {
+      const end = await this.loadRdb(file, true);
+      if (!end.ok) return end;
+      start = end.value;
+    }
+    return this.loadRecords(file, start, isLast);
+  }
+
+  /** @returns where it ends. */
+  private async loadRdb(file: DiskReader, isOfLog: boolean): Promise<Result<number>> {
+    const { port, clock } = this.options;
+    const reader = new RdbFileReader(file, { verifyChecksum: true });
+    const now_ms = clock.nowMs();
+    this.realm = await port.tenantNumber(DEFAULT_TENANT);
+    let database = port.shard.realm(this.realm).database(0);
+    reader.target = database;
+    for (;;) {
+      const item = reader.next();
+      switch (item.kind) {
+        case 'entry': {
+          const isOver = reader.expireAt_ms >= 0 && reader.expireAt_ms < now_ms;
+          // Records behind it may still be about a key of a log; of a dump it is all there is.
+          if (isOver && !isOfLog) this.expired++;
+          else {
+            const fault = this.store(reader, database);
+            if (fault !== undefined) return failure(`${file.path}: byte ${reader.position}: ${fault}`);
+          }
+          if ((this.keys & 63) === 0) await this.breathe(reader.position);
+          break;
+        }
+        case 'tenant':
+          this.realm = await port.tenantNumber(item.name);
+          database = port.shard.realm(this.realm).database(0);
+          reader.target = database;
+          break;
+        case 'database':
+          database = port.shard.realm(this.realm).database(item.number);
+          reader.target = database;
+          break;
+        case 'function':
+          this.functions.push(item.payload);
+          break;
+        case 'aux':
+          break;
+        case 'end':
+          return success(reader.position);
+        case 'fault':
+          return failure(item.message);
+      }
+    }
+  }
+
+  private store(reader: RdbFileReader, database: Database): string | undefined {
+    const { key, keyStart, keyEnd } = reader;
+    if (database.peek(key, keyStart, keyEnd) !== MISSING) return 'a key is there twice';
+    const outcome = reader.value.store(database, key, keyStart, keyEnd, reader.expireAt_ms);
+    if (outcome !== OK) return 'there is no memory for more';
+    this.keys++;
+    if (reader.idleSeconds < 0 && reader.frequency < 0) return undefined;
+    const { world } = this.options.port.shard;
+    const ref = database.peek(key, keyStart, keyEnd);
+    if (reader.frequency >= 0) world.setFrequency(ref, reader.frequency);
+    else world.setIdleSeconds(ref, reader.idleSeconds);
+    return undefined;
+  }
+
+  private async loadRecords(file: DiskReader, start: number, isLast: boolean): Promise<Result<void>> {
+    const { port } = this.options;
+    const reader = new LogReader(file, start);
+    const replay = new Replay(port);
+    this.realm = await replay.begin();
+    for (;;) {
+      const item = reader.next();
+      if (item.kind === 'command') {
+        const told = replay.take(reader.request, reader.commandStart);
+        const fault = told instanceof Promise ? await told : told;
+        if (fault !== undefined) return failure(`${file.path}: byte ${reader.commandStart}: ${fault}`);
+        this.records++;
+        if ((this.records & 63) === 0) await this.breathe(reader.position);
+        continue;
+      }
+      this.realm = replay.realmNumber;
+      if (item.kind === 'fault') return failure(`${item.message}; check-aof says more`);
+      const tornAt = replay.openAt ?? (item.kind === 'truncated' ? item.offset : undefined);
+      return tornAt === undefined ? success(undefined) : this.torn(file, tornAt, isLast);
+    }
+  }
+
+  /** The file ends in the middle of something that was never acknowledged. */
+  private torn(file: DiskReader, at: number, isLast: boolean): Result<void> {
+    const bytes = file.length - at;
+    if (!isLast) {
+      return failure(`${file.path}: byte ${at}: ends within a record, though files follow it; check-aof says more`);
+    }
+    if (!this.options.acceptsTruncated) {
+      return failure(
+        `${file.path}: byte ${at}: ends within a record; check-aof --fix cuts it, or set aof-load-truncated`,
+      );
+    }
+    const cut = cutBack(this.options.disk, file.path, at);
+    if (!cut.ok) return cut;
+    this.warnings.push(
+      `${file.path}: the last ${bytes} bytes were no whole record and have been cut off at byte ${at}`,
+    );
+    return success(undefined);
+  }
+
+  /** Lets others work when enough time has gone. */
+  private async breathe(position: number): Promise<void> {
+    const { clock } = this.options;
+    const now_ms = clock.monotonicMs();
+    if (now_ms < this.yieldAt_ms) return;
+    this.options.progress(this.doneBytes + position, this.totalBytes);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.yieldAt_ms = clock.monotonicMs() + LOAD_SLICE_MS;
+  }
+}

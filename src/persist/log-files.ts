@@ -1,0 +1,221 @@
+/**
+ * The files of one shard's log, and the manifest that says which of them count, in which order.
+ *
+ * ```
+ *   setUp                     base? + increment 1
+ *   rotate                    base + increments … + increment n        records go to n from here
+ *   adoptBase                 base' + increment n                      the rest is history, then gone
+ * ```
+ *
+ * Invariants: the manifest on the disk names a whole log at any moment; a file is named by it before its first record is
+ * acknowledged; a file that it does not name may be removed at any time. A fault in here leaves the manifest as it was, or,
+ * when only the syncing of the folder failed, in a state that nobody knows: then `isUncertain`, and nothing may be
+ * acknowledged any more.
+ */
+import { failure, type Result, success } from '../base/result.ts';
+import type { Disk, DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import { isLogFile, isTemporary, LOG_PREFIX, type ShardFiles } from './files.ts';
+import {
+  baseName,
+  EMPTY_MANIFEST,
+  incrementName,
+  type LogFile,
+  type Manifest,
+  manifestName,
+  readManifest,
+  writeManifest,
+} from './manifest.ts';
+
+export class LogFiles {
+  manifest: Manifest;
+  /** The disk may hold the manifest before or the one after. */
+  isUncertain: boolean;
+  private readonly disk: Disk;
+  private readonly files: ShardFiles;
+
+  constructor(disk: Disk, files: ShardFiles) {
+    this.manifest = EMPTY_MANIFEST;
+    this.isUncertain = false;
+    this.disk = disk;
+    this.files = files;
+  }
+
+  /** What is there. False: no log. The fault is one line. */
+  find(): Result<boolean> {
+    const { disk, files } = this;
+    const folder = disk.status(files.logFolder);
+    if (!folder.ok) return failure(folder.fault.message);
+    if (folder.value === undefined) return success(false);
+    const manifest = readManifest(disk, files.logFolder, LOG_PREFIX);
+    if (!manifest.ok) return manifest;
+    if (manifest.value === undefined) return this.findLeftovers();
+    const { base, increments } = manifest.value;
+    for (const file of base === undefined ? increments : [base, ...increments]) {
+      const status = disk.status(files.logPath(file.name));
+      if (!status.ok) return failure(status.fault.message);
+      if (status.value !== undefined) continue;
+      return failure(`${files.logPath(manifestName(LOG_PREFIX))} names ${file.name}, which is not there`);
+    }
+    this.manifest = manifest.value;
+    return success(base !== undefined || increments.length > 0);
+  }
+
+  /** Files without a manifest: of a log that was never complete, or one that has lost it. */
+  private findLeftovers(): Result<boolean> {
+    const { disk, files } = this;
+    const entries = disk.list(files.logFolder);
+    if (!entries.ok) return failure(entries.fault.message);
+    const mark = disk.status(files.setupMark);
+    if (!mark.ok) return failure(mark.fault.message);
+    const left = entries.value.find(({ name }) => isLogFile(name));
+    if (left === undefined || mark.value !== undefined) return success(false);
+    return failure(
+      `${files.logPath(left.name)} is there, but ${manifestName(LOG_PREFIX)}, which says what counts, is not`,
+    );
+  }
+
+  /** Removes what the manifest does not name. To be called when all that counts has been loaded. */
+  clean(): DiskResult<void> {
+    const { disk, files } = this;
+    const { base, increments } = this.manifest;
+    const named = new Set([base, ...increments].map((file) => file?.name));
+    const folder = disk.status(files.logFolder);
+    if (!folder.ok) return folder;
+    if (folder.value === undefined) return success(undefined);
+    const entries = disk.list(files.logFolder);
+    if (!entries.ok) return entries;
+    for (const { name } of entries.value) {
+      const isOurs =
+        (isLogFile(name) && !named.has(name)) || isTemporary(name) || name === `temp-${manifestName(LOG_PREFIX)}`;
+      if (!isOurs) continue;
+      const removed = disk.remove(files.logPath(name));
+      if (!removed.ok) return removed;
+    }
+    if (this.manifest.history.length === 0) return success(undefined);
+    return this.write({ ...this.manifest, history: [] });
+  }
+
+  /** The last increment, to be written on. */
+  openLast(): DiskResult<DiskWriter> {
+    const last = this.manifest.increments.at(-1);
+    if (last === undefined) return this.rotate();
+    return this.disk.append(this.files.logPath(last.name));
+  }
+
+  /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
+  beginSetUp(): DiskResult<void> {
+    const { disk, files } = this;
+    const made = disk.makeFolder(files.logFolder);
+    if (!made.ok) return made;
+    const cleared = disk.remove(files.setupMark);
+    if (!cleared.ok) return cleared;
+    const mark = disk.create(files.setupMark);
+    if (!mark.ok) return mark;
+    const closed = mark.value.close();
+    if (!closed.ok) return closed;
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return synced;
+    const above = disk.syncFolder(files.folder);
+    return above.ok ? this.clean() : above;
+  }
+
+  /**
+   * It is complete: the temporary increment, and the temporary base if there is one, get their names.
+   */
+  finishSetUp(hasBase: boolean): DiskResult<void> {
+    const { disk, files } = this;
+    const sequence = (this.manifest.increments.at(-1)?.sequence ?? 0) + 1;
+    const increment: LogFile = { name: incrementName(LOG_PREFIX, sequence), sequence, type: 'increment' };
+    const baseSequence = (this.manifest.base?.sequence ?? 0) + 1;
+    const base: LogFile = { name: baseName(LOG_PREFIX, baseSequence, 'rdb'), sequence: baseSequence, type: 'base' };
+    if (hasBase) {
+      const named = disk.rename(files.temporaryBase, files.logPath(base.name));
+      if (!named.ok) return named;
+    }
+    const named = disk.rename(files.temporaryIncrement, files.logPath(increment.name));
+    if (!named.ok) return named;
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return synced;
+    const written = this.write({ base: hasBase ? base : undefined, history: [], increments: [increment] });
+    if (!written.ok) return written;
+    disk.remove(files.setupMark);
+    return this.clean();
+  }
+
+  /** A new increment, which the manifest names. */
+  rotate(): DiskResult<DiskWriter> {
+    const { manifest, disk, files } = this;
+    const sequence = (manifest.increments.at(-1)?.sequence ?? 0) + 1;
+    const increment: LogFile = { name: incrementName(LOG_PREFIX, sequence), sequence, type: 'increment' };
+    // One that the manifest did not come to name.
+    const cleared = disk.remove(files.logPath(increment.name));
+    if (!cleared.ok) return cleared;
+    const file = disk.create(files.logPath(increment.name));
+    if (!file.ok) return file;
+    const synced = disk.syncFolder(files.logFolder);
+    const written = synced.ok
+      ? this.write({ ...manifest, increments: [...manifest.increments, increment] })
+      : this.uncertain(synced.fault);
+    if (written.ok) return file;
+    file.value.close();
+    if (!this.isUncertain) disk.remove(files.logPath(increment.name));
+    return written;
+  }
+
+  /**
+   * The temporary base holds all that was before the last increment: it takes the place of everything before; or of
+   * everything, when nothing is logged any more.
+   */
+  adoptBase(isLogging: boolean): DiskResult<void> {
+    const { manifest, disk, files } = this;
+    const last = isLogging ? manifest.increments.at(-1) : undefined;
+    const sequence = (manifest.base?.sequence ?? 0) + 1;
+    const base: LogFile = { name: baseName(LOG_PREFIX, sequence, 'rdb'), sequence, type: 'base' };
+    const named = disk.rename(files.temporaryBase, files.logPath(base.name));
+    if (!named.ok) return named;
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return this.uncertain(synced.fault);
+    const before = [manifest.base, ...manifest.increments].filter((file) => file !== undefined && file !== last);
+    const history = before.map((file) => ({ ...(file as LogFile), type: 'history' as const }));
+    const written = this.write({ base, history, increments: last === undefined ? [] : [last] });
+    if (!written.ok) return written;
+    // What cannot be removed now is removed at the next start.
+    return this.clean();
+  }
+
+  /** The log is not what counts any more: a snapshot has been written that holds more. */
+  retire(): DiskResult<void> {
+    const { disk, files } = this;
+    const folder = disk.status(files.logFolder);
+    if (!folder.ok) return folder;
+    if (folder.value === undefined) return success(undefined);
+    const removed = disk.remove(files.logPath(manifestName(LOG_PREFIX)));
+    if (!removed.ok) return removed;
+    const mark = disk.create(files.setupMark);
+    if (mark.ok) mark.value.close();
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return synced;
+    this.manifest = EMPTY_MANIFEST;
+    const cleaned = this.clean();
+    disk.remove(files.setupMark);
+    return cleaned;
+  }
+
+  private write(manifest: Manifest): DiskResult<void> {
+    const written = writeManifest(this.disk, this.files.logFolder, LOG_PREFIX, manifest);
+    if (written.ok) {
+      this.manifest = manifest;
+      return written;
+    }
+    // Under the name there may already be the new one: only a second look can tell.
+    const found = readManifest(this.disk, this.files.logFolder, LOG_PREFIX);
+    const names = (one: Manifest | undefined) => JSON.stringify(one ?? EMPTY_MANIFEST);
+    if (found.ok && names(found.value) === names(this.manifest)) return written;
+    return this.uncertain(written.fault);
+  }
+
+  private uncertain(fault: DiskFault): { ok: false; fault: DiskFault } {
+    this.isUncertain = true;
+    return failure(fault);
+  }
+}

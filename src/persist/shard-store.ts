@@ -1,0 +1,485 @@
+/**
+ * The durable side of one shard: what it has on the disk, the log that grows, and the snapshots that are taken, one at a
+ * time. Lives in the shard's own thread.
+ *
+ * ```
+ *   open (load, then log) ──▶ serving ──▶ close
+ *                              │  save: a dump beside the log
+ *                              │  rewrite: a new base, and records behind it in a new increment
+ *                              └  a log switched on: the same, from nothing
+ * ```
+ */
+import type { Clock } from '../base/clock.ts';
+import { REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
+import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
+import type { Shard } from '../engine/shard.ts';
+import { MISCONF_SNAPSHOT } from '../resp/refusals.ts';
+import { AppendLog } from './append-log.ts';
+import { isTemporary, type ShardFiles } from './files.ts';
+import { Journal } from './journal.ts';
+import { type Loaded, load, type ReplayPort } from './load.ts';
+import { LogFiles } from './log-files.ts';
+import { ShardLog } from './shard-log.ts';
+import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
+
+/** Lines of the log of the process. */
+export interface StoreReport {
+  event(
+    level: 'info' | 'warn' | 'error',
+    event: string,
+    message: string,
+    fields: Readonly<Record<string, string | number | boolean>>,
+  ): void;
+}
+
+export interface ShardStoreOptions {
+  readonly shard: Shard;
+  readonly disk: Disk;
+  readonly clock: Clock;
+  readonly files: ShardFiles;
+  readonly tenantName: (realmNumber: number) => string;
+  readonly report: StoreReport;
+  readonly settings: DurabilitySettings;
+  /** Work has come up: `slice` wants to be called. */
+  readonly wake: () => void;
+}
+
+type Ended = (result: Result<void>) => void;
+
+interface Running {
+  readonly kind: 'save' | 'rewrite' | 'setup';
+  readonly job: SnapshotJob;
+  readonly changes: number;
+}
+
+export class ShardStore {
+  readonly shardLog: ShardLog;
+  private readonly options: ShardStoreOptions;
+  private readonly log: AppendLog;
+  private readonly journal: Journal;
+  private readonly logFiles: LogFiles;
+  private settings: DurabilitySettings;
+  private running: Running | undefined;
+  /** Who waits for the next save to end, and for the next rewrite. */
+  private saveWanted: Ended[];
+  private rewriteWanted: Ended[];
+  private runningEnded: Ended[];
+  private functions: readonly Uint8Array[];
+  private isOpen: boolean;
+  /** Bytes of the log's files before the one that is written on, and of all of them when it was last written anew. */
+  private earlierBytes: number;
+  private rewrittenBytes: number;
+  private lastRewrite_ms: number;
+  private consecutiveFailures: number;
+  private facts: Pick<
+    DurabilityStatus,
+    | 'isLastSaveGood'
+    | 'lastSave_ms'
+    | 'lastSaveTook_s'
+    | 'saves'
+    | 'isLastRewriteGood'
+    | 'lastRewriteTook_s'
+    | 'rewrites'
+    | 'rewriteFailures'
+    | 'keysLoaded'
+    | 'keysExpiredOnLoad'
+    | 'loadedBytes'
+    | 'loadTotalBytes'
+  >;
+
+  constructor(options: ShardStoreOptions) {
+    const { clock, report, settings, disk, files } = options;
+    this.options = options;
+    this.settings = settings;
+    this.log = new AppendLog(settings.appendfsync, clock, {
+      writeFailed: (fault) => report.event('error', 'log.write_failed', fault.message, { code: fault.code }),
+      writeRecovered: () => report.event('info', 'log.recovered', 'the log is written again', {}),
+      syncFailed: (fault) =>
+        report.event('error', 'log.sync_failed', `${fault.message}: no write is acknowledged until a restart`, {
+          code: fault.code,
+        }),
+      syncDelayed: () => report.event('warn', 'log.sync_delayed', 'the disk is slow: writes wait for it', {}),
+    });
+    this.journal = new Journal(this.log, options.tenantName);
+    this.shardLog = new ShardLog(this.log, this.journal, options.shard.world.hash);
+    this.logFiles = new LogFiles(disk, files);
+    this.running = undefined;
+    this.saveWanted = [];
+    this.rewriteWanted = [];
+    this.runningEnded = [];
+    this.functions = [];
+    this.isOpen = false;
+    this.earlierBytes = 0;
+    this.rewrittenBytes = 0;
+    this.lastRewrite_ms = 0;
+    this.consecutiveFailures = 0;
+    this.facts = {
+      isLastSaveGood: true,
+      lastSave_ms: clock.nowMs(),
+      lastSaveTook_s: -1,
+      saves: 0,
+      isLastRewriteGood: true,
+      lastRewriteTook_s: -1,
+      rewrites: 0,
+      rewriteFailures: 0,
+      keysLoaded: 0,
+      keysExpiredOnLoad: 0,
+      loadedBytes: 0,
+      loadTotalBytes: 0,
+    };
+  }
+
+  // -- Beginning ---------------------------------------------------------------------------------------------------------
+
+  /** Loads what is there, then begins to log. A fault is one line, and nothing has been touched. */
+  async open(port: ReplayPort): Promise<Result<Loaded>> {
+    const { disk, clock, files, report } = this.options;
+    const made = disk.makeFolder(files.folder);
+    if (!made.ok) return failure(made.fault.message);
+    const found = this.logFiles.find();
+    if (!found.ok) return found;
+    const { logLoadTruncated: acceptsTruncated } = this.settings;
+    const progress = (loadedBytes: number, loadTotalBytes: number) => {
+      this.facts = { ...this.facts, loadedBytes, loadTotalBytes };
+    };
+    const loaded = await load(files, this.logFiles, found.value, { disk, clock, port, acceptsTruncated, progress });
+    if (!loaded.ok) return loaded;
+    for (const warning of loaded.value.warnings) report.event('warn', 'store.load_warning', warning, {});
+    this.functions = loaded.value.functions;
+    this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
+    this.cleanFolder();
+    const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value.lastRealm) : await this.begin();
+    if (!begun.ok) return begun;
+    this.isOpen = true;
+    return loaded;
+  }
+
+  /** What a crash has left of snapshots that have no name. */
+  private cleanFolder(): void {
+    const { disk, files } = this.options;
+    const entries = disk.list(files.folder);
+    if (!entries.ok) return;
+    for (const { name, isFolder } of entries.value) {
+      if (!isFolder && isTemporary(name)) disk.remove(`${files.folder}/${name}`);
+    }
+  }
+
+  /** Writes on behind the last record. */
+  private goOn(lastRealm: number): Result<void> {
+    const { disk, files } = this.options;
+    const cleaned = this.logFiles.clean();
+    if (!cleaned.ok) return failure(cleaned.fault.message);
+    const { base, increments } = this.logFiles.manifest;
+    const isNew = increments.length === 0;
+    const file = this.logFiles.openLast();
+    if (!file.ok) return failure(file.fault.message);
+    this.log.open(file.value);
+    this.journal.fileChanged(isNew ? undefined : lastRealm);
+    this.earlierBytes = 0;
+    for (const part of base === undefined ? increments.slice(0, -1) : [base, ...increments.slice(0, -1)]) {
+      const status = disk.status(files.logPath(part.name));
+      if (status.ok) this.earlierBytes += status.value?.length ?? 0;
+    }
+    this.rewrittenBytes = this.logBytes;
+    return success(undefined);
+  }
+
+  /** A log from nothing, or none at all. */
+  private async begin(): Promise<Result<void>> {
+    if (!this.settings.appendonly) return success(undefined);
+    return new Promise((resolve) => this.switchOn(resolve));
+  }
+
+  // -- Commands ----------------------------------------------------------------------------------------------------------
+
+  configure(settings: DurabilitySettings): void {
+    const before = this.settings;
+    this.settings = settings;
+    this.log.policy = settings.appendfsync;
+    if (this.isOpen && settings.appendonly && !before.appendonly) this.switchOn(() => {});
+    if (this.isOpen && !settings.appendonly && before.appendonly) this.switchOff();
+    this.blockIfSavesFail();
+  }
+
+  /** Writes a dump of the state of now, or of when the snapshot under way has ended. */
+  save(ended: Ended): void {
+    this.saveWanted.push(ended);
+    this.startNext();
+  }
+
+  /** Writes the log anew. */
+  rewrite(ended: Ended): void {
+    this.rewriteWanted.push(ended);
+    this.startNext();
+  }
+
+  /** Now and then: syncs, retries, a log that has grown too long. */
+  tick(): void {
+    this.log.tick();
+    if (this.log.isDirty) this.log.commit();
+    if (this.running === undefined && this.isOpen && this.log.isOpen && this.hasGrown()) {
+      this.options.report.event('info', 'log.rewrite_due', 'the log has grown and is written anew', {
+        bytes: this.logBytes,
+        baseBytes: this.rewrittenBytes,
+      });
+      this.rewrite(() => {});
+    }
+    if (this.isDue) this.options.wake();
+  }
+
+  private get logBytes(): number {
+    return this.earlierBytes + this.log.fileBytes;
+  }
+
+  private hasGrown(): boolean {
+    const { logRewritePercent, logRewriteMinBytes } = this.settings;
+    if (logRewritePercent === 0 || this.logBytes < logRewriteMinBytes || this.refusesNewFiles) return false;
+    if (this.consecutiveFailures > 0) {
+      const pause_ms = Math.min(REWRITE_PAUSE_MS * 2 ** (this.consecutiveFailures - 1), REWRITE_PAUSE_MS_MAX);
+      if (this.options.clock.monotonicMs() - this.lastRewrite_ms < pause_ms) return false;
+    }
+    return this.logBytes * 100 >= Math.max(1, this.rewrittenBytes) * (100 + logRewritePercent);
+  }
+
+  private get refusesNewFiles(): boolean {
+    return this.log.syncFault !== undefined || this.log.writeFault !== undefined;
+  }
+
+  /** Whether `slice` has something to do now. */
+  get isDue(): boolean {
+    return this.running?.job.isDue === true;
+  }
+
+  slice(): void {
+    this.running?.job.slice();
+  }
+
+  // -- Snapshots ---------------------------------------------------------------------------------------------------------
+
+  private startNext(): void {
+    if (this.running !== undefined) return;
+    if (this.rewriteWanted.length > 0) this.startRewrite();
+    else if (this.saveWanted.length > 0) this.startSave();
+  }
+
+  private startSave(): void {
+    this.runningEnded = this.saveWanted;
+    this.saveWanted = [];
+    this.start('save', this.options.files.temporaryDump);
+  }
+
+  private startRewrite(): void {
+    this.runningEnded = this.rewriteWanted;
+    this.rewriteWanted = [];
+    this.lastRewrite_ms = this.options.clock.monotonicMs();
+    const { disk, files } = this.options;
+    const begun = this.log.isOpen ? this.rotate() : disk.makeFolder(files.logFolder);
+    if (begun.ok) this.start('rewrite', this.options.files.temporaryBase);
+    else this.rewriteEnded({ ok: false, fault: begun.fault });
+  }
+
+  /** What is logged from now on is what happens behind the snapshot. */
+  private rotate(): DiskResult<void> {
+    const { log, logFiles } = this;
+    log.commit();
+    const fault = log.writeFault ?? log.syncFault;
+    if (fault !== undefined) return failure(fault);
+    const before = log.fileBytes;
+    const file = logFiles.rotate();
+    if (!file.ok) {
+      if (logFiles.isUncertain) log.giveUp(file.fault);
+      return file;
+    }
+    log.open(file.value);
+    this.earlierBytes += before;
+    this.journal.fileChanged();
+    return success(undefined);
+  }
+
+  private switchOn(ended: Ended): void {
+    this.runningEnded = [ended];
+    const { disk, files } = this.options;
+    const begun = this.logFiles.beginSetUp();
+    const file = begun.ok ? disk.create(files.temporaryIncrement) : begun;
+    if (!file.ok) return this.setUpEnded({ ok: false, fault: file.fault });
+    this.log.open(file.value);
+    this.journal.fileChanged();
+    this.earlierBytes = 0;
+    this.start('setup', files.temporaryBase);
+  }
+
+  private switchOff(): void {
+    const closed = this.log.close();
+    if (!closed.ok) this.options.report.event('error', 'log.write_failed', closed.fault.message, {});
+  }
+
+  private start(kind: Running['kind'], path: string): void {
+    const { shard, disk, clock, tenantName } = this.options;
+    disk.remove(path);
+    const isBase = kind !== 'save';
+    const job = new SnapshotJob({
+      shard,
+      disk,
+      clock,
+      path,
+      tenantName,
+      aux: auxOf(clock.nowMs(), shard.arena.allocatedBytes, isBase),
+      functions: this.functions,
+      wake: this.options.wake,
+      ended: (outcome) => this.ended(kind, outcome),
+    });
+    this.running = { kind, job, changes: this.journal.changes };
+    this.options.wake();
+  }
+
+  private ended(kind: Running['kind'], outcome: SnapshotOutcome): void {
+    if (kind === 'save') this.saveEnded(outcome);
+    else if (kind === 'rewrite') this.rewriteEnded(this.adopted(outcome));
+    else this.setUpEnded(this.setUp(outcome));
+  }
+
+  private adopted(outcome: SnapshotOutcome): SnapshotOutcome {
+    if (!outcome.ok) return outcome;
+    const adopted = this.logFiles.adoptBase(this.log.isOpen);
+    if (!adopted.ok) {
+      if (this.logFiles.isUncertain) this.log.giveUp(adopted.fault);
+      return adopted;
+    }
+    this.earlierBytes = outcome.bytes;
+    return outcome;
+  }
+
+  private setUp(outcome: SnapshotOutcome): SnapshotOutcome {
+    if (!outcome.ok) return outcome;
+    const finished = this.logFiles.finishSetUp(true);
+    if (!finished.ok) return finished;
+    this.earlierBytes = outcome.bytes;
+    return outcome;
+  }
+
+  private saveEnded(outcome: SnapshotOutcome): void {
+    const { disk, files, clock, report } = this.options;
+    const { running } = this;
+    const took_s = Math.floor((clock.monotonicMs() - (running?.job.startedAt_ms ?? 0)) / 1000);
+    const named = outcome.ok ? disk.rename(files.temporaryDump, files.dumpPath) : outcome;
+    const synced = named.ok ? disk.syncFolder(files.folder) : named;
+    const isGood = synced.ok;
+    this.facts = {
+      ...this.facts,
+      isLastSaveGood: isGood,
+      lastSaveTook_s: took_s,
+      lastSave_ms: isGood ? clock.nowMs() : this.facts.lastSave_ms,
+      saves: this.facts.saves + (isGood ? 1 : 0),
+    };
+    if (isGood) this.journal.changes -= running?.changes ?? 0;
+    this.blockIfSavesFail();
+    if (outcome.ok && isGood) {
+      const { keys, bytes, version } = outcome;
+      report.event('info', 'store.saved', 'a dump has been written', { path: files.dumpPath, keys, bytes, version });
+      // A log that is switched off holds less than the dump: at the next start the dump must count.
+      if (!this.log.isOpen) this.logFiles.retire();
+    } else if (!synced.ok)
+      report.event('error', 'store.save_failed', synced.fault.message, { code: synced.fault.code });
+    this.finish(synced.ok ? success(undefined) : failure(synced.fault.message));
+  }
+
+  private rewriteEnded(outcome: SnapshotOutcome): void {
+    const { clock, report } = this.options;
+    const took_s = Math.floor((clock.monotonicMs() - this.lastRewrite_ms) / 1000);
+    const { ok } = outcome;
+    this.facts = {
+      ...this.facts,
+      isLastRewriteGood: ok,
+      lastRewriteTook_s: took_s,
+      rewrites: this.facts.rewrites + (ok ? 1 : 0),
+      rewriteFailures: this.facts.rewriteFailures + (ok ? 0 : 1),
+    };
+    this.consecutiveFailures = ok ? 0 : this.consecutiveFailures + 1;
+    if (outcome.ok) {
+      this.rewrittenBytes = this.logBytes;
+      report.event('info', 'log.rewritten', 'the log has been written anew', {
+        bytes: this.logBytes,
+        keys: outcome.keys,
+      });
+    } else report.event('error', 'log.rewrite_failed', outcome.fault.message, { code: outcome.fault.code });
+    this.finish(ok ? success(undefined) : failure(outcome.fault.message));
+  }
+
+  private setUpEnded(outcome: SnapshotOutcome): void {
+    if (!outcome.ok) {
+      this.log.giveUp(outcome.fault);
+      this.options.report.event('error', 'log.setup_failed', outcome.fault.message, { code: outcome.fault.code });
+    } else this.rewrittenBytes = this.logBytes;
+    this.finish(outcome.ok ? success(undefined) : failure(outcome.fault.message));
+  }
+
+  private finish(result: Result<void>): void {
+    this.running = undefined;
+    const ended = this.runningEnded;
+    this.runningEnded = [];
+    for (const each of ended) each(result);
+    this.startNext();
+  }
+
+  private blockIfSavesFail(): void {
+    const isBlocked = this.settings.stopsWritesOnSaveError && !this.facts.isLastSaveGood;
+    this.shardLog.snapshotRefusal = isBlocked ? MISCONF_SNAPSHOT : undefined;
+  }
+
+  // -- Figures, and the end ----------------------------------------------------------------------------------------------
+
+  status(): DurabilityStatus {
+    const { running, log } = this;
+    const runs_s =
+      running === undefined ? -1 : Math.floor((this.options.clock.monotonicMs() - running.job.startedAt_ms) / 1000);
+    const isRewriting = running !== undefined && running.kind !== 'save';
+    return {
+      ...this.facts,
+      changesSinceSave: this.journal.changes,
+      isSaving: running?.kind === 'save',
+      savingFor_s: running?.kind === 'save' ? runs_s : -1,
+      keysVisited: running?.job.keysVisited ?? 0,
+      keysTotal: running?.job.keysTotal ?? 0,
+      isLogging: log.isOpen,
+      isRewriting,
+      isRewriteScheduled: this.rewriteWanted.length > 0,
+      rewritingFor_s: isRewriting ? runs_s : -1,
+      isLastWriteGood: log.writeFault === undefined && log.syncFault === undefined,
+      logBytes: this.logBytes,
+      logBaseBytes: this.rewrittenBytes,
+      bufferedBytes: log.buffer.length,
+      pendingSyncs: log.isSyncInProgress ? 1 : 0,
+      delayedSyncs: log.delayedSyncs,
+    };
+  }
+
+  /** Brings the log to the disk. A snapshot under way is given up. */
+  close(): DiskResult<void> {
+    const { disk, files } = this.options;
+    this.isOpen = false;
+    const closed = this.log.close();
+    if (this.running !== undefined) {
+      disk.remove(files.temporaryDump);
+      disk.remove(files.temporaryBase);
+    }
+    return closed;
+  }
+
+  /** Of the last fault that keeps acknowledgements back. */
+  get fault(): DiskFault | undefined {
+    return this.log.writeFault ?? this.log.syncFault;
+  }
+}
+
+/** What redis-server writes at the head of a dump. */
+function auxOf(now_ms: number, usedBytes: number, isBase: boolean): readonly (readonly [string, string])[] {
+  return [
+    ['redis-ver', '7.2.0'],
+    ['redis-bits', '64'],
+    ['ctime', String(Math.floor(now_ms / 1000))],
+    ['used-mem', String(usedBytes)],
+    ['aof-base', isBase ? '1' : '0'],
+  ];
+}
