@@ -302,7 +302,8 @@ export class FakeDisk implements Disk {
   status(path: string): DiskResult<DiskStatus | undefined> {
     return this.call('status', path, (): DiskResult<DiskStatus | undefined> => {
       const node = this.nodeAt(path);
-      if (!node.ok || node.value === undefined) return success(undefined);
+      if (!node.ok) return node.fault.code === 'ENOENT' ? success(undefined) : node;
+      if (node.value === undefined) return success(undefined);
       const found = this.model.nodes.get(node.value);
       if (found instanceof FileNode) return success({ isFolder: false, length: found.length });
       return success({ isFolder: true, length: 0 });
