@@ -76,7 +76,7 @@ export class LogReader {
     this.request = new Request();
     this.commandStart = start;
     this.file = file;
-    this.fileEnd = file.length;
+    this.fileEnd = Math.max(file.length, start);
     this.window = Buffer.allocUnsafeSlow(Math.max(1, Math.min(LOG_WINDOW_BYTES, file.length - start)));
     this.windowAt = start;
     this.end = 0;

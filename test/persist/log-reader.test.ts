@@ -95,6 +95,7 @@ describe('a whole log', () => {
     const from = ENDS[3] as number;
     expect(walkText(LOG, from).starts).toEqual(ENDS.slice(3, -1));
     expect(walkText(LOG, LOG.length).ending).toEqual({ kind: 'end' });
+    expect(walkText(LOG, LOG.length + 1).ending).toEqual({ kind: 'end' });
   });
 
   it('passes over annotations', () => {
