@@ -1,5 +1,7 @@
 /** The subcommands of the process, each with what --help says of it. A command prints its result and gives an exit code. */
+import { realDisk } from '../disk/real-disk.ts';
 import { runCheck } from './check.ts';
+import { runCheckAof } from './check-aof.ts';
 import { runExplain } from './explain.ts';
 import { ensureFirstStart } from './first-start.ts';
 import { parseOptions } from './options.ts';
@@ -62,6 +64,12 @@ export const explain: Command = {
   usage: '--user U -- COMMAND …',
   summary: 'says whether a user may run a command, and why',
   run: async (args, edge) => tell(runExplain(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const checkAof: Command = {
+  usage: '[--fix] PATH',
+  summary: 'says whether an append-only log is whole; --fix cuts off an unfinished end',
+  run: async (args, edge) => tell(runCheckAof(args, { cwd: edge.cwd, disk: realDisk }), edge),
 };
 
 function tell({ exitCode, output }: ToolResult, edge: Edge): number {

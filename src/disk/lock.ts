@@ -28,9 +28,14 @@ export class FolderLock {
     this.text = text;
   }
 
+  /** The file that stands for the lock of a folder. */
+  static pathIn(folder: string): string {
+    return join(folder, LOCK_NAME);
+  }
+
   /** Makes the folder where it is missing. The fault is one line for a person. */
   static take(folder: string, pid = process.pid): Result<FolderLock> {
-    const path = join(folder, LOCK_NAME);
+    const path = FolderLock.pathIn(folder);
     const text = `${pid} ${startOf(pid)}\n`;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -12,7 +12,7 @@ import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskReader } from '../disk/disk.ts';
 import type { Request } from '../resp/request.ts';
 import { LogReader } from './log-reader.ts';
-import type { LogFile, Manifest } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 
 export type Soundness =
   | { readonly kind: 'good' }
@@ -218,12 +218,6 @@ export function inspectLog(disk: Disk, folder: string, manifest: Manifest): LogR
     }
   }
   return { files, problems };
-}
-
-/** Whether the file is the one that a crash can have left unfinished. */
-export function isLastIncrement(manifest: Manifest, name: string): boolean {
-  const last: LogFile | undefined = manifest.increments.at(-1);
-  return last?.name === name;
 }
 
 /** Cuts a file back, and makes sure that it stays so. */
