@@ -6,9 +6,10 @@
 import { randomBytes } from 'node:crypto';
 import { AclLog } from '../acl/log.ts';
 import { AclRegistry } from '../acl/registry.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { DATABASE_COUNT } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import type { Backend } from '../command/ports/backend.ts';
 import type { CommandTable } from '../command/table.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
 import { createGateway, type Gateway } from '../gateway/gateway.ts';
@@ -28,6 +29,7 @@ import { GatewayLines } from './gateway-log.ts';
 import { describeProblems, Governance } from './governance.ts';
 import type { Ending } from './lifecycle.ts';
 import type { Options } from './options.ts';
+import { Persistence } from './persistence.ts';
 import { type Plan, planOf } from './plan.ts';
 import { Server } from './server-port.ts';
 import { makeStorage, type Storage } from './storage.ts';
@@ -46,6 +48,7 @@ export interface Parts {
   readonly gateway: Gateway;
   readonly governance: Governance;
   readonly server: Server;
+  readonly persistence: Persistence;
   /** What is on the disk now; refused when it does not work. */
   readonly readTls: () => Result<TlsMaterial>;
 }
@@ -115,18 +118,31 @@ interface Foundation {
   readonly keeper: PolicyKeeper;
 }
 
-type Built = Pick<Parts, 'lines' | 'storage' | 'gateway' | 'governance' | 'server'>;
+type Built = Pick<Parts, 'lines' | 'storage' | 'gateway' | 'governance' | 'server' | 'persistence'>;
 
 function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundation): Built {
   const clock = systemClock;
   const tenants = new TenantRegistry();
   const lines = new GatewayLines(log, clock);
-  const storage: Storage = makeStorage(plan.shards, plan.settings, log, {
-    answered: () => gateway.answered(),
-    slow: (command) => gateway.core.timing.slowElsewhere(command),
-    stalled: (event, duration_ms) => gateway.core.timing.latency.add(PROCESS, event, duration_ms),
-  });
+  const storage: Storage = makeStorage(
+    plan.shards,
+    plan.settings,
+    log,
+    {
+      answered: () => gateway.answered(),
+      slow: (command) => gateway.core.timing.slowElsewhere(command),
+      stalled: (event, duration_ms) => gateway.core.timing.latency.add(PROCESS, event, duration_ms),
+    },
+    { dataFolder: plan.dataFolder, table, tenantNumber: (name) => retired(tenants, backend, clock, name) },
+  );
   const { backend } = storage;
+  const persistence = new Persistence({
+    durability: backend.durability,
+    clock,
+    log,
+    startedAt_ms: clock.nowMs(),
+    savePoints: () => config.settings.savePoints,
+  });
   const gateway: Gateway = createGateway(
     { table, backend, acl: registry, aclLog, tenants, clock, log: lines, databases: DATABASE_COUNT },
     viewOf(keeper.current, plan.settings, plan.trustLoopback),
@@ -138,6 +154,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
   };
   const config: Config = new Config(plan.settings, plan.facts, (settings) => {
     backend.configureEngine(settings);
+    backend.durability.configure(settings);
     aclLog.setMax(settings.acllogMaxLength);
     gateway.adoptView(viewOf(keeper.current, settings, plan.trustLoopback));
   });
@@ -151,6 +168,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     clock,
     log,
     trustLoopback: plan.trustLoopback,
+    said: plan.said,
     changed: renewView,
   });
   const server = new Server({
@@ -166,20 +184,26 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     slowlog: gateway.core.timing.slowlog,
     latency: gateway.core.timing.latency,
     tenantNumber: (name) => tenants.get(name)?.number,
+    persistence,
     end: {
       begin({ save, force }) {
-        // Nothing is persisted here yet, so a save that was asked for cannot be kept, and data must not be lost silently.
-        if (save === true && !force) {
-          log.write('error', 'shutdown.refused', 'SHUTDOWN SAVE was asked for, and there is nothing that saves');
-          return false;
-        }
-        ending.begin('SHUTDOWN');
+        void persistence.saveAtEnd(save).then((saved) => {
+          if (saved.ok || force) ending.begin('SHUTDOWN');
+          else log.write('error', 'shutdown.refused', `the data could not be saved: ${saved.fault}`);
+        });
         return true;
       },
       abort: () => false,
     },
   });
-  return { lines, storage, gateway, governance, server };
+  return { lines, storage, gateway, governance, server, persistence };
+}
+
+/** A tenant that no policy names any more, and whose data is still there: it is kept, for the day it is named again. */
+function retired(tenants: TenantRegistry, backend: Backend, clock: Clock, name: string): number {
+  const tenant = tenants.retire(name, clock.monotonicMs());
+  backend.configureRealm(tenant.number, { name, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+  return tenant.number;
 }
 
 function numbered(tenant: Tenant, registry: AclRegistry, { backend }: Storage): NumberedTenant {

@@ -15,6 +15,7 @@ import { describeProblem, type Policy, type PolicyProblem } from '../policy/poli
 import type { PolicyKeeper } from '../policy/reload.ts';
 import type { TenantRegistry } from '../tenancy/tenant.ts';
 import type { Config } from './config/config.ts';
+import type { Settings } from './config/settings.ts';
 import { settingsOf } from './plan.ts';
 import { rosterOf } from './users.ts';
 
@@ -28,6 +29,8 @@ export interface GovernanceParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly trustLoopback: boolean;
+  /** What the command line has said: the files do not change it. */
+  readonly said: Partial<Settings>;
   /** Whoever reads the policy itself is to read it again. */
   readonly changed: () => void;
 }
@@ -79,7 +82,7 @@ export class Governance {
 
   /** All of it or, with a fault, nothing: what may fail comes first. */
   private adopt(policy: Policy, diff: PolicyDiff | undefined): Result<void> {
-    const { table, tenants, acl, backend, config, clock, log, trustLoopback, changed } = this.parts;
+    const { table, tenants, acl, backend, config, clock, log, trustLoopback, said, changed } = this.parts;
     const roster = rosterOf(policy, table, acl.roster, trustLoopback);
     if (!roster.ok) return roster;
     const applied = tenants.apply(policy.tenants, clock.monotonicMs());
@@ -91,7 +94,9 @@ export class Governance {
     }
     log.setLevel(policy.gateway.logLevel);
     // What CONFIG SET said stays as long as the files say nothing new about limits.
-    if (diff !== undefined && diff.settings.length > 0) config.replace(settingsOf(policy.gateway, trustLoopback));
+    if (diff !== undefined && diff.settings.length > 0) {
+      config.replace({ ...settingsOf(policy.gateway, trustLoopback), ...said });
+    }
     changed();
     acl.swap(roster.value);
     return success(undefined);

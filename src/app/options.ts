@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SHARDS_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import type { SyncPolicy } from '../command/ports/durability.ts';
 
 export interface Options {
   readonly bind: string;
@@ -15,6 +16,8 @@ export interface Options {
   readonly certificatesFolder: string;
   readonly shards: number;
   readonly trustLoopback: boolean;
+  readonly appendonly: boolean;
+  readonly appendfsync: SyncPolicy;
   /** Options that were said and not defaulted: they win over the policy files. */
   readonly said: ReadonlySet<FlagName>;
 }
@@ -34,6 +37,8 @@ const FLAGS = [
   { name: 'policies', value: 'FOLDER', fallback: 'policies', help: 'gateway.yaml and tenants/*.yaml' },
   { name: 'certs', value: 'FOLDER', fallback: 'certs-dev', help: 'certificates and first passwords' },
   { name: 'shards', value: 'N', fallback: '1', help: `worker threads for data, 1 to ${SHARDS_MAX}` },
+  { name: 'appendonly', value: 'yes|no', fallback: 'yes', help: 'keep a log of every change' },
+  { name: 'appendfsync', value: 'MODE', fallback: 'everysec', help: 'when it is synced: always, everysec or no' },
   { name: 'trust-loopback', value: '', fallback: 'no', help: 'for tests: no password and no limits on loopback' },
   { name: 'runtime', value: 'bun|node', fallback: 'bun', help: 'what to run on' },
 ] as const;
@@ -71,6 +76,8 @@ export function parseOptions(
     certificatesFolder: resolve(cwd, reader.text('certs')),
     shards: reader.integer('shards', 1, SHARDS_MAX),
     trustLoopback: reader.yesNo('trust-loopback'),
+    appendonly: reader.yesNo('appendonly'),
+    appendfsync: reader.choice('appendfsync', ['always', 'everysec', 'no']),
     said: new Set(texts.value.keys()),
   };
   const runtime = reader.text('runtime');
@@ -133,6 +140,13 @@ class Reader {
     if (['yes', 'true', '1'].includes(text)) return true;
     if (!['no', 'false', '0'].includes(text)) this.complain(name, `must be yes or no, not '${text}'`);
     return false;
+  }
+
+  choice<const Choice extends string>(name: FlagName, choices: readonly [Choice, ...Choice[]]): Choice {
+    const text = this.text(name).toLowerCase();
+    const found = choices.find((choice) => choice === text);
+    if (found === undefined) this.complain(name, `must be one of ${choices.join(', ')}, not '${text}'`);
+    return found ?? choices[0];
   }
 
   complain(name: FlagName, what: string): void {

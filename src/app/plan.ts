@@ -20,6 +20,8 @@ export interface Plan {
   readonly dataFolder: string;
   readonly shards: number;
   readonly settings: Settings;
+  /** The settings that the command line has said. */
+  readonly said: Partial<Settings>;
   readonly facts: Facts;
   readonly trustLoopback: boolean;
 }
@@ -56,7 +58,14 @@ export function planOf(options: Options, policy: GatewayPolicy, cwd: string): Re
     debugAllowed: trustLoopback,
   };
   const shards = said.has('shards') ? options.shards : policy.storage.shards;
-  return success({ tls, plain, dataFolder, shards, settings: settingsOf(policy, trustLoopback), facts, trustLoopback });
+  const durability = saidOfDurability(options);
+  const settings = { ...settingsOf(policy, trustLoopback), ...durability };
+  return success({ tls, plain, dataFolder, shards, settings, said: durability, facts, trustLoopback });
+}
+
+/** What the command line says of it holds as long as the process, whatever the files say. */
+function saidOfDurability({ said, appendonly, appendfsync }: Options): Partial<Settings> {
+  return { ...(said.has('appendonly') ? { appendonly } : {}), ...(said.has('appendfsync') ? { appendfsync } : {}) };
 }
 
 /** The trusted loopback lives by the defaults of a bare redis-server, whatever policy says of limits. */

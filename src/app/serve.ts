@@ -15,6 +15,7 @@ import type { TlsMaterial } from '../gateway/tls.ts';
 import { assemble, dismantle, type Parts } from './assemble.ts';
 import type { Edge } from './commands.ts';
 import { type Assembly, Ending, live, oneAtATime } from './lifecycle.ts';
+import { LoadProgress } from './load-progress.ts';
 import type { Options } from './options.ts';
 import { pasteLine } from './paste-line.ts';
 import type { Endpoint } from './plan.ts';
@@ -54,6 +55,7 @@ class Serving implements Assembly {
     this.material = undefined;
     this.timer = setInterval(() => {
       parts.server.sample();
+      parts.persistence.tick();
       parts.lines.sweep();
     }, SAMPLE_MS);
     this.timer.unref();
@@ -88,10 +90,12 @@ class Serving implements Assembly {
   async load(): Promise<Result<void>> {
     const { storage, gateway, server, files } = this.parts;
     const deadline_ms = performance.now() + STORAGE_START_MS_MAX;
-    while (!storage.isReady()) {
+    while (!storage.hasStarted()) {
       if (performance.now() > deadline_ms) return failure('the threads of the storage do not start');
       await sleep(1);
     }
+    const loaded = await this.bringBack();
+    if (!loaded.ok) return loaded;
     gateway.serve(server);
     const { certificates } = this.parts.firstStart;
     const reload = oneAtATime(() => this.reload('file change'));
@@ -103,6 +107,23 @@ class Serving implements Assembly {
       settleMax_ms: POLICY_SETTLE_MS_MAX,
       poll_ms: POLICY_POLL_MS,
     });
+    return success(undefined);
+  }
+
+  /** Loads what was kept, and says how that goes. */
+  private async bringBack(): Promise<Result<void>> {
+    const { storage, log } = this.parts;
+    const { durability } = storage.backend;
+    const from_ms = performance.now();
+    const progress = new LoadProgress(log, () => durability.status());
+    const loaded = await durability.load();
+    progress.end();
+    if (!loaded.ok) return loaded;
+    const took_ms = Math.round(performance.now() - from_ms);
+    for (const [shard, { source, paths, keys, expired, records }] of loaded.value.entries()) {
+      const why = SOURCES[source];
+      log.write('info', 'store.loaded', why, { shard, files: paths.join(' '), keys, expired, records, took_ms });
+    }
     return success(undefined);
   }
 
@@ -125,9 +146,12 @@ class Serving implements Assembly {
     log.write('info', 'tls.replaced', 'new handshakes get the new certificate', { cause });
   }
 
-  async drain(): Promise<void> {
+  async drain(reason: string): Promise<void> {
     this.watch?.close();
     await this.parts.gateway.drain();
+    if (reason === 'SHUTDOWN') return;
+    const saved = await this.parts.persistence.saveAtEnd(undefined);
+    if (!saved.ok) this.parts.log.write('error', 'store.save_failed', saved.fault, {});
   }
 
   async close(): Promise<void> {
@@ -137,6 +161,13 @@ class Serving implements Assembly {
     this.lock.release();
   }
 }
+
+/** Why these files were loaded and no others. */
+const SOURCES: Readonly<Record<'log' | 'dump' | 'nothing', string>> = {
+  log: 'the log was loaded, as there is one',
+  dump: 'the dump was loaded, as there is no log',
+  nothing: 'there was nothing to load: neither log nor dump',
+};
 
 function shown(endpoint: Endpoint | undefined): string {
   return endpoint === undefined ? 'none' : `${endpoint.bind}:${endpoint.port}`;

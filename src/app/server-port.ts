@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { DEBUG_SLEEP_MS_MAX } from '../base/limits.ts';
 import type { Backend, RealmCounts } from '../command/ports/backend.ts';
 import type { InsightPort } from '../command/ports/insight.ts';
+import type { PersistencePort } from '../command/ports/persistence.ts';
 import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
 import type { SessionPort } from '../command/ports/session.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -34,6 +35,7 @@ export interface ServerParts {
   readonly slowlog: SlowLog;
   readonly latency: LatencyMonitor;
   readonly tenantNumber: (name: string) => number | undefined;
+  readonly persistence: PersistencePort;
   readonly end: { begin(how: ShutdownOrder): boolean; abort(): boolean };
 }
 
@@ -43,6 +45,7 @@ export class Server implements ServerPort {
   readonly table: CommandTable;
   readonly backend: Backend;
   readonly insight: InsightPort;
+  readonly persistence: PersistencePort;
   readonly startedAt_ms: number;
   readonly runId: string;
   private readonly parts: ServerParts;
@@ -54,6 +57,7 @@ export class Server implements ServerPort {
     this.parts = parts;
     this.table = parts.table;
     this.backend = parts.backend;
+    this.persistence = parts.persistence;
     this.insight = new Insight({
       slowlog: parts.slowlog,
       latency: parts.latency,
@@ -199,6 +203,7 @@ export class Server implements ServerPort {
       expiryCycle_ms: memory.expiryCycle_ms,
       errors: gateway.errors(undefined),
       gateway: gateway.own(),
+      durability: this.backend.durability.status(),
     };
   }
 
@@ -223,6 +228,7 @@ export class Server implements ServerPort {
       expiryCycle_ms: 0,
       errors: gateway.errors(session.tenantName),
       gateway: [],
+      durability: this.backend.durability.status(),
     };
   }
 

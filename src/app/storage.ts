@@ -2,7 +2,10 @@
 import { randomInt } from 'node:crypto';
 import { systemClock } from '../base/clock.ts';
 import type { Backend } from '../command/ports/backend.ts';
+import type { CommandTable } from '../command/table.ts';
+import { realDisk } from '../disk/real-disk.ts';
 import type { Log } from '../observe/log.ts';
+import { shardFolders } from '../persist/files.ts';
 import { SharedBudgets } from '../shards/budgets.ts';
 import { InlineBackend } from '../shards/inline.ts';
 import type { LinkEvents } from '../shards/link.ts';
@@ -16,14 +19,29 @@ const SEED_MAX = 0x7fffffff;
 
 export interface Storage {
   readonly backend: Backend;
-  /** Every thread takes requests. */
-  isReady(): boolean;
+  /** Every thread is there. */
+  hasStarted(): boolean;
 }
 
 /** Who is told what threads and background work do. */
 export type StorageEvents = Pick<LinkEvents, 'answered' | 'slow' | 'stalled'>;
 
-export function makeStorage(shards: number, settings: Settings, log: Log, events: StorageEvents): Storage {
+/** How what is held is kept. */
+export interface StorageHome {
+  readonly dataFolder: string;
+  readonly table: CommandTable;
+  /** The number of a tenant that no policy names, whose data is there. */
+  readonly tenantNumber: (name: string) => number;
+}
+
+export function makeStorage(
+  shards: number,
+  settings: Settings,
+  log: Log,
+  events: StorageEvents,
+  { dataFolder, table, tenantNumber }: StorageHome,
+): Storage {
+  const folders = shardFolders(dataFolder, shards);
   const budgets = new SharedBudgets(shards);
   // Chosen at random, so that nobody outside can aim at one bucket of the index.
   const hashKey = [randomInt(UINT32), randomInt(UINT32)] as const;
@@ -34,8 +52,16 @@ export function makeStorage(shards: number, settings: Settings, log: Log, events
       seed: randomInt(SEED_MAX),
       engine: settings,
       worked: events.stalled,
+      durable: {
+        table,
+        disk: realDisk,
+        folder: folders[0] as string,
+        settings,
+        report: { event: (level, event, message, fields) => log.write(level, event, message, fields) },
+        tenantNumber,
+      },
     });
-    return { backend, isReady: () => true };
+    return { backend, hasStarted: () => true };
   }
   const fallen = new Set<number>();
   const backend = new PoolBackend({
@@ -45,12 +71,22 @@ export function makeStorage(shards: number, settings: Settings, log: Log, events
     engine: settings,
     spawn: spawnWorker,
     now_ms: systemClock.monotonicMs,
+    durable: {
+      folders,
+      settings,
+      tenantNumber,
+      line: (shard, { level, event, message, fields }) => log.write(level, event, message, { shard, ...fields }),
+    },
     random: (bound) => (bound <= 1 ? 0 : randomInt(bound)),
     events: {
       ...events,
       died(shard, reason, lostRequests) {
         fallen.add(shard);
-        log.write('error', 'shard.died', 'a shard ended and its data is lost', { shard, reason, lostRequests });
+        log.write('error', 'shard.died', 'a shard ended; what its log holds is loaded again', {
+          shard,
+          reason,
+          lostRequests,
+        });
       },
       // A first start is told by READY.
       up(shard) {
@@ -58,5 +94,5 @@ export function makeStorage(shards: number, settings: Settings, log: Log, events
       },
     },
   });
-  return { backend, isReady: () => backend.ready };
+  return { backend, hasStarted: () => backend.hasStarted };
 }

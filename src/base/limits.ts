@@ -98,8 +98,12 @@ export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
 export const LOG_SYNC_MS = 1000;
 /** What was written this long ago and is not on the disk yet makes acknowledgements wait: the promise is two seconds. */
 export const LOG_SYNC_LATE_MS = 1900;
+/** After a save that failed, save points wait for so long. */
+export const SAVE_RETRY_MS = 5000;
 /** Loading lets others work this often: they are told that it goes on. */
 export const LOAD_SLICE_MS = 10;
+/** How often it is said how far loading has come. */
+export const LOAD_PROGRESS_MS = 1000;
 /** A rewrite of the log that failed is not tried again of its own accord before this, doubled with each failure. */
 export const REWRITE_PAUSE_MS = 60_000;
 export const REWRITE_PAUSE_MS_MAX = 3_600_000;

@@ -110,7 +110,7 @@ function parse(text: string): Holder | undefined {
 }
 
 function lives(holder: Holder, ownPid: number): boolean {
-  if (!exists(holder.pid)) return false;
+  if (!exists(holder.pid) || isZombie(holder.pid)) return false;
   const started = startOf(holder.pid);
   if (started !== '' && holder.started !== '') return started === holder.started;
   return holder.pid !== ownPid;
@@ -125,14 +125,24 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/PID/stat, counted behind the name, which may hold blanks and brackets. */
-function startOf(pid: number): string {
+/** Fields of /proc/PID/stat from the third on: those behind the name, which may hold blanks and brackets. */
+function statOf(pid: number): readonly string[] {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
-    return '';
+    return [];
   }
+}
+
+/** Field 22. */
+function startOf(pid: number): string {
+  return statOf(pid)[19] ?? '';
+}
+
+/** It has ended, holds nothing any more, and nobody has asked how it ended: in a container without an init, nobody ever will. */
+function isZombie(pid: number): boolean {
+  return /^[ZX]$/.test(statOf(pid)[0] ?? '');
 }
 
 function codeOf(error: unknown): string | undefined {

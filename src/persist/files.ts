@@ -54,3 +54,9 @@ export function isLogFile(name: string): boolean {
     /^\d+\.(?:base\.(?:rdb|aof)|incr\.aof)$/.test(name.slice(LOG_PREFIX.length + 1))
   );
 }
+
+/** One shard keeps its files in the data folder itself, several have a folder each. */
+export function shardFolders(dataFolder: string, shards: number): readonly string[] {
+  if (shards === 1) return [dataFolder];
+  return Array.from({ length: shards }, (_, shard) => join(dataFolder, `shard-${shard}`));
+}

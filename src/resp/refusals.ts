@@ -291,6 +291,16 @@ export const LOADING = refusal('LOADING Redis is loading the dataset in memory')
 export function misconfLog(why: string): Refusal {
   return refusal(`MISCONF Errors writing to the AOF file: ${why}`);
 }
+export const SAVE_IN_PROGRESS = refusal('ERR Background save already in progress');
+export const SAVE_BESIDE_REWRITE = refusal(
+  "ERR Another child process is active (AOF?): can't BGSAVE right now. " +
+    'Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.',
+);
+export const REWRITE_IN_PROGRESS = refusal('ERR Background append only file rewriting already in progress');
+/** @param why one line, without paths of the server where a user must not see them */
+export function saveFailed(why: string): Refusal {
+  return refusal(`ERR the data could not be saved: ${why}`);
+}
 /** In place of replies whose change the disk did not take: it may be lost, and was never acknowledged. */
 export const LOG_FAILED = refusal('MISCONF Errors writing to the AOF file: the change may not survive a restart');
 export const MISCONF_SNAPSHOT = refusal(

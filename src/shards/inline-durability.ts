@@ -1,6 +1,12 @@
 /** Durability of the one shard in the gateway's thread. */
 import type { Result } from '../base/result.ts';
-import type { Durability, DurabilitySettings, DurabilityStatus, Kept, LoadedShard } from '../command/ports/durability.ts';
+import type {
+  Durability,
+  DurabilitySettings,
+  DurabilityStatus,
+  Kept,
+  LoadedShard,
+} from '../command/ports/durability.ts';
 import type { DurableShard } from './durable.ts';
 
 export class InlineDurability implements Durability {

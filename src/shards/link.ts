@@ -2,7 +2,7 @@
  * The pool's end of one worker: what is gathered for it in this turn, and who waits for its replies. A worker answers in
  * the order it was asked, so the queue needs no numbers.
  *
- * States: `starting` and `down` refuse at once; `up` takes requests; `closing` takes none and waits for the last replies.
+ * States: `starting`, `loading` and `down` refuse at once; `up` takes requests; `closing` takes none and waits for the last replies.
  */
 import { REPLY_BATCH_BYTES, SHARD_RESTART_PAUSE_MS, SHARD_RESTART_PAUSE_MS_MAX } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
@@ -11,8 +11,9 @@ import { SHARD_UNAVAILABLE } from '../resp/refusals.ts';
 import { Request } from '../resp/request.ts';
 import type { BackgroundEvent } from './background.ts';
 import type { Expected } from './gather.ts';
-import { type Envelope, ReplyBatchReader, RequestBatchWriter, TRANSACTION_ID } from './mailbox.ts';
-import type { FromWorker, NewsItem, SlowCommand, ToWorker } from './protocol.ts';
+import { HeldReplies } from './held-replies.ts';
+import { DEBT_NONE, type Envelope, ReplyBatchReader, RequestBatchWriter, TRANSACTION_ID } from './mailbox.ts';
+import type { FromWorker, NewsItem, Owed, SlowCommand, ToWorker } from './protocol.ts';
 import { readWaiting } from './waiting-mark.ts';
 
 /** A running worker, or in tests something that behaves like one. */
@@ -35,6 +36,10 @@ const HEALTHY_LIFE_MS = 60_000;
 export interface LinkEvents {
   died(shard: number, reason: string, lostRequests: number): void;
   up(shard: number): void;
+  /** A worker is there; with false it has to load before it may serve, and `serve` is called then. */
+  ready(shard: number): boolean;
+  /** What a worker says about what it keeps. */
+  kept(shard: number, message: FromWorker): void;
   /** After the replies of one batch have gone to their places. */
   answered(): void;
   /** What a worker says besides replies, other than to a client that waits. */
@@ -45,7 +50,7 @@ export interface LinkEvents {
 
 export class ShardLink {
   readonly shard: number;
-  state: 'starting' | 'up' | 'down' | 'closing' | 'closed';
+  state: 'starting' | 'loading' | 'up' | 'down' | 'closing' | 'closed';
   private readonly spawn: Spawn;
   private readonly events: LinkEvents;
   private readonly now_ms: () => number;
@@ -54,6 +59,7 @@ export class ShardLink {
   private readonly expected: Queue<Expected> = new Queue();
   /** Clients that wait in this shard. */
   private readonly waiting: Map<number, WaitingReply> = new Map();
+  private readonly held: HeldReplies = new HeldReplies();
   private handle: WorkerHandle;
   private bornAt_ms: number;
   private restartPause_ms: number;
@@ -148,46 +154,86 @@ export class ShardLink {
 
   private received(message: FromWorker | ArrayBuffer): void {
     if (message instanceof ArrayBuffer) {
-      this.gotReplies(message);
+      this.gotReplies(message, undefined);
       this.events.answered();
       this.taken(message.byteLength);
     } else if (message.kind === 'batch') {
-      this.gotReplies(message.replies);
-      for (const item of message.items) this.told(item);
+      this.gotReplies(message.replies, message.owed);
+      for (const item of message.items) this.told(item, message.owed);
       this.events.answered();
       this.taken(message.replies.byteLength);
     } else if (message.kind === 'reply') {
-      this.expected.shift()?.arrived(message.bytes, 0, message.bytes.length, message.ran_ms);
+      const { bytes, ran_ms, owed } = message;
+      const reply = this.expected.shift();
+      if (owed === undefined) reply?.arrived(bytes, 0, bytes.length, ran_ms);
+      else if (reply !== undefined) this.hold(owed, reply, bytes, 0, bytes.length, ran_ms);
       this.events.answered();
       this.taken(message.bytes.length);
     } else if (message.kind === 'news') {
-      for (const item of message.items) this.told(item);
+      for (const item of message.items) this.told(item, message.owed);
+      this.events.answered();
+    } else if (message.kind === 'settled') {
+      this.held.settled(message.ticket, message.isKept);
       this.events.answered();
     } else if (message.kind === 'ready') {
-      if (this.state === 'starting') this.state = 'up';
-      this.events.up(this.shard);
+      if (this.events.ready(this.shard)) this.serve();
+      else if (this.state === 'starting') this.state = 'loading';
     } else if (message.kind === 'slow') {
       this.events.slow(message);
     } else if (message.kind === 'stalled') {
       this.events.stalled(message.event, message.duration_ms);
-    } else {
+    } else if (message.kind === 'closed') {
       this.finish();
+    } else {
+      this.events.kept(this.shard, message);
     }
   }
 
-  private gotReplies(batch: ArrayBuffer): void {
-    this.replies.open(batch);
-    while (this.replies.next()) {
+  /** From now on it takes requests. */
+  serve(): void {
+    if (this.state === 'starting' || this.state === 'loading') this.state = 'up';
+    this.events.up(this.shard);
+  }
+
+  private gotReplies(batch: ArrayBuffer, owed: Owed | undefined): void {
+    const { replies } = this;
+    replies.open(batch);
+    while (replies.next()) {
       const reply = this.expected.shift();
-      reply?.arrived(this.replies.bytes, this.replies.start, this.replies.end, this.replies.ran_ms);
+      if (reply === undefined) continue;
+      const { bytes, start, end, ran_ms, debt } = replies;
+      if (owed === undefined || debt < owed.from) reply.arrived(bytes, start, end, ran_ms);
+      else this.hold(owed, reply, bytes, start, end, ran_ms);
     }
   }
 
-  private told(item: NewsItem): void {
+  /** What it tells of is not kept yet. */
+  private hold({ ticket }: Owed, reply: Expected, bytes: Uint8Array, start: number, end: number, ran_ms: number): void {
+    this.held.hold(
+      ticket,
+      bytes,
+      start,
+      end,
+      (kept, from, to) => reply.arrived(kept, from, to, ran_ms),
+      (refusal) => reply.lost(refusal),
+    );
+  }
+
+  private told(item: NewsItem, owed: Owed | undefined): void {
     if (item.kind !== 'served') return this.events.news(item);
     const place = this.waiting.get(item.client);
     this.waiting.delete(item.client);
-    place?.settleBytes(item.bytes, 0, item.bytes.length);
+    if (place === undefined) return;
+    const { bytes, debt = DEBT_NONE } = item;
+    if (owed === undefined || debt < owed.from) return place.settleBytes(bytes, 0, bytes.length);
+    this.held.hold(
+      owed.ticket,
+      bytes,
+      0,
+      bytes.length,
+      (kept, from, to) => place.settleBytes(kept, from, to),
+      (refusal) => place.settle((out) => out.error(refusal)),
+    );
   }
 
   /** The worker waits for this after large replies. */
@@ -214,7 +260,7 @@ export class ShardLink {
   }
 
   private failAll(): number {
-    let lost = 0;
+    let lost = this.held.failAll(SHARD_UNAVAILABLE);
     for (let reply = this.expected.shift(); reply !== undefined; reply = this.expected.shift()) {
       reply.lost(SHARD_UNAVAILABLE);
       lost++;

@@ -4,7 +4,7 @@
  *
  * ```
  * request  | words of the record | command id | protocol, flags, database | tenant | client, two words | argc | argument lengths … | bytes … pad |
- * reply    | bytes of the reply | how long its command ran | bytes … pad |
+ * reply    | bytes of the reply | how long its command ran | its debt | bytes … pad |
  * ```
  * How long a command ran is told in steps of 100 ns: 3 minutes fit.
  *
@@ -15,11 +15,12 @@
  */
 import { copyRange } from '../base/bytes.ts';
 import { MAILBOX_INITIAL_BYTES } from '../base/limits.ts';
+import type { Kept } from '../command/ports/durability.ts';
 import type { Request } from '../resp/request.ts';
 
 const FIXED_WORDS = 7;
 /** Words before the bytes of a reply. */
-const REPLY_WORDS = 2;
+const REPLY_WORDS = 3;
 /** Steps of 100 ns in a millisecond. */
 const STEPS_PER_MS = 10_000;
 const STEPS_MAX = 0x7fffffff;
@@ -34,6 +35,16 @@ const UINT32 = 2 ** 32;
  * argument, in decimal; a second one says that the client watches keys here. No request of a client can have this id.
  */
 export const TRANSACTION_ID = -1;
+
+/** How far what a reply tells of must be kept before it may be told. */
+export const DEBT_NONE = 0;
+export const DEBT_WRITTEN = 1;
+export const DEBT_SYNCED = 2;
+export type Debt = typeof DEBT_NONE | typeof DEBT_WRITTEN | typeof DEBT_SYNCED;
+
+export function debtOf(kept: Kept | undefined): Debt {
+  return kept === undefined ? DEBT_NONE : kept === 'synced' ? DEBT_SYNCED : DEBT_WRITTEN;
+}
 
 function padded(bytes: number): number {
   return (bytes + 3) & ~3;
@@ -237,12 +248,13 @@ export class ReplyBatchWriter {
   }
 
   /** @returns where `ran` is to say how long its command took */
-  add(bytes: Uint8Array, start: number, end: number): number {
+  add(bytes: Uint8Array, start: number, end: number, debt: Debt = DEBT_NONE): number {
     const out = this.out;
     out.ensure(4 * REPLY_WORDS + padded(end - start));
     const word = out.length >> 2;
     out.words[word] = end - start;
     out.words[word + 1] = 0;
+    out.words[word + 2] = debt;
     copyRange(bytes, start, end, out.bytes, out.length + 4 * REPLY_WORDS);
     out.length += 4 * REPLY_WORDS + padded(end - start);
     return word + 1;
@@ -264,6 +276,7 @@ export class ReplyBatchReader {
   start = 0;
   end = 0;
   ran_ms = 0;
+  debt: Debt = DEBT_NONE;
   private words: Int32Array = new Int32Array(0);
 
   open(batch: ArrayBuffer): void {
@@ -277,6 +290,7 @@ export class ReplyBatchReader {
     if (at >= this.bytes.length) return false;
     this.start = at + 4 * REPLY_WORDS;
     this.ran_ms = (this.words[(at >> 2) + 1] as number) / STEPS_PER_MS;
+    this.debt = this.words[(at >> 2) + 2] as Debt;
     this.end = this.start + (this.words[at >> 2] as number);
     return true;
   }

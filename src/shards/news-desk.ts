@@ -6,17 +6,21 @@
 import { copyOf } from '../base/bytes.ts';
 import type { Invalidation } from '../command/ports/backend.ts';
 import type { ShardNews } from './aftermath.ts';
+import { DEBT_NONE, type Debt } from './mailbox.ts';
 import type { NewsItem } from './protocol.ts';
 
 export class NewsDesk implements ShardNews {
   private items: NewsItem[];
+  /** What the change owes that is being told of. */
+  private readonly debt: () => Debt;
 
-  constructor() {
+  constructor(debt: () => Debt = () => DEBT_NONE) {
     this.items = [];
+    this.debt = debt;
   }
 
   served(client: number, bytes: Uint8Array, start: number, end: number): void {
-    this.items.push({ kind: 'served', client, bytes: copyOf(bytes, start, end) });
+    this.items.push({ kind: 'served', client, bytes: copyOf(bytes, start, end), debt: this.debt() });
   }
 
   event(

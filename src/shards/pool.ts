@@ -18,6 +18,7 @@ import type {
   RealmCounts,
   RealmSettings,
 } from '../command/ports/backend.ts';
+import { type Durability, NO_DURABILITY } from '../command/ports/durability.ts';
 import { CROSSSLOT, OOM, sortDeniedInPool } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { Request } from '../resp/request.ts';
@@ -26,6 +27,7 @@ import { Gather, type Merge, ScanReply, WholeReply } from './gather.ts';
 import { type LinkEvents, ShardLink, type Spawn } from './link.ts';
 import { type Envelope, RequestBatchWriter } from './mailbox.ts';
 import { type Plan, planOf } from './plan.ts';
+import { PoolDurability, type PoolDurabilityOptions, type Workers } from './pool-durability.ts';
 import type { NewsItem, WorkerBirth } from './protocol.ts';
 import { shardOfKey } from './slots.ts';
 import { ShardStatistics } from './statistics.ts';
@@ -40,7 +42,9 @@ export interface PoolOptions {
   readonly now_ms: () => number;
   /** A uniform number in [0, bound). */
   readonly random: (bound: number) => number;
-  readonly events: Omit<LinkEvents, 'news'>;
+  readonly events: Omit<LinkEvents, 'news' | 'ready' | 'kept'>;
+  /** Where and how it is kept; left out, nothing is. */
+  readonly durable?: PoolDurabilityOptions;
 }
 
 const NOBODY = 0;
@@ -59,6 +63,8 @@ class MutableEnvelope implements Envelope {
 
 export class PoolBackend implements Backend {
   readonly isInline = false;
+  readonly durability: Durability;
+  private readonly keeper: PoolDurability | undefined;
   private readonly options: PoolOptions;
   private readonly links: readonly ShardLink[];
   private readonly statistics: readonly ShardStatistics[];
@@ -90,13 +96,21 @@ export class PoolBackend implements Backend {
         ),
     };
     this.statistics = Array.from({ length: options.shards }, () => new ShardStatistics());
+    this.keeper = options.durable === undefined ? undefined : new PoolDurability(options.durable, this.workers());
+    this.durability = this.keeper ?? NO_DURABILITY;
     const events: LinkEvents = {
       ...options.events,
+      ready: (shard) => {
+        this.keeper?.ready(shard);
+        return this.keeper === undefined;
+      },
+      kept: (shard, message) => this.keeper?.heard(shard, message),
       news: (item) => this.heard(item),
       died: (shard, reason, lost) => {
         options.budgets.forget(shard);
         this.statistics[shard]?.clear();
         this.watched.lost(shard);
+        this.keeper?.died(shard);
         options.events.died(shard, reason, lost);
         // Its keys are gone: nothing is what anybody has read of them.
         for (const tenantNumber of this.realms.keys()) this.listener?.flushed(tenantNumber, NOBODY);
@@ -114,6 +128,15 @@ export class PoolBackend implements Backend {
     );
   }
 
+  private workers(): Workers {
+    return {
+      tell: (shard, message) => this.link(shard).control(message),
+      serves: (shard) => this.link(shard).serve(),
+      fails: (shard, message) =>
+        this.options.durable?.line(shard, { level: 'error', event: 'store.load_failed', message, fields: {} }),
+    };
+  }
+
   private birth(shard: number): WorkerBirth {
     return {
       shard,
@@ -124,12 +147,13 @@ export class PoolBackend implements Backend {
       usedUnits: this.options.budgets.shared,
       engine: this.engine,
       realms: Array.from(this.realms),
+      durable: this.keeper?.birthOf(shard),
     };
   }
 
-  /** True once every worker takes requests. */
-  get ready(): boolean {
-    return this.links.every((link) => link.state === 'up');
+  /** True once every thread has started. */
+  get hasStarted(): boolean {
+    return this.links.every(({ state }) => state === 'up' || state === 'loading');
   }
 
   run(

@@ -8,8 +8,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseInteger } from '../base/integer.ts';
 import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import { Queue } from '../base/queue.ts';
 import type { Command } from '../command/command.ts';
+import type { EngineSettings, RealmSettings } from '../command/ports/backend.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
@@ -22,12 +24,13 @@ import { Background } from './background.ts';
 import { SharedBudgets } from './budgets.ts';
 import { Executor } from './executor.ts';
 import { databaseCounts } from './inline.ts';
-import { ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.ts';
+import { DEBT_NONE, type Debt, ReplyBatchWriter, RequestBatchReader, TRANSACTION_ID } from './mailbox.ts';
 import { NewsDesk } from './news-desk.ts';
-import type { FromWorker, ToWorker, WorkerBirth } from './protocol.ts';
+import type { FromWorker, Owed, ToWorker, WorkerBirth } from './protocol.ts';
 import { ShardStatistics } from './statistics.ts';
 import { Stopwatch } from './stopwatch.ts';
 import { writeWaiting } from './waiting-mark.ts';
+import { WorkerKeeper } from './worker-keeper.ts';
 import { ShardWorld } from './world.ts';
 
 class Worker {
@@ -37,7 +40,10 @@ class Worker {
   private readonly background: Background;
   private readonly news: NewsDesk;
   private readonly statistics: ShardStatistics;
-  private readonly realms: Set<number> = new Set();
+  private readonly realms: Map<number, RealmSettings> = new Map();
+  private readonly keeper: WorkerKeeper | undefined;
+  private engine: EngineSettings;
+  private debt: Debt = DEBT_NONE;
   private readonly request: Request = new Request();
   private readonly reader: RequestBatchReader = new RequestBatchReader();
   private readonly replies: ReplyBatchWriter = new ReplyBatchWriter();
@@ -59,14 +65,17 @@ class Worker {
     const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
     this.statistics = new ShardStatistics(birth.statistics);
     this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
-    this.realm(0, { limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    this.realm(0, { name: DEFAULT_TENANT, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
-    this.world.configureEngine(birth.engine, this.realms);
-    this.news = new NewsDesk();
+    this.world.configureEngine(birth.engine, this.realms.keys());
+    this.engine = birth.engine;
+    this.news = new NewsDesk(() => this.noted(this.keeper?.debt ?? DEBT_NONE));
     this.executor = new Executor(this.world.shard, this.news);
     this.executor.configure(birth.engine);
+    this.keeper = birth.durable === undefined ? undefined : this.keep(birth.durable);
     this.background = new Background(this.world.shard, {
       ticked: () => {
+        this.keeper?.tick();
         this.publishAll();
         this.out.reset();
       },
@@ -79,8 +88,38 @@ class Worker {
     this.publishAll();
   }
 
-  private realm(tenantNumber: number, settings: WorkerBirth['realms'][number][1]): void {
-    this.realms.add(tenantNumber);
+  private keep(durable: NonNullable<WorkerBirth['durable']>): WorkerKeeper {
+    const { executor, table } = this;
+    return new WorkerKeeper(durable, this.world.shard, executor, table, {
+      post: this.post,
+      worked: () => this.settle(),
+      loaded: () => this.renewLimits(),
+    });
+  }
+
+  /** What was loaded may be more than is allowed now; what comes may not. */
+  private renewLimits(): void {
+    for (const [tenantNumber, settings] of this.realms) this.world.configureRealm(tenantNumber, settings);
+    this.world.configureEngine(this.engine, this.realms.keys());
+    this.publishAll();
+  }
+
+  /** The highest debt of what leaves next. */
+  private noted(debt: Debt): Debt {
+    if (debt > this.debt) this.debt = debt;
+    return debt;
+  }
+
+  /** What is about to leave: what it tells of is written first. */
+  private owed(): Owed | undefined {
+    const { debt } = this;
+    this.debt = DEBT_NONE;
+    return debt === DEBT_NONE ? undefined : this.keeper?.owed(debt);
+  }
+
+  private realm(tenantNumber: number, settings: RealmSettings): void {
+    this.realms.set(tenantNumber, settings);
+    this.keeper?.nameTenant(tenantNumber, settings.name);
     this.world.configureRealm(tenantNumber, settings);
   }
 
@@ -129,11 +168,12 @@ class Worker {
       if (reader.commandId === TRANSACTION_ID) this.transact();
       else this.runSafely(command);
       if (this.executor.hasReady) this.executor.serveWaiting();
+      const debt = this.noted(this.keeper?.takeDebt() ?? DEBT_NONE);
       if (out.length >= REPLY_BATCH_BYTES) {
         this.sendLarge(this.stopwatch.afterLarge(command, reader, request));
         break;
       }
-      const at = replies.add(out.buffer, 0, out.length);
+      const at = replies.add(out.buffer, 0, out.length, debt);
       this.stopwatch.afterCommand(at, isAlone, command, reader, request, out.length);
     }
     this.stopwatch.settle();
@@ -169,6 +209,7 @@ class Worker {
     const isWatching = request.argc > 1;
     const holds = !isWatching || this.world.shard.realm(reader.tenantNumber).watchHolds(client);
     if (isWatching) executor.unwatch(client);
+    executor.beginGroup();
     if (holds) out.array(count);
     else out.nullArray();
     for (let i = 0; i < count; i++) {
@@ -178,34 +219,37 @@ class Worker {
       this.runSafely(command);
       this.stopwatch.insideTransaction(command, reader, request);
     }
+    executor.endGroup();
   }
 
   /** What background work has made ready, or has to tell. */
   private settle(): void {
     if (this.executor.hasReady) this.executor.serveWaiting();
     this.sendNews();
+    this.keeper?.commit();
   }
 
   /** A reply that would only be copied twice more in a batch; those before it leave first. */
   private sendLarge(ran_ms: number): void {
     const { replies, out } = this;
     // News wait for it: what is said of a change must not come before the reply that was read before the change.
-    if (replies.bytes > 0) this.sendReplies(replies.take());
+    const owed = this.owed();
+    if (replies.bytes > 0) this.sendReplies(replies.take(), owed);
     const bytes = out.handOver();
     this.bytesAhead += bytes.length;
-    this.post({ kind: 'reply', bytes, ran_ms });
+    this.post({ kind: 'reply', bytes, ran_ms, owed });
   }
 
   private send(replies: ArrayBuffer): void {
-    const items = this.news.take();
-    if (items === undefined) return this.sendReplies(replies);
     this.countAhead(replies);
-    this.post({ kind: 'batch', replies, items });
+    const items = this.news.take() ?? [];
+    const owed = this.owed();
+    this.post(items.length === 0 && owed === undefined ? replies : { kind: 'batch', replies, items, owed });
   }
 
-  private sendReplies(replies: ArrayBuffer): void {
+  private sendReplies(replies: ArrayBuffer, owed: Owed | undefined): void {
     this.countAhead(replies);
-    this.post(replies);
+    this.post(owed === undefined ? replies : { kind: 'batch', replies, items: [], owed });
   }
 
   /** Small ones are bounded by the requests that may be on their way; asking back for each would cost a message. */
@@ -216,7 +260,8 @@ class Worker {
   /** What has to be said without a reply. */
   private sendNews(): void {
     const items = this.news.take();
-    if (items !== undefined) this.post({ kind: 'news', items });
+    const owed = this.owed();
+    if (items !== undefined) this.post({ kind: 'news', items, owed });
   }
 
   private run(command: Command | undefined): void {
@@ -243,7 +288,8 @@ class Worker {
         this.publish(message.tenantNumber);
         return undefined;
       case 'engine':
-        this.world.configureEngine(message.settings, this.realms);
+        this.engine = message.settings;
+        this.world.configureEngine(message.settings, this.realms.keys());
         this.executor.configure(message.settings);
         this.stopwatch.configure(message.settings);
         return undefined;
@@ -266,14 +312,27 @@ class Worker {
         return undefined;
       case 'taken':
         return undefined;
+      case 'load':
+        this.keeper?.load();
+        return undefined;
+      case 'tenantNumber':
+        this.keeper?.tenantFound(message.name, message.number);
+        return undefined;
+      case 'durability':
+        this.keeper?.configure(message.settings);
+        return undefined;
+      case 'persist':
+        this.keeper?.persist(message.what, message.id);
+        return undefined;
       case 'close':
         this.background.stop();
+        this.keeper?.close();
         return { kind: 'closed' };
     }
   }
 
   private publishAll(): void {
-    for (const tenantNumber of this.realms) this.publish(tenantNumber);
+    for (const tenantNumber of this.realms.keys()) this.publish(tenantNumber);
     this.publishMemory();
   }
 

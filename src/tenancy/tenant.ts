@@ -8,7 +8,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import { TENANTS_MAX } from '../base/limits.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { Budget } from './budget.ts';
+import { type Budget, NO_BUDGET } from './budget.ts';
 import { TokenBucket } from './rate.ts';
 
 export { DEFAULT_TENANT, SYSTEM_TENANT };
@@ -125,6 +125,15 @@ export class TenantRegistry {
     for (const tenant of retired) tenant.state = 'retired';
     const added = news.map((one) => this.add(one, now_ms));
     return success({ added, updated, retired });
+  }
+
+  /** The tenant of that name; where there is none, one that is retired from the start: its data was found on the disk. */
+  retire(name: string, now_ms: number): Tenant {
+    const known = this.byName.get(name);
+    if (known !== undefined) return known;
+    const tenant = this.add({ name, budget: NO_BUDGET, addresses: undefined, suspended: false }, now_ms);
+    tenant.state = 'retired';
+    return tenant;
   }
 
   /** The data of a retired tenant is gone: its number may serve another. False when it is in use. */

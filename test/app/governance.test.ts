@@ -93,6 +93,7 @@ class Office {
       clock: new FakeClock(),
       log,
       trustLoopback,
+      said: {},
       changed: () => this.order.push('view'),
     });
     const begun = this.governance.begin();

@@ -3,6 +3,7 @@ import { infoText } from '../../src/app/info/info.ts';
 import type { Picture } from '../../src/app/info/picture.ts';
 import { Rate } from '../../src/app/info/rates.ts';
 import { humanBytes } from '../../src/app/info/sections.ts';
+import { NOTHING_DURABLE } from '../../src/command/ports/durability.ts';
 import { bucketOf, newHistogram } from '../../src/observe/histogram.ts';
 import { RedisServer, redisServerInstalled } from '../wire/redis-server.ts';
 
@@ -37,6 +38,7 @@ function histogramOf(...durations_ms: readonly number[]) {
 
 function picture(isOperator: boolean): Picture {
   return {
+    durability: NOTHING_DURABLE,
     tenant: 'one',
     isOperator,
     process: {

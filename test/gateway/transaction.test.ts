@@ -178,7 +178,12 @@ describe('a transaction', () => {
   it('may not queue more than the tenant has left, together with those of its other connections', () => {
     world = new World().people();
     const t1 = world.tenant('t1');
-    world.backend.configureRealm(t1.number, { name: 't1', limitBytes: 300_000, policy: 'noeviction', valueBytesMax: 0 });
+    world.backend.configureRealm(t1.number, {
+      name: 't1',
+      limitBytes: 300_000,
+      policy: 'noeviction',
+      valueBytesMax: 0,
+    });
     const clients = [world.login('ann'), world.login('ann')];
     const value = 'v'.repeat(50_000);
     let refused = 0;

@@ -5,6 +5,7 @@
 import { keyspaceEventsText, parseKeyspaceEvents } from '../../base/keyspace-events.ts';
 import { SLOWLOG_ENTRIES_MAX } from '../../base/limits.ts';
 import { failure, type Result, success } from '../../base/result.ts';
+import { DUMP_NAME, LOG_FOLDER_NAME, LOG_PREFIX } from '../../persist/files.ts';
 import type { Facts, Settings } from './settings.ts';
 import {
   type Bounds,
@@ -17,6 +18,7 @@ import {
   parseNumber,
   parseOutputLimits,
   parsePercentiles,
+  parseSavePoints,
   parseYesNo,
   UINT_MAX,
 } from './values.ts';
@@ -61,6 +63,20 @@ function number(name: string, field: NumberField, min: bigint, max: bigint): Opt
 /** A number that redis.conf also knows by the name it had before listpacks. */
 function renamed(before: string, name: string, field: NumberField): Option[] {
   return [number(name, field, 0n, LONG_MAX), number(before, field, 0n, LONG_MAX)];
+}
+
+type FlagField = { [Name in keyof Settings]: Settings[Name] extends boolean ? Name : never }[keyof Settings];
+
+function flag(name: string, field: FlagField): Option {
+  return {
+    name,
+    seenBy: 'everyone',
+    get: (settings) => yesNo(settings[field]),
+    set(text, settings) {
+      const value = parseYesNo(text);
+      return value.ok ? success({ ...settings, [field]: value.value }) : value;
+    },
+  };
 }
 
 function fact(name: string, get: (facts: Facts) => string, seenBy: Option['seenBy'] = 'everyone'): Option {
@@ -129,15 +145,7 @@ export const OPTIONS: readonly Option[] = [
   number('slowlog-log-slower-than', 'slowlogSlowerThan_us', -1n, LONG_MAX),
   number('slowlog-max-len', 'slowlogMaxLength', 0n, BigInt(SLOWLOG_ENTRIES_MAX)),
   number('latency-monitor-threshold', 'latencyThreshold_ms', 0n, LONG_MAX),
-  {
-    name: 'latency-tracking',
-    seenBy: 'everyone',
-    get: (settings) => yesNo(settings.latencyTracking),
-    set(text, settings) {
-      const value = parseYesNo(text);
-      return value.ok ? success({ ...settings, latencyTracking: value.value }) : value;
-    },
-  },
+  flag('latency-tracking', 'latencyTracking'),
   {
     name: 'latency-tracking-info-percentiles',
     seenBy: 'everyone',
@@ -158,12 +166,40 @@ export const OPTIONS: readonly Option[] = [
     },
   },
   number('tracking-table-max-keys', 'trackingTableMaxKeys', 0n, LONG_MAX),
+  flag('appendonly', 'appendonly'),
+  {
+    name: 'appendfsync',
+    seenBy: 'everyone',
+    get: (settings) => settings.appendfsync,
+    set(text, settings) {
+      const policy = parseChoice(text, ['everysec', 'always', 'no']);
+      return policy.ok ? success({ ...settings, appendfsync: policy.value }) : policy;
+    },
+  },
+  flag('aof-load-truncated', 'logLoadTruncated'),
+  number('auto-aof-rewrite-percentage', 'logRewritePercent', 0n, INT_MAX),
+  memory('auto-aof-rewrite-min-size', 'logRewriteMinBytes', 0n),
+  flag('stop-writes-on-bgsave-error', 'stopsWritesOnSaveError'),
+  {
+    name: 'save',
+    seenBy: 'everyone',
+    get: ({ savePoints }) => savePoints.map(({ seconds, changes }) => `${seconds} ${changes}`).join(' '),
+    set(text, settings) {
+      const savePoints = parseSavePoints(text);
+      return savePoints.ok ? success({ ...settings, savePoints: savePoints.value }) : savePoints;
+    },
+  },
   { ...number('acllog-max-len', 'acllogMaxLength', 0n, LONG_MAX), seenBy: 'operators' },
   fact('list-compress-depth', () => '0'),
   fact('databases', (facts) => String(facts.databases)),
   fact('hz', () => '10'),
-  fact('appendonly', () => 'no'),
-  fact('save', () => ''),
+  fact('aof-use-rdb-preamble', () => 'yes'),
+  fact('aof-timestamp-enabled', () => 'no'),
+  fact('no-appendfsync-on-rewrite', () => 'no'),
+  fact('rdbcompression', () => 'yes'),
+  fact('rdbchecksum', () => 'yes'),
+  fact('appendfilename', () => LOG_PREFIX),
+  fact('appenddirname', () => LOG_FOLDER_NAME),
   fact('cluster-enabled', () => 'no'),
   fact('maxmemory-clients', () => '0'),
   fact('replicaof', () => '', 'operators'),
@@ -176,5 +212,6 @@ export const OPTIONS: readonly Option[] = [
   fact('enable-debug-command', (facts) => (facts.debugAllowed ? 'local' : 'no'), 'operators'),
   // A password is set by ACL SETUSER or by policy, and shown to nobody.
   fact('requirepass', () => '', 'operators'),
+  { name: 'dbfilename', seenBy: 'operators', get: () => DUMP_NAME, set: 'protected' },
   { name: 'dir', seenBy: 'operators', get: (_settings, facts) => facts.dataFolder, set: 'protected' },
 ];

@@ -4,6 +4,7 @@
  */
 import { COLLECTION_LIMITS_DEFAULT } from '../../base/collection-limits.ts';
 import type { EngineSettings } from '../../command/ports/backend.ts';
+import type { DurabilitySettings } from '../../command/ports/durability.ts';
 
 /** One class of `client-output-buffer-limit`; 0 is no limit. */
 export interface OutputLimit {
@@ -18,7 +19,14 @@ export interface OutputLimits {
   readonly pubsub: OutputLimit;
 }
 
-export interface Settings extends EngineSettings {
+/** `save 900 1`. */
+export interface SavePoint {
+  readonly seconds: number;
+  readonly changes: number;
+}
+
+export interface Settings extends EngineSettings, DurabilitySettings {
+  readonly savePoints: readonly SavePoint[];
   readonly maxclients: number;
   /** Idle seconds after which a client is closed; 0 never. */
   readonly timeoutSeconds: number;
@@ -69,9 +77,21 @@ const ENGINE_DEFAULTS: EngineSettings = {
   ...COLLECTION_LIMITS_DEFAULT,
 };
 
+/** Kept as a log, synced every second: what whoever says nothing gets. */
+const DURABILITY_DEFAULTS: DurabilitySettings = {
+  appendonly: true,
+  appendfsync: 'everysec',
+  logLoadTruncated: true,
+  logRewritePercent: 100,
+  logRewriteMinBytes: 64 * MEGABYTE,
+  stopsWritesOnSaveError: true,
+};
+
 /** What a bare redis-server has; the trusted loopback lives by these. */
 export const REDIS_DEFAULTS: Settings = {
   ...ENGINE_DEFAULTS,
+  ...DURABILITY_DEFAULTS,
+  savePoints: [],
   maxclients: 10_000,
   timeoutSeconds: 0,
   tcpKeepaliveSeconds: 300,

@@ -123,3 +123,16 @@ function parseOutputLimit(hard: string, soft: string, seconds: string): Result<O
   }
   return success({ hardBytes: hardBytes.value, softBytes: softBytes.value, softSeconds: softSeconds.value });
 }
+
+/** Pairs of seconds and changes; none switches them off. */
+export function parseSavePoints(text: string): Result<readonly { seconds: number; changes: number }[]> {
+  const words = text.split(/\s+/).filter((word) => word !== '');
+  const numbers = words.map((word) => (/^\d{1,10}$/.test(word) ? Number(word) : -1));
+  const points: { seconds: number; changes: number }[] = [];
+  for (let i = 0; i < numbers.length; i += 2) {
+    const [seconds = -1, changes = -1] = numbers.slice(i, i + 2);
+    if (seconds < 1 || changes < 0) return failure('Invalid save parameters');
+    points.push({ seconds, changes });
+  }
+  return success(points);
+}

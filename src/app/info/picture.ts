@@ -1,5 +1,6 @@
 /** What INFO is written from: figures gathered for one viewer, the whole process for operators, one tenant for its users. */
 import type { RealmCounts } from '../../command/ports/backend.ts';
+import type { DurabilityStatus } from '../../command/ports/durability.ts';
 import type { Histogram } from '../../observe/histogram.ts';
 
 export interface CommandFigures {
@@ -97,6 +98,7 @@ export interface ProcessFigures {
 }
 
 export interface Picture {
+  readonly durability: DurabilityStatus;
   readonly tenant: string;
   readonly isOperator: boolean;
   readonly process: ProcessFigures;

@@ -6,13 +6,16 @@ import { config } from './config.ts';
 import { latency } from './latency.ts';
 import { lolwut } from './lolwut.ts';
 import { monitor } from './monitor.ts';
+import { bgrewriteaof, bgsave, lastsave, save } from './persistence.ts';
 import { info, shutdown, time } from './process.ts';
-import { lastsave, module, role } from './role.ts';
+import { module, role } from './role.ts';
 import { slowlog } from './slowlog.ts';
 import { tenant } from './tenant.ts';
 
 export const serverDeclarations: readonly Declaration[] = [
   asking,
+  bgrewriteaof,
+  bgsave,
   cluster,
   command,
   config,
@@ -25,6 +28,7 @@ export const serverDeclarations: readonly Declaration[] = [
   readonly,
   readwrite,
   role,
+  save,
   shutdown,
   slowlog,
   tenant,

@@ -1,4 +1,4 @@
-/** ROLE, LASTSAVE and MODULE: what this server is not, said as redis-server says it when it has none of it. */
+/** ROLE and MODULE: what this server is not, said as redis-server says it when it has none of it. */
 import { bytes, many } from '../../command/args.ts';
 import { type CommandFlag, container, sessionCommand } from '../../command/spec.ts';
 import { MODULE_NOT_ALLOWED } from '../../resp/refusals.ts';
@@ -20,20 +20,6 @@ export const role = sessionCommand({
     out.integer(0);
     out.array(0);
   },
-});
-
-/** Nothing is saved yet: as in redis, it is then the time of the start. */
-export const lastsave = sessionCommand({
-  name: 'LASTSAVE',
-  summary: 'Tells when the data was last saved.',
-  since: '1.0.0',
-  complexity: 'O(1)',
-  group: 'server',
-  flags: ['loading', 'stale', 'fast'],
-  categories: ['admin', 'dangerous'],
-  tips: ['nondeterministic_output'],
-  args: {},
-  run: (_args, { server }, out) => out.integer(Math.floor(server.startedAt_ms / 1000)),
 });
 
 const LOADING: readonly CommandFlag[] = ['admin', 'noscript', 'no_async_loading'];
