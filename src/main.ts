@@ -3,7 +3,7 @@
  *
  * stdout carries what was asked for (the line to paste, help, a verdict); whatever goes wrong is one line on stderr.
  */
-import { type Command, certs, check, explain, serve } from './app/commands.ts';
+import { type Command, certs, check, checkRdb, explain, serve } from './app/commands.ts';
 import { flagsHelp } from './app/options.ts';
 import { VERSION } from './app/version.ts';
 import { EXIT_MS_MAX } from './base/limits.ts';
@@ -11,6 +11,7 @@ import { EXIT_MS_MAX } from './base/limits.ts';
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['serve', serve],
   ['check', check],
+  ['check-rdb', checkRdb],
   ['explain', explain],
   ['certs', certs],
 ]);

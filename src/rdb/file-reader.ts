@@ -13,7 +13,7 @@ import { DATABASE_COUNT, STRING_BYTES_MAX } from '../base/limits.ts';
 import type { DiskReader } from '../disk/disk.ts';
 import { type Database, NO_EXPIRY } from '../engine/database.ts';
 import { CHECKSUM_BYTES, CHECKSUM_FROM_VERSION, HEADER_BYTES, MAGIC, Opcode } from './file-format.ts';
-import { moduleRefusal, typeName, typeRefusal } from './file-types.ts';
+import { moduleRefusal, shownKey, typeName, typeRefusal } from './file-types.ts';
 import { FileWindow } from './file-window.ts';
 import { RDB_VERSION_READ_MAX } from './format.ts';
 import { type RdbBounds, RdbReader } from './reader.ts';
@@ -42,8 +42,6 @@ const END: RdbItem = { kind: 'end' };
 /** Times are doubles: what is later than this never comes. */
 const EXPIRY_MS_MAX = Number.MAX_SAFE_INTEGER;
 const KEY_KEPT_BYTES = 64 * 1024;
-/** Characters of a key that a fault shows. */
-const KEY_SHOWN_BYTES = 64;
 /** Memory is not rationed here: what there is was in a server before. A string may be as long as any. */
 const BOUNDS: RdbBounds = { bytesMax: STRING_BYTES_MAX, room: () => true };
 
@@ -335,9 +333,6 @@ export class RdbFileReader {
   }
 
   private keyShown(): string {
-    const { key, keyStart, keyEnd } = this;
-    const isShort = keyEnd - keyStart <= KEY_SHOWN_BYTES;
-    const shown = JSON.stringify(latin1(key, keyStart, isShort ? keyEnd : keyStart + KEY_SHOWN_BYTES));
-    return isShort ? `key ${shown}` : `key ${shown}…`;
+    return shownKey(this.key, this.keyStart, this.keyEnd);
   }
 }
