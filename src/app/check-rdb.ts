@@ -12,6 +12,7 @@ const CHECKSUMS: Readonly<Record<RdbReport['checksum'], string>> = {
   none: 'none in this file',
   unchecked: 'not checked',
   good: 'good',
+  wrong: 'wrong',
 };
 
 /** Exit code 0 when a load would take the file, 1 when not. */
@@ -33,7 +34,7 @@ function describe({ version, aux, functions, emptyKeys, tenants, checksum, bytes
   for (const tenant of tenants) lines.push(...describeTenant(tenant));
   if (emptyKeys > 0) lines.push(row('empty keys', `${emptyKeys}, which a load passes over`));
   lines.push(row('bytes', `${bytes}`), row('checksum', CHECKSUMS[checksum]));
-  if (checksum !== 'unread' && bytesBehind > 0)
+  if (checksum !== 'unread' && checksum !== 'wrong' && bytesBehind > 0)
     lines.push(row('bytes behind it', `${bytesBehind}, which are no part of it`));
   return lines;
 }

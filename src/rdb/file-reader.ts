@@ -73,7 +73,7 @@ export class RdbFileReader {
   /** Collections without elements that were passed over, as redis-server does. */
   emptyKeys: number;
   /** 'none' when the file has none, or one of zeros. */
-  checksum: 'unread' | 'none' | 'unchecked' | 'good';
+  checksum: 'unread' | 'none' | 'unchecked' | 'good' | 'wrong';
   private readonly window: FileWindow;
   private readonly verifies: boolean;
   private readonly reader: RdbReader;
@@ -299,7 +299,10 @@ export class RdbFileReader {
     const isGood = this.window.sumIsNext(reader);
     let isNone = true;
     for (let i = 0; i < CHECKSUM_BYTES; i++) if (reader.bytes[reader.at + i] !== 0) isNone = false;
-    if (!isNone && !isGood) return this.refuse('the checksum is wrong: the file was damaged', this.position);
+    if (!isNone && !isGood) {
+      this.checksum = 'wrong';
+      return this.refuse('the checksum is wrong: the file was damaged', this.position);
+    }
     reader.at += CHECKSUM_BYTES;
     this.checksum = isNone ? 'none' : this.verifies ? 'good' : 'unchecked';
     this.last = END;
