@@ -5,7 +5,7 @@
  * (`file-window.ts`); a length is believed only as far as the file and the bounds of values bear it out. After a fault, or the
  * end, `next` says the same for ever.
  *
- * Hot path: once per key of a load. Guarded by `bench/rdb.ts`.
+ * Hot path: once per key of a load. Guarded by `bench/rdb-file.ts`.
  */
 import { copyRange, latin1, utf8Text } from '../base/bytes.ts';
 import { Int64 } from '../base/int64.ts';
