@@ -5,7 +5,8 @@
  * (`file-window.ts`); a length is believed only as far as the file and the bounds of values bear it out. After a fault, or the
  * end, `next` says the same for ever.
  *
- * Hot path: once per key of a load. Guarded by `bench/rdb-file.ts`.
+ * Hot path: once per key of a load. Budget: half of what redis-server loads per second; guarded by `bench/rdb-file.ts`. Measured
+ * on Bun: three quarters of it, 0.8 us for a key with 64 bytes, storing it included.
  */
 import { copyRange, latin1, utf8Text } from '../base/bytes.ts';
 import { Int64 } from '../base/int64.ts';
@@ -60,7 +61,7 @@ export class RdbFileReader {
   key: Uint8Array;
   keyStart: number;
   keyEnd: number;
-  /** NO_EXPIRY when the key lives for ever. It may be over. */
+  /** NO_EXPIRY when the key lives for ever. It may be over; then the value must not be stored. */
   expireAt_ms: number;
   /** -1 when not told. */
   idleSeconds: number;
