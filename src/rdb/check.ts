@@ -10,7 +10,7 @@ import { NO_EXPIRY } from '../engine/database.ts';
 import { RdbFileReader } from './file-reader.ts';
 import { shownKey, typeName } from './file-types.ts';
 
-export interface CheckedDatabase {
+interface CheckedDatabase {
   readonly number: number;
   keys: number;
   /** Keys with a time to live, and those of them whose time is over. */

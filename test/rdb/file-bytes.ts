@@ -33,7 +33,7 @@ export function strings(...texts: readonly string[]): string {
   return length(texts.length) + texts.map(string).join('');
 }
 
-export const END = '\xff';
+const END = '\xff';
 
 export function select(database: number): string {
   return `\xfe${length(database)}`;
@@ -52,7 +52,7 @@ export function file(version: number | string, ...items: readonly string[]): Uin
 }
 
 /** With the sum of all the bytes behind them. */
-export function summed(content: Uint8Array): Uint8Array {
+function summed(content: Uint8Array): Uint8Array {
   const whole = new Uint8Array(content.length + 8);
   whole.set(content);
   new Crc64().update(content, 0, content.length).write(whole, content.length);
