@@ -3,7 +3,7 @@
  *
  * stdout carries what was asked for (the line to paste, help, a verdict); whatever goes wrong is one line on stderr.
  */
-import { type Command, certs, check, checkAof, explain, serve } from './app/commands.ts';
+import { type Command, certs, check, checkAof, checkRdb, explain, serve } from './app/commands.ts';
 import { flagsHelp } from './app/options.ts';
 import { VERSION } from './app/version.ts';
 import { EXIT_MS_MAX } from './base/limits.ts';
@@ -12,6 +12,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['serve', serve],
   ['check', check],
   ['check-aof', checkAof],
+  ['check-rdb', checkRdb],
   ['explain', explain],
   ['certs', certs],
 ]);

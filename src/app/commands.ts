@@ -2,6 +2,7 @@
 import { realDisk } from '../disk/real-disk.ts';
 import { runCheck } from './check.ts';
 import { runCheckAof } from './check-aof.ts';
+import { runCheckRdb } from './check-rdb.ts';
 import { runExplain } from './explain.ts';
 import { ensureFirstStart } from './first-start.ts';
 import { parseOptions } from './options.ts';
@@ -58,6 +59,12 @@ export const check: Command = {
   usage: '',
   summary: 'says what is wrong with the policies, as file:line:column',
   run: async (args, edge) => tell(runCheck(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const checkRdb: Command = {
+  usage: 'FILE',
+  summary: 'says what is in an RDB file, or where it is broken',
+  run: async (args, edge) => tell(runCheckRdb(args, edge.cwd, Date.now()), edge),
 };
 
 export const explain: Command = {

@@ -48,8 +48,13 @@ export const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
 /** An RDB file is handed to the disk in pieces of about this size: large enough for system calls not to matter. */
 export const RDB_PIECE_BYTES = 256 * 1024;
+/** Bytes of a key that a fault shows, and fields of information that a check does. */
+export const RDB_KEY_SHOWN_BYTES = 64;
+export const RDB_FIELDS_SHOWN_MAX = 100;
 /** The part of an RDB file that is in memory while it is read; more only for one string that is longer. */
 export const RDB_WINDOW_BYTES = 1024 * 1024;
+/** The pending entries of a group of a stream may have to be in memory as a whole: 80 million entries. */
+export const RDB_WINDOW_BYTES_MAX = 2 * 1024 * 1024 * 1024;
 /** Bytes that a value finds ready at least, so that only large ones have to wait for the disk in the middle. */
 export const RDB_WINDOW_BYTES_MIN = 64 * 1024;
 

@@ -207,11 +207,11 @@ export class AppendLog {
     this.onSyncing?.();
     const { previous } = this;
     this.previous = [];
-    this.syncNext([...previous, file], this.writtenBytes);
+    this.syncNext([...previous, file], this.writtenBytes); // cold: once per sync
   }
 
   private syncNext(files: readonly DiskWriter[], target: number): void {
-    const [first, ...others] = files;
+    const [first, ...others] = files; // cold: once per sync
     if (first === undefined) return this.synced(target);
     first.sync((fault) => {
       if (fault !== undefined) return this.neverSynced(fault);
@@ -248,7 +248,7 @@ export class AppendLog {
   close(): DiskResult<void> {
     this.commit();
     const fault = this.writeFault ?? this.syncFault;
-    const files = this.file === undefined ? this.previous : [...this.previous, this.file];
+    const files = this.file === undefined ? this.previous : [...this.previous, this.file]; // cold: once
     let ended: DiskResult<void> = fault === undefined ? { ok: true, value: undefined } : { ok: false, fault };
     for (const file of files) {
       const synced = file.syncNow();

@@ -1,4 +1,6 @@
 /** Types of values in the words of a fault: what each is called, and why some are refused. */
+import { latin1 } from '../base/bytes.ts';
+import { RDB_KEY_SHOWN_BYTES } from '../base/limits.ts';
 import {
   HASH_LISTPACK_BETA_TYPE,
   HASH_METADATA_BETA_TYPE,
@@ -31,6 +33,13 @@ const NAMES: ReadonlyMap<number, string> = new Map<number, string>([
   [RdbType.hashMetadata, 'a hash with times of fields'],
   [RdbType.hashListpackEx, 'a hash of a listpack with times of fields'],
 ]);
+
+/** A key for a person to recognise, its beginning when it is long. */
+export function shownKey(key: Uint8Array, start: number, end: number): string {
+  const isShort = end - start <= RDB_KEY_SHOWN_BYTES;
+  const shown = JSON.stringify(latin1(key, start, isShort ? end : start + RDB_KEY_SHOWN_BYTES));
+  return isShort ? `key ${shown}` : `key ${shown}…`;
+}
 
 export function typeName(typeByte: number): string {
   return NAMES.get(typeByte) ?? `type ${typeByte}`;

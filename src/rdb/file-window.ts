@@ -6,7 +6,7 @@
  * only between two values (`settle`) is its memory used again. The sum covers what was read and nothing behind it.
  */
 import { copyRange } from '../base/bytes.ts';
-import { RDB_WINDOW_BYTES, RDB_WINDOW_BYTES_MIN } from '../base/limits.ts';
+import { RDB_WINDOW_BYTES, RDB_WINDOW_BYTES_MAX, RDB_WINDOW_BYTES_MIN } from '../base/limits.ts';
 import type { DiskReader } from '../disk/disk.ts';
 import { Crc64 } from './crc64.ts';
 import type { RdbReader, RdbSource } from './reader.ts';
@@ -41,9 +41,13 @@ export class FileWindow implements RdbSource {
     const from = reader.held === -1 ? reader.at : reader.held;
     const kept = reader.end - from;
     const wanted = reader.at - from + bytes;
+    if (wanted > RDB_WINDOW_BYTES_MAX) {
+      this.fault = `more than ${RDB_WINDOW_BYTES_MAX} bytes would have to be in memory at once`;
+      return false;
+    }
     // What is come back to grows by doubling, or each pull would copy it once more.
     const roomy = Math.max(wanted, RDB_WINDOW_BYTES, reader.held === -1 ? 0 : kept * 2);
-    const room = Math.min(roomy, kept + this.bytesBehind);
+    const room = Math.min(roomy, RDB_WINDOW_BYTES_MAX, kept + this.bytesBehind);
     return this.move(reader, from, new Uint8Array(room)) && reader.end - reader.at >= bytes;
   }
 

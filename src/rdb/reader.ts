@@ -192,14 +192,12 @@ export class RdbReader {
   }
 
   /**
-   * A count of things that take at least so many bytes each: more of them than there are bytes are bad data, so that no loop
-   * is longer than the input.
+   * A count of things that take at least so many bytes each: more of them than there are bytes is a failure, so that no
+   * loop is longer than the input.
    */
   readCount(bytesEach: number): number {
     const count = this.readLength();
-    if (count * bytesEach <= this.left) return count;
-    this.fail('bad data');
-    return 0;
+    return this.isLeft(count * bytesEach) ? count : 0;
   }
 
   /** The same with every bit, unsigned: false when there is none. */

@@ -104,7 +104,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   private keep(durable: NonNullable<InlineOptions['durable']>): DurableShard {
     const { executor } = this;
-    return new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() });
+    return new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
   }
 
   /** What was loaded may be more than is allowed now; what comes may not. */

@@ -177,8 +177,22 @@ describe('the command line', () => {
     ]) {
       expect(help.stdout).toContain(flag);
     }
-    for (const subcommand of ['serve', 'check', 'explain', 'certs']) expect(help.stdout).toContain(subcommand);
+    for (const subcommand of ['serve', 'check', 'check-rdb', 'explain', 'certs'])
+      expect(help.stdout).toContain(subcommand);
     expect(launch('--version').stdout).toMatch(/^portcullis \d+\.\d+\.\d+\n$/);
+  });
+
+  it('checks an RDB file', async () => {
+    const serve = await spawned();
+    const path = join(serve.folder, 'dump.rdb');
+    writeFileSync(path, Buffer.from('REDIS0003\xfe\x00\x00\x01k\x01v\xff', 'latin1'));
+    const good = launch('check-rdb', path);
+    expect([good.code, good.stderr]).toEqual([0, '']);
+    expect(good.stdout).toMatch(/^version +3\ndefault database 0 +1 key\n(?:.*\n)*good\n$/);
+    writeFileSync(path, Buffer.from('REDIS0003\xfe\x00\x00\x01k', 'latin1'));
+    const broken = launch('check-rdb', path);
+    expect([broken.code, broken.stderr]).toEqual([1, '']);
+    expect(broken.stdout).toContain('offset 14: the file ends too early');
   });
 
   it('makes certificates without serving', async () => {

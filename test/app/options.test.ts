@@ -13,6 +13,8 @@ describe('the command line', () => {
     expect(parse([])).toEqual({
       ok: true,
       value: {
+        appendfsync: 'everysec',
+        appendonly: true,
         bind: '127.0.0.1',
         tlsPort: 6380,
         plainPort: 0,

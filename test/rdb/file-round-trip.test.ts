@@ -9,7 +9,7 @@ import { Harness, type HarnessSession } from '../support/harness.ts';
 import { Collected, loadedFile, MemoryFile, writtenFile } from '../support/rdb-file.ts';
 import { rendered } from '../support/render.ts';
 import { stateOf } from '../support/state.ts';
-import { fillLarge, fillSmall } from './file-worlds.ts';
+import { fillLarge, fillSmall, noise } from './file-worlds.ts';
 
 const DATABASES = 16;
 
@@ -140,6 +140,27 @@ describe('a file', () => {
     const file = new MemoryFile(bytes);
     expect(loadedFile(file, new Harness().shard).end).toEqual({ kind: 'end' });
     expect(file.askedBytesMax).toBeLessThanOrEqual(RDB_WINDOW_BYTES);
+  });
+
+  test('may have a group of consumers, or one string, that is longer than the window', { timeout: 60_000 }, () => {
+    const harness = new Harness();
+    const session = harness.session();
+    // Twice 1.5 MB of what is pending, which is come back to when the consumers are known.
+    for (let i = 1; i <= 60_000; i++) session.run(['XADD', 'stream', `${i}-1`, 'f', '1']);
+    for (const group of ['g', 'h']) {
+      session.run(['XGROUP', 'CREATE', 'stream', group, '0']);
+      for (const consumer of ['one', 'two', 'three']) {
+        session.run(['XREADGROUP', 'GROUP', group, consumer, 'COUNT', '20000', 'STREAMS', 'stream', '>']);
+      }
+    }
+    session.run(['SET', 'after', 'v']);
+    session.run(['SET', 'string', 'compressible '.repeat(400_000)]);
+    session.run(['SET', 'noise', noise(3, 3_000_000)]);
+    session.run(['RPUSH', 'list', noise(4, 3_000_000), 'x']);
+    const state = stateIn(session);
+    const bytes = writtenFile(harness.shard);
+    expect(reread(bytes)).toEqual(state);
+    expect(reread(writtenFile(harness.shard, { bytesPerPart: 100_000 }))).toEqual(state);
   });
 
   test('that the disk does not give is a fault', () => {

@@ -9,7 +9,7 @@ export interface Runs {
 const TIME_MS = '1900000000000';
 const LONG = 'long '.repeat(30);
 /** Text that no compression shortens much. */
-function noise(i: number, length: number): string {
+export function noise(i: number, length: number): string {
   let state = (i * 2_654_435_761) >>> 0;
   return Array.from({ length }, () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

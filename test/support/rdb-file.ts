@@ -74,8 +74,12 @@ function writeDatabase(file: RdbFileWriter, database: Database, options: WriteOp
   file.database(database.number, database.size(), database.expiresCount());
   database.forEach((ref) => {
     const access = options.access?.(database, ref);
-    if (options.bytesPerPart === undefined) file.entry(database, ref, access);
-    else options.paused?.([...file.entryParts(database, ref, access, options.bytesPerPart)].length);
+    if (options.bytesPerPart === undefined) {
+      file.entry(database, ref, access);
+      return;
+    }
+    const pauses = [...file.entryParts(database, ref, access, options.bytesPerPart)].length;
+    options.paused?.(pauses);
   });
 }
 

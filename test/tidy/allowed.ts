@@ -15,7 +15,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything
   commands: ['base', 'resp', 'command', 'engine', 'acl', 'rdb'],
   rdb: ['base', 'disk', 'engine'],
   persist: ['base', 'resp', 'command', 'engine', 'rdb', 'disk', 'observe'],
-  shards: ['base', 'resp', 'command', 'commands', 'engine', 'tenancy', 'rdb', 'persist', 'observe'],
+  // Each shard's thread has its files for itself, and opens them there.
+  shards: ['base', 'resp', 'command', 'commands', 'engine', 'tenancy', 'rdb', 'disk', 'persist', 'observe'],
   gateway: ['base', 'resp', 'command', 'acl', 'tenancy', 'identity', 'observe'],
   upstream: ['base', 'resp', 'command', 'observe'],
   replication: ['base', 'resp', 'command', 'rdb', 'persist', 'observe'],
