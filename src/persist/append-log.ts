@@ -14,7 +14,7 @@
  * Hot path: `commit` once per turn. Guarded by `npm run bench -- --only durability`.
  */
 import type { Clock } from '../base/clock.ts';
-import { LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
+import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSE_MS, LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
@@ -28,6 +28,8 @@ export interface LogReport {
   syncFailed(fault: DiskFault): void;
   /** A sync takes so long that acknowledgements have to wait for it. */
   syncDelayed(): void;
+  /** Whoever has waited for a sync has been told: what they have to say may leave. */
+  settled(): void;
 }
 
 interface Waiting {
@@ -47,6 +49,13 @@ export class AppendLog {
   /** Told right before a sync covers what was written so far, and when it has. */
   onSyncing: (() => void) | undefined;
   onSynced: (() => void) | undefined;
+  /**
+   * Whether whoever waits for the disk is the only one there: then it is synced at once, as going through another thread
+   * takes longer and there is nobody who gains by it.
+   */
+  isAlone: () => boolean;
+  /** From when on that may be: a disk that was slow is left to the other thread for a while. */
+  private syncsAtOnceFrom_ms: number;
   private readonly clock: Clock;
   private readonly report: LogReport;
   private file: DiskWriter | undefined;
@@ -73,6 +82,8 @@ export class AppendLog {
     this.syncFault = undefined;
     this.onSyncing = undefined;
     this.onSynced = undefined;
+    this.isAlone = () => false;
+    this.syncsAtOnceFrom_ms = 0;
     this.clock = clock;
     this.report = report;
     this.file = undefined;
@@ -151,8 +162,26 @@ export class AppendLog {
     buffer.drop(buffer.length);
     if (this.uncoveredSince_ms === 0) this.uncoveredSince_ms = this.clock.monotonicMs();
     settle(this.forWrite, this.writtenBytes, true);
-    if (this.policy === 'always') this.startSync();
-    else this.tick();
+    if (this.policy !== 'always') this.tick();
+    else if (!this.isAlone() || !this.syncAtOnce(file)) this.startSync();
+  }
+
+  /** False: not now. */
+  private syncAtOnce(file: DiskWriter): boolean {
+    const from_ms = this.clock.monotonicMs();
+    const isLeft = this.isSyncing || this.previous.length > 0 || from_ms < this.syncsAtOnceFrom_ms;
+    if (isLeft || this.syncFault !== undefined) return false;
+    this.onSyncing?.();
+    const synced = file.syncNow();
+    const took_ms = this.clock.monotonicMs() - from_ms;
+    if (took_ms > LOG_SYNC_AT_ONCE_MS_MAX) this.syncsAtOnceFrom_ms = from_ms + took_ms + LOG_SYNC_AT_ONCE_PAUSE_MS;
+    this.uncoveredSince_ms = 0;
+    if (synced.ok) {
+      this.syncedBytes = this.writtenBytes;
+      this.onSynced?.();
+      settle(this.forSync, this.syncedBytes, true);
+    } else this.neverSynced(synced.fault);
+    return true;
   }
 
   /** All of it or nothing: what the disk took of a record that it did not take whole is cut off again. */
@@ -225,10 +254,17 @@ export class AppendLog {
     this.coveredSince_ms = 0;
     this.syncedBytes = target;
     this.onSynced?.();
+    // The disk first: it works while those are told whom it has served.
+    if (this.policy === 'always') {
+      if (this.buffer.length > 0) this.commit();
+      else this.startSync();
+    }
     settle(this.forSync, target, true);
-    const isWanted = this.policy === 'always' || this.forSync.length > 0;
-    if (isWanted && this.syncedBytes < this.writtenBytes) this.startSync();
-    else this.tick();
+    if (this.policy !== 'always') {
+      if (this.forSync.length > 0) this.startSync();
+      else this.tick();
+    }
+    this.report.settled();
   }
 
   /** What is on the disk is not known any more. */
@@ -242,6 +278,7 @@ export class AppendLog {
     this.syncFault = fault;
     this.report.syncFailed(fault);
     settle(this.forSync, Number.POSITIVE_INFINITY, false);
+    this.report.settled();
   }
 
   /** Writes and syncs all there is, waiting for it, and lets go of the file. */

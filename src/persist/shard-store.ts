@@ -44,6 +44,8 @@ export interface ShardStoreOptions {
   readonly settings: DurabilitySettings;
   /** Work has come up: `slice` wants to be called. */
   readonly wake: () => void;
+  /** Replies that waited for the disk may leave. */
+  readonly settled: () => void;
 }
 
 type Ended = (result: Result<void>) => void;
@@ -100,6 +102,7 @@ export class ShardStore {
         report.event('error', 'log.sync_failed', `${fault.message}: no write is acknowledged until a restart`, {
           code: fault.code,
         }),
+      settled: options.settled,
       syncDelayed: () => report.event('warn', 'log.sync_delayed', 'the disk is slow: writes wait for it', {}),
     });
     this.journal = new Journal(this.log, options.tenantName);

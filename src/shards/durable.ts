@@ -32,6 +32,8 @@ export interface DurableOptions {
   readonly tenantNumber: (name: string) => number | Promise<number>;
   /** Behind each slice of a snapshot, and each look at what is due. */
   readonly worked: () => void;
+  /** Replies that waited for the disk may leave. */
+  readonly settled: () => void;
 }
 
 const MINUS = 0x2d;
@@ -77,6 +79,7 @@ export class DurableShard implements ReplayPort {
       report: options.report,
       settings: options.settings,
       wake: () => this.wake(),
+      settled: options.settled,
     });
   }
 

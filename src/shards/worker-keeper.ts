@@ -47,6 +47,7 @@ export class WorkerKeeper {
       },
       tenantNumber: (name) => this.ask(name),
       worked: events.worked,
+      settled() {},
     });
   }
 
