@@ -99,6 +99,11 @@ export const SHARD_CRON_MS = 100;
 
 /** A buffer of records that had to hold more goes once they are written. */
 export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
+/** Bytes of the log that one checksum covers, about; and zeros in a row that only a crash leaves: a sector of a disk. */
+export const LOG_SUM_BYTES = 4096;
+export const LOG_ZEROS_TORN_BYTES = 512;
+/** A file of the log is written on when no more than this at its end has no checksum yet. */
+export const LOG_SUM_RESUME_BYTES_MAX = 1024 * 1024;
 /** `appendfsync everysec`. */
 export const LOG_SYNC_MS = 1000;
 /** What was written this long ago and is not on the disk yet makes acknowledgements wait: the promise is two seconds. */

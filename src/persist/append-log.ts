@@ -18,6 +18,7 @@ import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSE_MS, LOG_SYNC_LATE_MS, L
 import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import { LogSum } from './log-sums.ts';
 import { RecordBuffer } from './record-buffer.ts';
 
 export interface LogReport {
@@ -36,6 +37,8 @@ interface Waiting {
   readonly position: number;
   readonly done: (isKept: boolean) => void;
 }
+
+const NOTHING = new Uint8Array(0);
 
 export class AppendLog {
   readonly buffer: RecordBuffer;
@@ -71,6 +74,11 @@ export class AppendLog {
   private isLate: boolean;
   /** Where the file has to be cut before anything may be written behind; -1 when it need not be. */
   private cutAt: number;
+  /** Of what was appended to this file since its last line; and how much of the buffer it covers. */
+  private readonly sum: LogSum;
+  private summed: number;
+  /** The position at which this file begins. */
+  private fileBase: number;
   private readonly forWrite: Queue<Waiting>;
   private readonly forSync: Queue<Waiting>;
 
@@ -96,6 +104,9 @@ export class AppendLog {
     this.coveredSince_ms = 0;
     this.isLate = false;
     this.cutAt = -1;
+    this.sum = new LogSum();
+    this.summed = 0;
+    this.fileBase = 0;
     this.forWrite = new Queue();
     this.forSync = new Queue();
   }
@@ -127,11 +138,18 @@ export class AppendLog {
     return this.file?.length ?? 0;
   }
 
-  /** From now on records go to this file; what was appended before must have been committed. */
-  open(file: DiskWriter): void {
+  /**
+   * From now on records go to this file; what was appended before must have been committed.
+   * @param uncovered what stands at its end and no sum covers yet
+   */
+  open(file: DiskWriter, uncovered: Uint8Array = NOTHING): void {
     if (this.file !== undefined) this.previous.push(this.file);
     this.file = file;
     this.cutAt = -1;
+    this.sum.reset();
+    this.sum.add(uncovered, 0, uncovered.length);
+    this.summed = 0;
+    this.fileBase = this.writtenBytes - file.length;
   }
 
   /** `done` is told when what was appended so far is kept, or with false that nobody will ever know. Maybe at once. */
@@ -150,20 +168,52 @@ export class AppendLog {
 
   /** Writes what was appended. */
   commit(): void {
+    if (this.buffer.length === 0 || this.file === undefined) return;
+    const isSyncNext = this.policy === 'always' && !this.isSyncing;
+    if (!this.write(isSyncNext)) return;
+    if (this.policy !== 'always') this.tick();
+    else if (!this.isAlone() || !this.syncAtOnce(this.file)) this.startSync();
+  }
+
+  /** Writes what was appended, and the sum of it: nothing more will be appended to this file. */
+  commitLast(): void {
+    this.write(true);
+  }
+
+  /**
+   * @param isClosing a sum is to cover all there is. So it must be before a sync: what was synced is always covered, and a
+   * damaged range that a sum covers was never promised to anybody.
+   */
+  private write(isClosing: boolean): boolean {
     const { buffer, file } = this;
-    if (buffer.length === 0 || file === undefined) return;
+    if (file === undefined) return false;
+    this.sumUp(isClosing);
+    if (buffer.length === 0) return true;
     const written = this.writeAll(file);
-    if (!written.ok) return this.failed(written.fault);
+    if (!written.ok) {
+      this.failed(written.fault);
+      return false;
+    }
     if (this.writeFault !== undefined) {
       this.writeFault = undefined;
       this.report.writeRecovered();
     }
     this.writtenBytes += buffer.length;
     buffer.drop(buffer.length);
+    this.summed = 0;
     if (this.uncoveredSince_ms === 0) this.uncoveredSince_ms = this.clock.monotonicMs();
     settle(this.forWrite, this.writtenBytes, true);
-    if (this.policy !== 'always') this.tick();
-    else if (!this.isAlone() || !this.syncAtOnce(file)) this.startSync();
+    return true;
+  }
+
+  /** Takes what was appended into the sum, and says the sum when it is time. */
+  private sumUp(isClosing: boolean): void {
+    const { buffer, sum } = this;
+    sum.add(buffer.bytes, this.summed, buffer.length);
+    if (sum.isDue || (isClosing && sum.bytes > 0)) {
+      buffer.addLine(sum.line(Math.max(0, this.syncedBytes - this.fileBase)));
+    }
+    this.summed = buffer.length;
   }
 
   /** False: not now. */
@@ -228,7 +278,7 @@ export class AppendLog {
   startSync(): void {
     const { file } = this;
     if (this.isSyncing || this.syncFault !== undefined || file === undefined) return;
-    if (this.syncedBytes >= this.writtenBytes) return;
+    if (this.syncedBytes >= this.writtenBytes || !this.write(true)) return;
     this.isSyncing = true;
     this.lastSync_ms = this.clock.monotonicMs();
     this.coveredSince_ms = this.uncoveredSince_ms;
@@ -283,7 +333,7 @@ export class AppendLog {
 
   /** Writes and syncs all there is, waiting for it, and lets go of the file. */
   close(): DiskResult<void> {
-    this.commit();
+    this.commitLast();
     const fault = this.writeFault ?? this.syncFault;
     const files = this.file === undefined ? this.previous : [...this.previous, this.file]; // cold: once
     let ended: DiskResult<void> = fault === undefined ? { ok: true, value: undefined } : { ok: false, fault };

@@ -10,7 +10,7 @@
  * ```
  */
 import type { Clock } from '../base/clock.ts';
-import { REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
+import { LOG_SUM_RESUME_BYTES_MAX, REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
 import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
@@ -20,7 +20,7 @@ import { AppendLog } from './append-log.ts';
 import { isTemporary, type ShardFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
-import { LogFiles } from './log-files.ts';
+import { LogFiles, tailOf } from './log-files.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
 
@@ -153,7 +153,7 @@ export class ShardStore {
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
     this.cleanFolder();
-    const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value.lastRealm) : await this.begin();
+    const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value) : await this.begin();
     if (!begun.ok) return begun;
     this.isOpen = true;
     return loaded;
@@ -170,17 +170,21 @@ export class ShardStore {
   }
 
   /** Writes on behind the last record. */
-  private goOn(lastRealm: number): Result<void> {
+  private goOn({ lastRealm, uncoveredBytes }: Loaded): Result<void> {
     const { disk, files } = this.options;
     const cleaned = this.logFiles.clean();
     if (!cleaned.ok) return failure(cleaned.fault.message);
-    const { base, increments } = this.logFiles.manifest;
-    const isNew = increments.length === 0;
-    const file = this.logFiles.openLast();
+    const last = this.logFiles.manifest.increments.at(-1);
+    // Much without a checksum was written by somebody else; behind it a file of its own begins.
+    const goesOn = last !== undefined && uncoveredBytes <= LOG_SUM_RESUME_BYTES_MAX;
+    const file = goesOn ? disk.append(files.logPath(last.name)) : this.logFiles.rotate();
     if (!file.ok) return failure(file.fault.message);
-    this.log.open(file.value);
-    this.journal.fileChanged(isNew ? undefined : lastRealm);
+    const tail = goesOn ? tailOf(disk, file.value.path, uncoveredBytes) : success(undefined);
+    if (!tail.ok) return failure(tail.fault.message);
+    this.log.open(file.value, tail.value);
+    this.journal.fileChanged(goesOn ? lastRealm : undefined);
     this.earlierBytes = 0;
+    const { base, increments } = this.logFiles.manifest;
     for (const part of base === undefined ? increments.slice(0, -1) : [base, ...increments.slice(0, -1)]) {
       const status = disk.status(files.logPath(part.name));
       if (status.ok) this.earlierBytes += status.value?.length ?? 0;
@@ -286,7 +290,7 @@ export class ShardStore {
   /** What is logged from now on is what happens behind the snapshot. */
   private rotate(): DiskResult<void> {
     const { log, logFiles } = this;
-    log.commit();
+    log.commitLast();
     const fault = log.writeFault ?? log.syncFault;
     if (fault !== undefined) return failure(fault);
     const before = log.fileBytes;
