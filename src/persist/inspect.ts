@@ -116,7 +116,8 @@ function walkRecords(file: DiskReader, start: number): Walked {
         return ended({ kind: 'fault', message: `${oneLine(file.path)}: byte ${offset}: ${wrong}`, offset });
       }
       case 'end':
-        if (shows?.kind === 'fault') return ended({ kind: 'fault', message: shows.message, offset: shows.offset });
+        // Also one that does not show a second time: a disk that failed once.
+        if (verdict.kind === 'fault') return ended({ kind: 'fault', message: verdict.message, offset: verdict.offset });
         if (shows?.kind === 'torn') {
           return ended({ kind: 'truncated', offset: track.openAt ?? shows.at, reason: shows.reason });
         }
