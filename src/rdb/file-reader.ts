@@ -40,8 +40,8 @@ export interface RdbFileOptions {
 
 const ENTRY: RdbItem = { kind: 'entry' };
 const END: RdbItem = { kind: 'end' };
-/** Times are doubles: what is later than this never comes. */
-const EXPIRY_MS_MAX = Number.MAX_SAFE_INTEGER;
+/** Times are doubles: the last one that is a signed 64-bit number, which PEXPIREAT takes as well. */
+const EXPIRY_MS_MAX = 2 ** 63 - 1024;
 const KEY_KEPT_BYTES = 64 * 1024;
 /** Memory is not rationed here: what there is was in a server before. A string may be as long as any. */
 const BOUNDS: RdbBounds = { bytesMax: STRING_BYTES_MAX, room: () => true };
