@@ -23,8 +23,8 @@ const SNAPSHOTS_PER_WORLD = 40;
 const PATH = '/data/temp-save.rdb';
 const TENANTS = ['default', 'one'];
 const LETTERS = 'x'.repeat(300);
-/** What a shard does not run by itself, and what takes no data in. */
-const UNFIT = new Set(['DEBUG', 'PFSELFTEST']);
+/** Of no use here, and PFCOUNT: a read that keeps what it has counted beside the value, which a snapshot may or may not see. */
+const UNFIT = new Set(['DEBUG', 'PFSELFTEST', 'PFCOUNT']);
 const POLICIES = ['allkeys-random', 'allkeys-lru', 'allkeys-lfu', 'volatile-lru', 'volatile-ttl'] as const;
 const FAILING: readonly (readonly Operation[])[] = [['create'], ['write'], ['sync'], ['write', 'sync'], ['close']];
 
