@@ -14,7 +14,8 @@ import { type EntryAccess, RdbFileWriter } from '../rdb/file-writer.ts';
 
 interface Naming {
   readonly tenantName: (realmNumber: number) => string;
-  readonly realm: (realmNumber: number) => Realm;
+  /** Undefined of a tenant that has gone since. */
+  readonly realm: (realmNumber: number) => Realm | undefined;
 }
 
 /** Says whose the entries are that follow, where that changes. */
@@ -100,7 +101,7 @@ export class SnapshotContent implements SnapshotVisitor {
   }
 
   private access({ realmNumber, database }: SnapshotPart, ref: number): EntryAccess | undefined {
-    const policy = this.naming.realm(realmNumber).effectivePolicy();
+    const policy = this.naming.realm(realmNumber)?.effectivePolicy() ?? 'noeviction';
     if (policy.endsWith('-lfu')) return { kind: 'freq', counter: database.frequency(ref) };
     return policy.endsWith('-lru') ? { kind: 'idle', seconds: database.idleSeconds(ref) } : undefined;
   }

@@ -69,7 +69,7 @@ export class SnapshotJob {
     this.version = realms.some(hasExpiringFields) ? RDB_VERSION_FIELD_EXPIRY : RDB_VERSION;
     this.writer.begin(this.version, options.aux);
     if (options.functions.length > 0) this.writer.functions(options.functions);
-    const naming = { tenantName: options.tenantName, realm: (number: number) => shard.realm(number) };
+    const naming = { tenantName: options.tenantName, realm: (number: number) => shard.realmIfAny(number) };
     this.snapshot = new Snapshot(shard.world, realms, () => new SnapshotContent(this.writer, naming));
   }
 
