@@ -12,6 +12,7 @@ import { FolderLock } from '../disk/lock.ts';
 import { stampOf } from '../disk/stamp.ts';
 import { FolderWatch } from '../disk/watch.ts';
 import type { TlsMaterial } from '../gateway/tls.ts';
+import { redistribute } from '../persist/redistribute.ts';
 import { assemble, dismantle, type Parts } from './assemble.ts';
 import type { Edge } from './commands.ts';
 import { type Assembly, Ending, live, oneAtATime } from './lifecycle.ts';
@@ -19,6 +20,7 @@ import { LoadProgress } from './load-progress.ts';
 import type { Options } from './options.ts';
 import { pasteLine } from './paste-line.ts';
 import type { Endpoint } from './plan.ts';
+import { toolsOf } from './scratch-tools.ts';
 
 /** The result is the exit code, or why it could not start in one line. */
 export async function serveUntilEnded(options: Options, { cwd, print, onSignal }: Edge): Promise<Result<number>> {
@@ -113,6 +115,8 @@ class Serving implements Assembly {
   /** Loads what was kept, and says how that goes. */
   private async bringBack(): Promise<Result<void>> {
     const { storage, log } = this.parts;
+    const divided = await this.divide();
+    if (!divided.ok) return divided;
     const { durability } = storage.backend;
     const from_ms = performance.now();
     const progress = new LoadProgress(log, () => durability.status());
@@ -124,6 +128,25 @@ class Serving implements Assembly {
       const why = SOURCES[source];
       log.write('info', 'store.loaded', why, { shard, files: paths.join(' '), keys, expired, records, took_ms });
     }
+    return success(undefined);
+  }
+
+  /** What is there may be of another number of shards. */
+  private async divide(): Promise<Result<void>> {
+    const { plan, log, server } = this.parts;
+    const { shards, dataFolder } = plan;
+    const from_ms = performance.now();
+    const tools = toolsOf(server.table, plan.settings.logLoadTruncated);
+    const form = plan.settings.appendonly ? 'log' : 'dump';
+    const done = await redistribute(tools, dataFolder, shards, form, (from) => {
+      log.write('info', 'store.redistributing', 'the data is divided among another number of shards', { from, shards });
+    });
+    if (!done.ok) return done;
+    if (done.value === undefined) return success(undefined);
+    const { from, keys, warnings } = done.value;
+    for (const warning of warnings) log.write('warn', 'store.load_warning', warning, {});
+    const took_ms = Math.round(performance.now() - from_ms);
+    log.write('info', 'store.redistributed', 'the data has been divided anew', { from, shards, keys, took_ms });
     return success(undefined);
   }
 

@@ -133,6 +133,17 @@ export const ALONE_MS = 1000;
 /** Hashes of keys that readers may have to wait for; past it all of them wait. */
 export const UNSYNCED_KEYS_MAX = 65_536;
 
+/** What is renamed when data is redistributed: two names a shard. */
+export const LAYOUT_MARK_BYTES_MAX = 64 * 1024;
+/** What a backup says of itself: a line per tenant, file and both. */
+export const BACKUP_MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
+/** Characters of the name of a backup: it is that of a folder. */
+export const BACKUP_NAME_LENGTH_MAX = 64;
+/** Backups of a folder that are kept at the most. */
+export const BACKUPS_KEPT_MAX = 10_000;
+/** How often it is looked whether a backup is due, and after which time one that failed is tried again. */
+export const BACKUP_RETRY_MS = 300_000;
+
 // -- Log ---------------------------------------------------------------------------------------------------------------
 
 /** Bytes waiting for a slow reader of stderr; lines beyond that are dropped. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 export const DUMP_NAME = 'dump.rdb';
 export const LOG_FOLDER_NAME = 'appendonlydir';
 export const LOG_PREFIX = 'appendonly.aof';
+export const SETUP_MARK_NAME = 'setup';
 
 const TEMPORARY = /^temp-(?:save|rewrite|setup)(?:-\d+)?\.(?:rdb|aof)$/;
 
@@ -39,7 +40,7 @@ export class ShardFiles {
 
   /** While it is there, and no manifest, what else is in the folder is a log that was never complete. */
   get setupMark(): string {
-    return join(this.logFolder, 'setup');
+    return join(this.logFolder, SETUP_MARK_NAME);
   }
 }
 

@@ -5,6 +5,7 @@
  * Nothing is touched before all of it is there, but for the torn end of the last increment, which is cut off and told. A
  * file that cannot be trusted stops the start with one line that says which, where and what to do.
  */
+import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { LOAD_SLICE_MS } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
@@ -18,6 +19,7 @@ import type { ShardFiles } from './files.ts';
 import { cutBack, isRdb } from './inspect.ts';
 import type { LogFiles } from './log-files.ts';
 import { type LogItem, LogReader } from './log-reader.ts';
+import type { Manifest } from './manifest.ts';
 import { Replay } from './replay.ts';
 import { verifyLog } from './verify.ts';
 
@@ -39,6 +41,8 @@ export interface LoadOptions {
   readonly port: ReplayPort;
   /** `aof-load-truncated`. */
   readonly acceptsTruncated: boolean;
+  /** Files are only read: a torn end is told and left as it is. */
+  readonly leavesFiles?: boolean;
   /** Bytes read so far, of all there are. */
   readonly progress: (loadedBytes: number, totalBytes: number) => void;
 }
@@ -60,32 +64,39 @@ export interface Loaded {
 }
 
 /** Loads what counts. `log` has been looked for. */
-export async function load(
-  files: ShardFiles,
-  log: LogFiles,
-  hasLog: boolean,
+export function load(files: ShardFiles, log: LogFiles, hasLog: boolean, options: LoadOptions): Promise<Result<Loaded>> {
+  return loading(options, (loader) =>
+    hasLog ? loader.loadLog(files.logFolder, log.manifest) : loader.loadDump(files),
+  );
+}
+
+/** Loads one file from anywhere: an RDB, a log, or a log with an RDB in front, as there were before Redis 7. */
+export function loadFile(path: string, options: LoadOptions): Promise<Result<Loaded>> {
+  return loading(options, (loader) => loader.loadAnyAt(path));
+}
+
+/** Loads the log that a manifest makes up, wherever it lies. */
+export function loadManifest(folder: string, manifest: Manifest, options: LoadOptions): Promise<Result<Loaded>> {
+  return loading(options, (loader) => loader.loadLog(folder, manifest));
+}
+
+async function loading(
   options: LoadOptions,
+  work: (loader: Loader) => Promise<Result<Loaded['source']>>,
 ): Promise<Result<Loaded>> {
   const { shard } = options.port;
   const loader = new Loader(options);
   shard.world.isLoading = true;
   shard.beginTurn();
   try {
-    const loaded = hasLog ? await loader.loadLog(files, log) : await loader.loadDump(files);
+    const loaded = await work(loader);
     const { failures, firstFailure } = options.port;
     if (failures > 0) loader.warnings.push(`${failures} records were answered with an error, first ${firstFailure}`);
-    return loaded.ok ? success(loader.summary(hasLog ? 'log' : loaded.value ? 'dump' : 'nothing')) : loaded;
+    return loaded.ok ? success(loader.summary(loaded.value)) : loaded;
   } finally {
     shard.world.isLoading = false;
     shard.beginTurn();
   }
-}
-
-/** Loads one RDB file, whatever its place: for imports and restores. The caller sees to the mode of the shard. */
-export async function loadRdbFile(path: string, options: LoadOptions): Promise<Result<Loaded>> {
-  const loader = new Loader(options);
-  const loaded = await loader.loadRdbAt(path);
-  return loaded.ok ? success(loader.summary('dump')) : loaded;
 }
 
 const END: LogItem = { kind: 'end' };
@@ -124,38 +135,40 @@ class Loader {
     return { source, uncoveredBytes, paths, keys, expired, records, lastRealm: this.realm, functions, warnings };
   }
 
-  /** @returns whether there was one. */
-  async loadDump(files: ShardFiles): Promise<Result<boolean>> {
+  async loadDump(files: ShardFiles): Promise<Result<Loaded['source']>> {
     const status = this.options.disk.status(files.dumpPath);
     if (!status.ok) return failure(status.fault.message);
-    if (status.value === undefined) return success(false);
-    const loaded = await this.loadRdbAt(files.dumpPath);
-    return loaded.ok ? success(true) : loaded;
-  }
-
-  async loadRdbAt(path: string): Promise<Result<void>> {
-    return this.opened(path, async (file) => {
+    if (status.value === undefined) return success('nothing');
+    const loaded = await this.opened(files.dumpPath, async (file) => {
       this.totalBytes = Math.max(this.totalBytes, file.length);
       const end = await this.loadRdb(file, false);
       return end.ok ? success(undefined) : end;
     });
+    return loaded.ok ? success('dump') : loaded;
   }
 
-  async loadLog(files: ShardFiles, { manifest }: LogFiles): Promise<Result<boolean>> {
+  async loadAnyAt(path: string): Promise<Result<Loaded['source']>> {
+    const loaded = await this.opened(path, (file) => {
+      this.totalBytes = file.length;
+      return this.loadPart(file, true);
+    });
+    return loaded.ok ? success('log') : loaded;
+  }
+
+  async loadLog(folder: string, { base, increments }: Manifest): Promise<Result<Loaded['source']>> {
     const { disk } = this.options;
-    const parts = manifest.base === undefined ? manifest.increments : [manifest.base, ...manifest.increments];
+    const parts = base === undefined ? increments : [base, ...increments];
     for (const { name } of parts) {
-      const status = disk.status(files.logPath(name));
+      const status = disk.status(join(folder, name));
       if (!status.ok) return failure(status.fault.message);
       this.totalBytes += status.value?.length ?? 0;
     }
     for (const part of parts) {
-      const path = files.logPath(part.name);
       const isLast = part === parts.at(-1) && part.type === 'increment';
-      const loaded = await this.opened(path, (file) => this.loadPart(file, isLast));
+      const loaded = await this.opened(join(folder, part.name), (file) => this.loadPart(file, isLast));
       if (!loaded.ok) return loaded;
     }
-    return success(true);
+    return success('log');
   }
 
   private async opened(path: string, work: (file: DiskReader) => Promise<Result<void>>): Promise<Result<void>> {
@@ -278,6 +291,10 @@ class Loader {
       return failure(
         `${file.path}: byte ${at}: ends within a record; check-aof --fix cuts it, or set aof-load-truncated`,
       );
+    }
+    if (this.options.leavesFiles === true) {
+      this.warnings.push(`${file.path}: the last ${bytes} bytes, from byte ${at} on, were no whole record`);
+      return success(undefined);
     }
     const cut = cutBack(this.options.disk, file.path, at);
     if (!cut.ok) return cut;

@@ -3,11 +3,11 @@
  *
  *     #CRC64:0123456789abcdef 4096
  *
- * The sum is that of all bytes since the line before, or since the file's first record; the number says how many bytes of
- * the file were known to be on the disk when the line was written. So a hole or a flipped bit shows, and it can be told
+ * The sum is that of all bytes since the line before, or since the file's first record, and of the number's digits; the
+ * number says how many bytes of the file were known to be on the disk when the line was written. So a hole or a flipped bit shows, and it can be told
  * whether what is damaged was ever promised to survive a power cut.
  */
-import { latin1 } from '../base/bytes.ts';
+import { bytesOfLatin1, latin1 } from '../base/bytes.ts';
 import { LOG_SUM_BYTES } from '../base/limits.ts';
 import { Crc64 } from '../rdb/crc64.ts';
 
@@ -53,12 +53,20 @@ export class LogSum {
     return this.bytes >= LOG_SUM_BYTES;
   }
 
-  matches({ hex }: SumLine): boolean {
+  /** To be reset after it: the number on the line is part of what the sum is of. */
+  matches({ hex, syncedBytes }: SumLine): boolean {
+    this.addNumber(syncedBytes);
     return hexOf(this.crc) === hex;
+  }
+
+  private addNumber(number: number): void {
+    const digits = bytesOfLatin1(String(number));
+    this.crc.update(digits, 0, digits.length);
   }
 
   /** The line that says what was added, which begins anew. */
   line(syncedBytes: number): string {
+    this.addNumber(syncedBytes);
     const line = `${MARK}${hexOf(this.crc)} ${syncedBytes}\r\n`;
     this.reset();
     return line;

@@ -14,9 +14,10 @@ import { bytesOf, latin1 } from '../base/bytes.ts';
 import { parseInteger } from '../base/integer.ts';
 import { FILE_NAME_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_LINE_BYTES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { Disk, DiskFault, DiskReader, DiskResult, DiskWriter } from '../disk/disk.ts';
+import type { Disk, DiskResult } from '../disk/disk.ts';
 import { inlineWords } from '../resp/inline.ts';
 import { Request } from '../resp/request.ts';
+import { readSmallFile, temporaryNameOf, writeSmallFile } from './small-file.ts';
 
 export interface LogFile {
   readonly name: string;
@@ -58,7 +59,7 @@ export function incrementName(prefix: string, sequence: number): string {
 
 /** What a manifest is called until it is whole, as redis-server calls it: who cleans up after a crash looks for this. */
 export function temporaryManifestName(prefix: string): string {
-  return `temp-${prefix}.manifest`;
+  return temporaryNameOf(manifestName(prefix));
 }
 
 // -- Text --------------------------------------------------------------------------------------------------------------
@@ -210,10 +211,10 @@ function hexEscape(byte: string): string {
 export function readManifest(disk: Disk, folder: string, prefix: string): Result<Manifest | undefined> {
   const name = manifestName(prefix);
   const path = join(folder, name);
-  const status = disk.status(path);
-  if (!status.ok) return failure(status.fault.message);
-  if (status.value === undefined) return success(undefined);
-  const text = readText(disk, path);
+  const bytes = readSmallFile(disk, path, MANIFEST_BYTES_MAX);
+  if (!bytes.ok) return bytes;
+  if (bytes.value === undefined) return success(undefined);
+  const text = textOf(bytes.value, path);
   if (!text.ok) return text;
   const parsed = parseManifest(text.value);
   if (!parsed.ok) return failure(`${path}: ${parsed.fault}`);
@@ -223,30 +224,12 @@ export function readManifest(disk: Disk, folder: string, prefix: string): Result
   return parsed;
 }
 
-function readText(disk: Disk, path: string): Result<string> {
-  const file = disk.open(path);
-  if (!file.ok) return failure(file.fault.message);
+function textOf(bytes: Uint8Array, path: string): Result<string> {
   try {
-    if (file.value.length > MANIFEST_BYTES_MAX) return failure(`${path}: has more than ${MANIFEST_BYTES_MAX} bytes`);
-    const bytes = readWhole(file.value);
-    return bytes.ok ? success(strictUtf8.decode(bytes.value)) : failure(bytes.fault.message);
+    return success(strictUtf8.decode(bytes));
   } catch {
     return failure(`${path}: is not UTF-8`);
-  } finally {
-    file.value.close();
   }
-}
-
-function readWhole(file: DiskReader): DiskResult<Uint8Array> {
-  const bytes = new Uint8Array(file.length);
-  let at = 0;
-  while (at < bytes.length) {
-    const read = file.read(at, bytes, at, bytes.length);
-    if (!read.ok) return read;
-    if (read.value === 0) break;
-    at += read.value;
-  }
-  return success(bytes.subarray(0, at));
 }
 
 /**
@@ -254,39 +237,5 @@ function readWhole(file: DiskReader): DiskResult<Uint8Array> {
  * one is, and a power cut may bring the old one back.
  */
 export function writeManifest(disk: Disk, folder: string, prefix: string, manifest: Manifest): DiskResult<void> {
-  const temporary = join(folder, temporaryManifestName(prefix));
-  // A crash may have left one behind.
-  const cleared = disk.remove(temporary);
-  if (!cleared.ok) return cleared;
-  const written = writeFile(disk, temporary, bytesOf(formatManifest(manifest)));
-  const renamed = written.ok ? disk.rename(temporary, join(folder, manifestName(prefix))) : written;
-  if (!renamed.ok) {
-    disk.remove(temporary);
-    return renamed;
-  }
-  return disk.syncFolder(folder);
-}
-
-function writeFile(disk: Disk, path: string, bytes: Uint8Array): DiskResult<void> {
-  const file = disk.create(path);
-  if (!file.ok) return file;
-  const written = writeAll(file.value, bytes);
-  const synced = written.ok ? file.value.syncNow() : written;
-  const closed = file.value.close();
-  return synced.ok ? closed : synced;
-}
-
-function writeAll(file: DiskWriter, bytes: Uint8Array): DiskResult<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    const taken = file.write(bytes, at, bytes.length);
-    if (!taken.ok) return taken;
-    if (taken.value === 0) return failure(diskFull(file.path));
-    at += taken.value;
-  }
-  return success(undefined);
-}
-
-function diskFull(path: string): DiskFault {
-  return { code: 'ENOSPC', message: `ENOSPC: the disk took only a part of '${path}'` };
+  return writeSmallFile(disk, folder, manifestName(prefix), bytesOf(formatManifest(manifest)));
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { latin1 } from '../../src/base/bytes.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
-import { loadRdbFile } from '../../src/persist/load.ts';
+import { loadFile } from '../../src/persist/load.ts';
 import { SnapshotJob, type SnapshotOutcome } from '../../src/persist/snapshot-job.ts';
 import { DATABASES, Generator } from '../differential/generate.ts';
 import { HOMES } from '../differential/homes.ts';
@@ -152,7 +152,7 @@ async function loaded(disk: FakeDisk, now_ms: number): Promise<{ keys: number; s
     failures: 0,
     firstFailure: '',
   };
-  const result = await loadRdbFile(PATH, { disk, clock, port, acceptsTruncated: false, progress: () => {} });
+  const result = await loadFile(PATH, { disk, clock, port, acceptsTruncated: false, progress: () => {} });
   if (!result.ok) throw new Error(result.fault);
   return { keys: result.value.keys + result.value.expired, states: stateOfRealms(harness.session()) };
 }
