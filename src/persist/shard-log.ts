@@ -25,6 +25,8 @@ export class ShardLog {
   private readonly hash: Hasher;
   /** Something since the last `takeDebt` has to wait for a sync. */
   private owesSync: boolean;
+  /** Something since then has changed data. */
+  private hasWritten: boolean;
   /** What keeps snapshots from being written, while that stops writes. */
   snapshotRefusal: Refusal | undefined;
 
@@ -34,6 +36,7 @@ export class ShardLog {
     this.unsynced = new UnsyncedKeys();
     this.hash = hash;
     this.owesSync = false;
+    this.hasWritten = false;
     this.snapshotRefusal = undefined;
     log.onSyncing = () => this.unsynced.syncing();
     log.onSynced = () => this.unsynced.synced();
@@ -60,7 +63,10 @@ export class ShardLog {
     effect: Effect,
   ): void {
     const isChange = effect.kind === 'changed';
-    if (isChange) this.journal.changed(effect, request, realmNumber, databaseNumber);
+    if (isChange) {
+      this.journal.changed(effect, request, realmNumber, databaseNumber);
+      this.hasWritten = true;
+    }
     if (!this.followsKeys) return;
     if (isChange) {
       this.owesSync = true;
@@ -86,7 +92,8 @@ export class ShardLog {
   get debt(): Kept | undefined {
     const { log } = this;
     if (this.owesSync) return log.hasUnsynced ? 'synced' : undefined;
-    if (!log.isDirty) return undefined;
+    // While the disk takes nothing, only those wait who have changed something.
+    if (!log.isDirty || (log.writeFault !== undefined && !this.hasWritten)) return undefined;
     // Where every change waits for the sync, who only reads waits no longer than for the end of the turn.
     return log.policy === 'always' ? 'written' : log.promised;
   }
@@ -94,6 +101,7 @@ export class ShardLog {
   takeDebt(): Kept | undefined {
     const { debt } = this;
     this.owesSync = false;
+    this.hasWritten = false;
     return debt;
   }
 }
