@@ -137,14 +137,18 @@ class Loader {
   async loadLog(files: ShardFiles, { manifest }: LogFiles): Promise<Result<boolean>> {
     const { disk } = this.options;
     const parts = manifest.base === undefined ? manifest.increments : [manifest.base, ...manifest.increments];
+    const lengths: number[] = [];
     for (const { name } of parts) {
       const status = disk.status(files.logPath(name));
       if (!status.ok) return failure(status.fault.message);
+      lengths.push(status.value?.length ?? 0);
       this.totalBytes += status.value?.length ?? 0;
     }
-    for (const part of parts) {
+    const lastWritten = lengths.findLastIndex((length) => length > 0);
+    for (const [index, part] of parts.entries()) {
       const path = files.logPath(part.name);
-      const isLast = part === parts.at(-1) && part.type === 'increment';
+      // Behind which nothing was written; there may be empty ones, of a rewrite that had just begun.
+      const isLast = index >= lastWritten && part.type === 'increment';
       const loaded = await this.opened(path, (file) => this.loadPart(file, isLast));
       if (!loaded.ok) return loaded;
     }

@@ -4,7 +4,7 @@
  */
 
 import { latin1 } from '../base/bytes.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { STRING_BYTES_MAX } from '../base/limits.ts';
 import { SYSTEM_TENANT } from '../base/names.ts';
 import type { Result } from '../base/result.ts';
@@ -27,6 +27,8 @@ export interface DurableOptions {
   readonly disk: Disk;
   readonly folder: string;
   readonly settings: DurabilitySettings;
+  /** The time of the machine when left out. */
+  readonly clock?: Clock;
   readonly report: StoreReport;
   /** The number of a tenant that no policy names, whose data is there. */
   readonly tenantNumber: (name: string) => number | Promise<number>;
@@ -71,7 +73,7 @@ export class DurableShard implements ReplayPort {
     this.store = new ShardStore({
       shard: options.shard,
       disk: options.disk,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       files: new ShardFiles(options.folder),
       tenantName: (number) => this.names.get(number) ?? SYSTEM_TENANT,
       report: options.report,

@@ -115,7 +115,7 @@ class Scene {
   private evict(): void {
     const { shard } = this.harness;
     const { account } = shard.realm(this.prng.below(TENANTS.length));
-    account.limitBytes = Math.max(1, account.usedBytes - this.prng.below(20_000));
+    account.limitBytes = Math.max(1, account.usedBytes() - this.prng.below(20_000));
     account.policy = one(this.prng, POLICIES);
     shard.policyChanged();
     shard.cron();
