@@ -7,7 +7,7 @@ import { Prng } from '../../src/base/prng.ts';
 import type { SyncPolicy } from '../../src/command/ports/durability.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
 import { Generator } from '../differential/generate.ts';
-import { DurableWorld, FOLDER, TENANTS } from '../support/durable-world.ts';
+import { DurableWorld, orphansIn, TENANTS } from '../support/durable-world.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { FakeClock } from '../support/harness.ts';
 import { seed } from '../support/seed.ts';
@@ -141,7 +141,7 @@ describe(`a log, seed ${seed}`, () => {
             said,
           ).toEqual([]);
           expectSame(next, life.world.states(), said);
-          expect(orphans(next), said).toEqual([]);
+          expect(orphansIn(next), said).toEqual([]);
           life.since.length = 0;
           if (prng.below(3) > 0) continue;
           life.world = await life.world.killed();
@@ -192,26 +192,8 @@ describe(`a log, seed ${seed}`, () => {
         await life.turn();
         const next = await life.world.killed();
         expectSame(next, life.world.states(), `${said}: the new log`);
-        expect(orphans(next), said).toEqual([]);
+        expect(orphansIn(next), said).toEqual([]);
       }
     }
   });
 });
-
-/** Files that the next start has left and that nobody needs. */
-function orphans({ disk }: DurableWorld): string[] {
-  const names = (folder: string) => {
-    const entries = disk.list(folder);
-    return entries.ok ? entries.value.map(({ name }) => name) : [];
-  };
-  const inLog = names(`${FOLDER}/appendonlydir`).filter(
-    (name) => !/^appendonly\.aof\.(\d+\.(base\.rdb|incr\.aof)|manifest)$/.test(name),
-  );
-  const above = names(FOLDER).filter((name) => name !== 'appendonlydir' && name !== 'dump.rdb');
-  const manifest = disk.bytesOf(`${FOLDER}/appendonlydir/appendonly.aof.manifest`);
-  const text = manifest === undefined ? '' : new TextDecoder().decode(manifest);
-  const unnamed = names(`${FOLDER}/appendonlydir`).filter(
-    (name) => name !== 'appendonly.aof.manifest' && !text.includes(`file ${name} `),
-  );
-  return [...inLog, ...above, ...unnamed];
-}

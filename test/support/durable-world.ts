@@ -147,3 +147,21 @@ export class DurableWorld {
     return next;
   }
 }
+
+/** Files that the next start has left and that nobody needs. */
+export function orphansIn({ disk }: DurableWorld): string[] {
+  const names = (folder: string) => {
+    const entries = disk.list(folder);
+    return entries.ok ? entries.value.map(({ name }) => name) : [];
+  };
+  const inLog = names(`${FOLDER}/appendonlydir`).filter(
+    (name) => !/^appendonly\.aof\.(\d+\.(base\.rdb|incr\.aof)|manifest)$/.test(name),
+  );
+  const above = names(FOLDER).filter((name) => name !== 'appendonlydir' && name !== 'dump.rdb');
+  const manifest = disk.bytesOf(`${FOLDER}/appendonlydir/appendonly.aof.manifest`);
+  const text = manifest === undefined ? '' : new TextDecoder().decode(manifest);
+  const unnamed = names(`${FOLDER}/appendonlydir`).filter(
+    (name) => name !== 'appendonly.aof.manifest' && !text.includes(`file ${name} `),
+  );
+  return [...inLog, ...above, ...unnamed];
+}
