@@ -180,7 +180,7 @@ describe(`a log, seed ${seed}`, () => {
           store.save((result) => {
             isSaved = result.ok;
           });
-          for (let i = 0; life.world.isBusy; i++) await life.turn();
+          while (life.world.isBusy) await life.turn();
           expect(isSaved, said).toBe(true);
           expectSame(await life.world.killed(), atSave, `${said}: the dump`);
         }
