@@ -127,15 +127,18 @@ export class LogFiles {
     return written;
   }
 
-  /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
-  beginSetUp(): DiskResult<void> {
+  makeFolder(): DiskResult<void> {
     const { disk, files } = this;
     const made = disk.makeFolder(files.logFolder);
+    return made.ok ? disk.syncFolder(files.folder) : made;
+  }
+
+  /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
+  beginSetUp(): DiskResult<void> {
+    const made = this.makeFolder();
     if (!made.ok) return made;
     const marked = this.putMark();
-    if (!marked.ok) return marked;
-    const above = disk.syncFolder(files.folder);
-    return above.ok ? this.removeUnnamed() : above;
+    return marked.ok ? this.removeUnnamed() : marked;
   }
 
   /**
@@ -188,6 +191,10 @@ export class LogFiles {
    */
   adoptBase(isLogging: boolean): DiskResult<void> {
     const { manifest, disk, files } = this;
+    // The first file of a log has its name before there is a manifest that names it.
+    const marked =
+      manifest.base === undefined && manifest.increments.length === 0 ? this.putMark() : success(undefined);
+    if (!marked.ok) return marked;
     const last = isLogging ? manifest.increments.at(-1) : undefined;
     const sequence = (manifest.base?.sequence ?? 0) + 1;
     const base: LogFile = { name: baseName(LOG_PREFIX, sequence, 'rdb'), sequence, type: 'base' };

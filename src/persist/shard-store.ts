@@ -289,8 +289,7 @@ export class ShardStore {
     this.runningEnded = this.rewriteWanted;
     this.rewriteWanted = [];
     this.lastRewrite_ms = this.options.clock.monotonicMs();
-    const { disk, files } = this.options;
-    const begun = this.log.isOpen ? this.rotate() : disk.makeFolder(files.logFolder);
+    const begun = this.log.isOpen ? this.rotate() : this.logFiles.makeFolder();
     if (begun.ok) this.start('rewrite', this.options.files.temporaryBase);
     else this.rewriteEnded({ ok: false, fault: begun.fault });
   }

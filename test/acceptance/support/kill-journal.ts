@@ -116,7 +116,7 @@ export class JournalOfOne {
   /** @returns what is not as it should be. */
   async faults(wire: Wire): Promise<string[]> {
     const { name } = this;
-    const read = (what: string) => wire.ask('GET', this.key(what)).then(Number);
+    const read = (what: string) => numberAt(wire, this.key(what));
     const [counter, a, b] = await Promise.all([read('counter'), read('a'), read('b')]);
     const log: string[] = JSON.parse(await wire.ask('LRANGE', this.key('log'), '0', '-1'));
     const faults = [
@@ -127,7 +127,7 @@ export class JournalOfOne {
       log.every((number, index) => number === String(index + 1)) ? undefined : `${name}: the log is not in order`,
     ];
     for (const [key, value] of this.values) {
-      const there = Number(await wire.ask('GET', key));
+      const there = await numberAt(wire, key);
       if (there !== value.told && !value.since.includes(there)) {
         faults.push(`${key}: ${there} is there, ${value.told} was told, then sent ${value.since.join(' ')}`);
       }
@@ -141,4 +141,10 @@ export class JournalOfOne {
 /** Undefined when the connection ended before the answer. */
 function asked(wire: Wire, words: readonly string[]): Promise<string | undefined> {
   return wire.ask(...words).catch(() => undefined);
+}
+
+/** 0 where there is none. */
+async function numberAt(wire: Wire, key: string): Promise<number> {
+  const answer = await wire.ask('GET', key);
+  return answer === 'null' ? 0 : Number(answer);
 }
