@@ -21,8 +21,10 @@ import { isTemporary, type ShardFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
 import { LogFiles } from './log-files.ts';
+import { auxOf } from './rdb-target.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
+import { noFacts, type StoreFacts } from './store-facts.ts';
 
 /** Lines of the log of the process. */
 export interface StoreReport {
@@ -48,8 +50,15 @@ export interface ShardStoreOptions {
 
 type Ended = (result: Result<void>) => void;
 
+interface Backup {
+  readonly path: string;
+  /** Only this tenant's keys; undefined: everybody's. */
+  readonly tenant: string | undefined;
+  readonly ended: Ended;
+}
+
 interface Running {
-  readonly kind: 'save' | 'rewrite' | 'setup';
+  readonly kind: 'save' | 'rewrite' | 'setup' | 'backup';
   readonly job: SnapshotJob;
   readonly changes: number;
 }
@@ -66,6 +75,7 @@ export class ShardStore {
   private saveWanted: Ended[];
   private rewriteWanted: Ended[];
   private runningEnded: Ended[];
+  private readonly backupsWanted: Backup[];
   private functions: readonly Uint8Array[];
   private isOpen: boolean;
   /** Bytes of the log's files before the one that is written on, and of all of them when it was last written anew. */
@@ -73,21 +83,7 @@ export class ShardStore {
   private rewrittenBytes: number;
   private lastRewrite_ms: number;
   private consecutiveFailures: number;
-  private facts: Pick<
-    DurabilityStatus,
-    | 'isLastSaveGood'
-    | 'lastSave_ms'
-    | 'lastSaveTook_s'
-    | 'saves'
-    | 'isLastRewriteGood'
-    | 'lastRewriteTook_s'
-    | 'rewrites'
-    | 'rewriteFailures'
-    | 'keysLoaded'
-    | 'keysExpiredOnLoad'
-    | 'loadedBytes'
-    | 'loadTotalBytes'
-  >;
+  private facts: StoreFacts;
 
   constructor(options: ShardStoreOptions) {
     const { clock, report, settings, disk, files } = options;
@@ -109,26 +105,14 @@ export class ShardStore {
     this.saveWanted = [];
     this.rewriteWanted = [];
     this.runningEnded = [];
+    this.backupsWanted = [];
     this.functions = [];
     this.isOpen = false;
     this.earlierBytes = 0;
     this.rewrittenBytes = 0;
     this.lastRewrite_ms = 0;
     this.consecutiveFailures = 0;
-    this.facts = {
-      isLastSaveGood: true,
-      lastSave_ms: clock.nowMs(),
-      lastSaveTook_s: -1,
-      saves: 0,
-      isLastRewriteGood: true,
-      lastRewriteTook_s: -1,
-      rewrites: 0,
-      rewriteFailures: 0,
-      keysLoaded: 0,
-      keysExpiredOnLoad: 0,
-      loadedBytes: 0,
-      loadTotalBytes: 0,
-    };
+    this.facts = noFacts(clock.nowMs());
   }
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
@@ -215,6 +199,12 @@ export class ShardStore {
     this.startNext();
   }
 
+  /** Writes the state of now, or of when the snapshot under way has ended, to a file of its own. */
+  backup(path: string, tenant: string | undefined, ended: Ended): void {
+    this.backupsWanted.push({ path, tenant, ended });
+    this.startNext();
+  }
+
   /** Now and then: syncs, retries, a log that has grown too long. */
   tick(): void {
     this.log.tick();
@@ -262,6 +252,14 @@ export class ShardStore {
     if (this.running !== undefined) return;
     if (this.rewriteWanted.length > 0) this.startRewrite();
     else if (this.saveWanted.length > 0) this.startSave();
+    else this.startBackup();
+  }
+
+  private startBackup(): void {
+    const wanted = this.backupsWanted.shift();
+    if (wanted === undefined) return;
+    this.runningEnded = [wanted.ended];
+    this.start('backup', wanted.path, wanted.tenant);
   }
 
   private startSave(): void {
@@ -315,18 +313,20 @@ export class ShardStore {
     if (!closed.ok) this.options.report.event('error', 'log.write_failed', closed.fault.message, {});
   }
 
-  private start(kind: Running['kind'], path: string): void {
+  /** Of one tenant nothing is written that others could be known by. */
+  private start(kind: Running['kind'], path: string, tenant?: string): void {
     const { shard, disk, clock, tenantName } = this.options;
     disk.remove(path);
-    const isBase = kind !== 'save';
+    const isBase = kind === 'rewrite' || kind === 'setup';
     const job = new SnapshotJob({
       shard,
       disk,
       clock,
       path,
       tenantName,
-      aux: auxOf(clock.nowMs(), shard.arena.allocatedBytes, isBase),
-      functions: this.functions,
+      aux: auxOf(clock.nowMs(), tenant === undefined ? shard.arena.allocatedBytes : undefined, isBase),
+      functions: tenant === undefined ? this.functions : [],
+      ...(tenant === undefined ? {} : { onlyRealm: this.realmOf(tenant) }),
       wake: this.options.wake,
       ended: (outcome) => this.ended(kind, outcome),
     });
@@ -334,9 +334,19 @@ export class ShardStore {
     this.options.wake();
   }
 
+  /** A number that no realm has where the tenant has nothing here. */
+  private realmOf(tenant: string): number {
+    let found = -1;
+    this.options.shard.eachRealm(({ number }) => {
+      if (this.options.tenantName(number) === tenant) found = number;
+    });
+    return found;
+  }
+
   private ended(kind: Running['kind'], outcome: SnapshotOutcome): void {
     if (kind === 'save') this.saveEnded(outcome);
     else if (kind === 'rewrite') this.rewriteEnded(this.adopted(outcome));
+    else if (kind === 'backup') this.finish(outcome.ok ? success(undefined) : failure(outcome.fault.message));
     else this.setUpEnded(this.setUp(outcome));
   }
 
@@ -434,7 +444,7 @@ export class ShardStore {
     const { running, log } = this;
     const runs_s =
       running === undefined ? -1 : Math.floor((this.options.clock.monotonicMs() - running.job.startedAt_ms) / 1000);
-    const isRewriting = running !== undefined && running.kind !== 'save';
+    const isRewriting = running?.kind === 'rewrite' || running?.kind === 'setup';
     return {
       ...this.facts,
       changesSinceSave: this.journal.changes,
@@ -471,15 +481,4 @@ export class ShardStore {
   get fault(): DiskFault | undefined {
     return this.log.writeFault ?? this.log.syncFault;
   }
-}
-
-/** What redis-server writes at the head of a dump. */
-function auxOf(now_ms: number, usedBytes: number, isBase: boolean): readonly (readonly [string, string])[] {
-  return [
-    ['redis-ver', '7.2.0'],
-    ['redis-bits', '64'],
-    ['ctime', String(Math.floor(now_ms / 1000))],
-    ['used-mem', String(usedBytes)],
-    ['aof-base', isBase ? '1' : '0'],
-  ];
 }

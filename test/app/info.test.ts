@@ -39,6 +39,7 @@ function histogramOf(...durations_ms: readonly number[]) {
 function picture(isOperator: boolean): Picture {
   return {
     durability: NOTHING_DURABLE,
+    backups: { last_ms: 0, isLastGood: true, isRunning: false, taken: 0, failures: 0 },
     tenant: 'one',
     isOperator,
     process: {

@@ -90,7 +90,11 @@ function picture(disk: FakeDisk, folder: string): string[] {
   return entries.value.flatMap(({ name, isFolder }) => {
     const path = `${folder}/${name}`;
     if (isFolder) return picture(disk, path);
-    return [`${path} ${createHash('sha256').update(disk.bytesOf(path) ?? new Uint8Array(0)).digest('hex')}`];
+    return [
+      `${path} ${createHash('sha256')
+        .update(disk.bytesOf(path) ?? new Uint8Array(0))
+        .digest('hex')}`,
+    ];
   });
 }
 
@@ -120,7 +124,9 @@ describe('data for another number of shards', () => {
     expect(await divided(empty, 1)).toBeUndefined();
   });
 
-  it('is what it was, or what it becomes, after a crash at any moment, and leaves nothing behind', { timeout: 120_000 }, async () => {
+  it('is what it was, or what it becomes, after a crash at any moment, and leaves nothing behind', {
+    timeout: 120_000,
+  }, async () => {
     for (const [from, to] of [
       [1, 3],
       [3, 1],
@@ -149,7 +155,9 @@ describe('data for another number of shards', () => {
     }
   });
 
-  it('is as it was when the disk fails before the new is whole, and finished later when it fails behind that', { timeout: 120_000 }, async () => {
+  it('is as it was when the disk fails before the new is whole, and finished later when it fails behind that', {
+    timeout: 120_000,
+  }, async () => {
     const content = record('SET', 'a', '1') + record('SET', 'b', '2') + record('SET', 'c', '3');
     const whole = diskOf(content);
     await divided(whole, 3);
@@ -187,7 +195,9 @@ describe('data for another number of shards', () => {
 
   it('loses a torn end, as a load does, and says so', async () => {
     const done = await divided(diskOf(CONTENT + record('SET', 'half', 'x').slice(0, -4)), 3);
-    expect(done?.warnings).toEqual([expect.stringMatching(/the last 26 bytes, from byte \d+ on, were no whole record$/)]);
+    expect(done?.warnings).toEqual([
+      expect.stringMatching(/the last 26 bytes, from byte \d+ on, were no whole record$/),
+    ]);
     expect(done?.keys).toBe(70);
   });
 
@@ -207,7 +217,9 @@ describe('data for another number of shards', () => {
     expect(await refusal(missing, 5)).toBe('/data holds data of 5 shards, but shard-2 is not there');
     missing.makeFolder(`${DIR}/shard-2`);
     missing.removeFolder(`${DIR}/shard-4`);
-    expect(await refusal(missing, 3)).toMatch(/^\/data\/shard-\d holds key ".*", which belongs to shard \d of 4: is a shard/);
+    expect(await refusal(missing, 3)).toMatch(
+      /^\/data\/shard-\d holds key ".*", which belongs to shard \d of 4: is a shard/,
+    );
     const stranger = diskOf();
     stranger.put(`${DIR}/appendonlydir/notes.txt`, bytesOfLatin1('mine'));
     expect(await refusal(stranger, 3)).toBe('/data/appendonlydir/notes.txt is none of ours: move it away');
