@@ -83,6 +83,12 @@ export class BackupFolder {
     this.remove(this.partialOf(name));
   }
 
+  /** One that is somewhere else by now. */
+  drop(name: string): Result<void> {
+    const removed = this.remove(this.pathOf(name));
+    return removed.ok ? success(undefined) : failure(removed.fault.message);
+  }
+
   /** Newest first. What is not whole, or cannot be read, is passed over. */
   all(): Result<readonly FoundBackup[]> {
     const entries = this.disk.list(this.folder);

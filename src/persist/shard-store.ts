@@ -11,6 +11,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
 import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
@@ -325,7 +326,7 @@ export class ShardStore {
       path,
       tenantName,
       aux: auxOf(clock.nowMs(), tenant === undefined ? shard.arena.allocatedBytes : undefined, isBase),
-      functions: tenant === undefined ? this.functions : [],
+      functions: tenant === undefined || tenant === DEFAULT_TENANT ? this.functions : [],
       ...(tenant === undefined ? {} : { onlyRealm: this.realmOf(tenant) }),
       wake: this.options.wake,
       ended: (outcome) => this.ended(kind, outcome),
