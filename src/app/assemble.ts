@@ -149,19 +149,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
     startedAt_ms: clock.nowMs(),
     savePoints: () => config.settings.savePoints,
   });
-  const backups = new Backups({
-    durability: backend.durability,
-    disk: realDisk,
-    clock,
-    log,
-    shards: plan.shards,
-    policy: () => {
-      const { folder, everySeconds, keep } = keeper.current.gateway.storage.backups;
-      return { folder: backupsFolderOf(plan.dataFolder, folder, cwd), everySeconds, keep };
-    },
-    knowsTenant: (name) => tenants.get(name) !== undefined,
-    seal: sealInThread,
-  });
+  const backups = backupsOf({ plan, keeper, log, cwd }, backend, tenants);
   const gateway: Gateway = createGateway(
     { table, backend, acl: registry, aclLog, tenants, clock, log: lines, databases: DATABASE_COUNT },
     viewOf(keeper.current, plan.settings, plan.trustLoopback),
@@ -217,6 +205,26 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
     },
   });
   return { lines, storage, gateway, governance, server, persistence, backups };
+}
+
+function backupsOf(
+  { plan, keeper, log, cwd }: Pick<Foundation, 'plan' | 'keeper' | 'log' | 'cwd'>,
+  { durability }: Backend,
+  tenants: TenantRegistry,
+): Backups {
+  return new Backups({
+    durability,
+    disk: realDisk,
+    clock: systemClock,
+    log,
+    shards: plan.shards,
+    policy: () => {
+      const { folder, everySeconds, keep } = keeper.current.gateway.storage.backups;
+      return { folder: backupsFolderOf(plan.dataFolder, folder, cwd), everySeconds, keep };
+    },
+    knowsTenant: (name) => tenants.get(name) !== undefined,
+    seal: sealInThread,
+  });
 }
 
 /** A tenant that no policy names any more, and whose data is still there: it is kept, for the day it is named again. */

@@ -85,15 +85,15 @@ export const checkAof: Command = {
 };
 
 export const backup: Command = {
-  usage: '[--to FOLDER|FILE.rdb] [--tenant T]',
+  usage: '[--to WHERE] [--tenant T]',
   summary: 'writes a backup, of a running server too, and reads it back',
-  run: async (args, edge) => tell(await runBackup(args, { ...edge, table: tableAlone() }), edge),
+  run: async (args, edge) => done(await runBackup(args, { ...edge, table: tableAlone() }), edge),
 };
 
 export const restore: Command = {
   usage: '--from BACKUP [--tenant T]',
   summary: 'brings a backup back into an empty data folder, or tenant',
-  run: async (args, edge) => tell(await runRestore(args, { ...edge, table: tableAlone() }), edge),
+  run: async (args, edge) => done(await runRestore(args, { ...edge, table: tableAlone() }), edge),
 };
 
 export const drill: Command = {
@@ -105,14 +105,19 @@ export const drill: Command = {
 export const importData: Command = {
   usage: 'FILE|FOLDER --tenant T',
   summary: 'brings a dump or a log of Redis into a tenant',
-  run: async (args, edge) => tell(await runImport(args, { ...edge, table: tableAlone() }), edge),
+  run: async (args, edge) => done(await runImport(args, { ...edge, table: tableAlone() }), edge),
 };
 
 export const exportData: Command = {
   usage: '--tenant T --rdb FILE',
   summary: "writes a tenant's keys as a file that Redis loads",
-  run: async (args, edge) => tell(await runExport(args, { ...edge, table: tableAlone() }), edge),
+  run: async (args, edge) => done(await runExport(args, { ...edge, table: tableAlone() }), edge),
 };
+
+/** What went wrong is said where everything that goes wrong is said. */
+function done(result: ToolResult, edge: Edge): number {
+  return result.exitCode === 0 ? tell(result, edge) : edge.fail(result.output);
+}
 
 function tell({ exitCode, output }: ToolResult, edge: Edge): number {
   edge.print(output);
