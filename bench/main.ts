@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { measureBlocking } from './lib/blocking.ts';
 import { measureCollections } from './lib/collections.ts';
 import { measureCpu } from './lib/cpu.ts';
+import { measureDurability } from './lib/durability.ts';
 import { measureFill } from './lib/fill.ts';
 import { goalsTable, type Section } from './lib/goals.ts';
 import { measureIdle } from './lib/idle.ts';
@@ -138,6 +139,14 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
   }
   if (wants('collections')) {
     sections.push(show(await measureCollections({ rounds: options.rounds, elements: collectionElements, starts })));
+  }
+  const [runtime] = runtimes;
+  if (wants('durability') && runtime !== undefined) {
+    sections.push(
+      show(
+        await measureDurability(runtime, { rounds: options.rounds, keys, requests: options.quick ? 20_000 : 60_000 }),
+      ),
+    );
   }
   if (wants('idle')) sections.push(show(await measureIdle(starts, connections)));
   return sections;

@@ -38,9 +38,9 @@ export class Client {
     socket.on('close', () => this.fail(new Error('the server closed a connection of the driver')));
   }
 
-  static async connect(server: Server, transport: Transport): Promise<Client> {
+  static async connect(server: Server, transport: Transport, user: string = USER): Promise<Client> {
     const client = new Client(await open(server, transport));
-    await client.ask(encode(['AUTH', USER, PASSWORD]), '+OK\r\n'.length);
+    await client.ask(encode(['AUTH', user, PASSWORD]), '+OK\r\n'.length);
     return client;
   }
 

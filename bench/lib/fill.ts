@@ -113,7 +113,7 @@ class Batch {
 }
 
 /** Two batches are on their way at any time: the server always has work, and never more than 100 kB of it. */
-function insert(port: number, requests: number, keys: number): Promise<void> {
+export function insert(port: number, requests: number, keys: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
     const batches = Array.from({ length: BATCHES_IN_FLIGHT }, () => new Batch());

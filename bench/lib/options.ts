@@ -14,6 +14,7 @@ const SECTIONS = [
   'loop',
   'collections',
   'idle',
+  'durability',
 ] as const;
 export type SectionName = (typeof SECTIONS)[number];
 

@@ -12,6 +12,8 @@ const USER_NETWORKS = 50;
 const LOOPBACK = '127.0.0.0/8';
 
 export const USER = 'bench';
+/** Who may save. */
+export const OPERATOR = 'operator';
 /** Of this run alone. */
 export const PASSWORD = randomBytes(16).toString('hex');
 
@@ -27,6 +29,9 @@ export const RULES = [
   '+@all',
   '-@dangerous',
 ].join(' ');
+
+const HASH = `#${createHash('sha256').update(PASSWORD).digest('hex')}`;
+export const OPERATOR_RULES = `on ${HASH} ~* &* +@all`;
 
 /** The same networks in every run: half of them of IPv4, half of IPv6, loopback among them. */
 function networks(count: number): string[] {
@@ -74,4 +79,6 @@ export function writePolicies(folder: string): void {
   mkdirSync(join(folder, 'tenants'), { recursive: true });
   writeFileSync(join(folder, 'gateway.yaml'), gatewayFile());
   writeFileSync(join(folder, 'tenants', 'measured.yaml'), tenantFile());
+  const operator = { tenant: 'system', users: [{ name: OPERATOR, acl: OPERATOR_RULES }] };
+  writeFileSync(join(folder, 'tenants', 'system.yaml'), JSON.stringify(operator));
 }

@@ -24,6 +24,9 @@ export interface Load {
   /** Requests of one connection that are on their way together. */
   readonly depth: number;
   readonly requests: number;
+  /** 50 unless told; and how many keys there are. */
+  readonly connections?: number;
+  readonly keys?: number;
 }
 
 export interface Outcome {
@@ -39,8 +42,8 @@ function argumentsOf(server: Server, load: Load): string[] {
     '-p': load.transport === 'TLS' ? server.tlsPort : server.plainPort,
     '-n': load.requests,
     '-d': VALUE_BYTES,
-    '-r': KEYS,
-    '-c': CONNECTIONS,
+    '-r': load.keys ?? KEYS,
+    '-c': load.connections ?? CONNECTIONS,
     '-P': load.depth,
     '--user': USER,
     '-a': PASSWORD,

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { RULES, USER, writePolicies } from './policy.ts';
+import { OPERATOR, OPERATOR_RULES, RULES, USER, writePolicies } from './policy.ts';
 import { Child, findProgram, freePort, isListening, workspaceFolder } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -19,6 +19,8 @@ export interface Server {
   readonly tlsPort: number;
   /** 0 = none. */
   readonly plainPort: number;
+  /** Where its files are, of those that have any. */
+  readonly folder?: string;
   stop(): Promise<void>;
 }
 
@@ -56,24 +58,35 @@ function ownFolder(name: string): string {
   return folder;
 }
 
-export async function startUs(runtime: Runtime): Promise<Server> {
-  const folder = ownFolder('us');
+/** How a server keeps what it holds. What is not asked for is compared without a log on either side. */
+export interface Keeping {
+  readonly appendonly: boolean;
+  readonly appendfsync: 'always' | 'everysec' | 'no';
+  /** A folder with files of an earlier server. */
+  readonly folder?: string;
+}
+
+const KEEPS_NOTHING: Keeping = { appendonly: false, appendfsync: 'everysec' };
+
+export async function startUs(runtime: Runtime, keeping: Keeping = KEEPS_NOTHING): Promise<Server> {
+  const folder = keeping.folder ?? ownFolder('us');
   const policies = join(folder, 'policies');
   writePolicies(policies);
   const [tlsPort, plainPort] = [await freePort(), await freePort()];
   const ports = ['--tls-port', String(tlsPort), '--plain-port', String(plainPort)];
   const folders = ['--data', join(folder, 'data'), '--policies', policies, '--certs', certificatesFolder()];
+  const kept = ['--appendonly', keeping.appendonly ? 'yes' : 'no', '--appendfsync', keeping.appendfsync];
   const file = join(ROOT, 'src/main.ts');
-  const child = new Child('us', runtime.program, [...runtime.flags, file, ...ports, ...folders]);
+  const child = new Child('us', runtime.program, [...runtime.flags, file, ...ports, ...folders, ...kept]);
   await child.until(() => child.log.includes('"msg":"READY"'), 'served');
-  return { name: runtime.name, pids: [child.pid], tlsPort, plainPort, stop: () => child.stop() };
+  return { name: runtime.name, pids: [child.pid], tlsPort, plainPort, folder, stop: () => child.stop() };
 }
 
 /** Needs the certificates that our first start has made. */
-export async function startRedis(): Promise<Server | undefined> {
+export async function startRedis(keeping: Keeping = KEEPS_NOTHING): Promise<Server | undefined> {
   const program = findProgram('redis-server');
   if (program === undefined) return undefined;
-  const folder = ownFolder('redis');
+  const folder = keeping.folder ?? ownFolder('redis');
   const [tlsPort, plainPort] = [await freePort(), await freePort()];
   const certificates = certificatesFolder();
   const lines = [
@@ -85,17 +98,19 @@ export async function startRedis(): Promise<Server | undefined> {
     `tls-key-file ${join(certificates, 'server.key')}`,
     'tls-auth-clients no',
     'save ""',
-    'appendonly no',
+    `appendonly ${keeping.appendonly ? 'yes' : 'no'}`,
+    `appendfsync ${keeping.appendfsync}`,
     `maxclients ${CLIENTS_MAX}`,
     `dir ${folder}`,
     'user default off',
     `user ${USER} ${RULES}`,
+    `user ${OPERATOR} ${OPERATOR_RULES}`,
   ];
   const file = join(folder, 'redis.conf');
   writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
   const child = new Child('redis', program, [file]);
   await child.until(async () => (await isListening(tlsPort)) && (await isListening(plainPort)), 'served');
-  return { name: 'redis', pids: [child.pid], tlsPort, plainPort, stop: () => child.stop() };
+  return { name: 'redis', pids: [child.pid], tlsPort, plainPort, folder, stop: () => child.stop() };
 }
 
 /** One thread: more of them share no work here, and would only cost HAProxy time. */

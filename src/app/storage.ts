@@ -59,6 +59,7 @@ export function makeStorage(
         settings,
         report: { event: (level, event, message, fields) => log.write(level, event, message, fields) },
         tenantNumber,
+        settled: events.answered,
       },
     });
     return { backend, hasStarted: () => true };

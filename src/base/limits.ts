@@ -99,6 +99,11 @@ export const SHARD_CRON_MS = 100;
 
 /** A buffer of records that had to hold more goes once they are written. */
 export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
+/** Bytes of the log that one checksum covers, about; and zeros in a row that only a crash leaves: a sector of a disk. */
+export const LOG_SUM_BYTES = 4096;
+export const LOG_ZEROS_TORN_BYTES = 512;
+/** A file of the log is written on when no more than this at its end has no checksum yet. */
+export const LOG_SUM_RESUME_BYTES_MAX = 1024 * 1024;
 /** `appendfsync everysec`. */
 export const LOG_SYNC_MS = 1000;
 /** What was written this long ago and is not on the disk yet makes acknowledgements wait: the promise is two seconds. */
@@ -120,6 +125,11 @@ export const SNAPSHOT_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;
 /** A large value is written in pieces of this size; what changes meanwhile stands aside, and no more than this. */
 export const SNAPSHOT_PIECE_BYTES = 32 * 1024;
 export const SNAPSHOT_ASIDE_BYTES_MAX = 16 * 1024 * 1024;
+/** A sync in the thread that serves takes so long at the most; after a longer one there is none for a while. */
+export const LOG_SYNC_AT_ONCE_MS_MAX = 2;
+export const LOG_SYNC_AT_ONCE_PAUSE_MS = 10_000;
+/** A client counts as alone when no other has run a command for so long. */
+export const ALONE_MS = 1000;
 /** Hashes of keys that readers may have to wait for; past it all of them wait. */
 export const UNSYNCED_KEYS_MAX = 65_536;
 

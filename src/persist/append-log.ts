@@ -14,10 +14,11 @@
  * Hot path: `commit` once per turn. Guarded by `npm run bench -- --only durability`.
  */
 import type { Clock } from '../base/clock.ts';
-import { LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
+import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSE_MS, LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import { LogSum } from './log-sums.ts';
 import { RecordBuffer } from './record-buffer.ts';
 
 export interface LogReport {
@@ -28,12 +29,16 @@ export interface LogReport {
   syncFailed(fault: DiskFault): void;
   /** A sync takes so long that acknowledgements have to wait for it. */
   syncDelayed(): void;
+  /** Whoever has waited for a sync has been told: what they have to say may leave. */
+  settled(): void;
 }
 
 interface Waiting {
   readonly position: number;
   readonly done: (isKept: boolean) => void;
 }
+
+const NOTHING = new Uint8Array(0);
 
 export class AppendLog {
   readonly buffer: RecordBuffer;
@@ -47,6 +52,13 @@ export class AppendLog {
   /** Told right before a sync covers what was written so far, and when it has. */
   onSyncing: (() => void) | undefined;
   onSynced: (() => void) | undefined;
+  /**
+   * Whether whoever waits for the disk is the only one there: then it is synced at once, as going through another thread
+   * takes longer and there is nobody who gains by it.
+   */
+  isAlone: () => boolean;
+  /** From when on that may be: a disk that was slow is left to the other thread for a while. */
+  private syncsAtOnceFrom_ms: number;
   private readonly clock: Clock;
   private readonly report: LogReport;
   private file: DiskWriter | undefined;
@@ -62,6 +74,11 @@ export class AppendLog {
   private isLate: boolean;
   /** Where the file has to be cut before anything may be written behind; -1 when it need not be. */
   private cutAt: number;
+  /** Of what was appended to this file since its last line; and how much of the buffer it covers. */
+  private readonly sum: LogSum;
+  private summed: number;
+  /** The position at which this file begins. */
+  private fileBase: number;
   private readonly forWrite: Queue<Waiting>;
   private readonly forSync: Queue<Waiting>;
 
@@ -73,6 +90,8 @@ export class AppendLog {
     this.syncFault = undefined;
     this.onSyncing = undefined;
     this.onSynced = undefined;
+    this.isAlone = () => false;
+    this.syncsAtOnceFrom_ms = 0;
     this.clock = clock;
     this.report = report;
     this.file = undefined;
@@ -85,6 +104,9 @@ export class AppendLog {
     this.coveredSince_ms = 0;
     this.isLate = false;
     this.cutAt = -1;
+    this.sum = new LogSum();
+    this.summed = 0;
+    this.fileBase = 0;
     this.forWrite = new Queue();
     this.forSync = new Queue();
   }
@@ -116,11 +138,18 @@ export class AppendLog {
     return this.file?.length ?? 0;
   }
 
-  /** From now on records go to this file; what was appended before must have been committed. */
-  open(file: DiskWriter): void {
+  /**
+   * From now on records go to this file; what was appended before must have been committed.
+   * @param uncovered what stands at its end and no sum covers yet
+   */
+  open(file: DiskWriter, uncovered: Uint8Array = NOTHING): void {
     if (this.file !== undefined) this.previous.push(this.file);
     this.file = file;
     this.cutAt = -1;
+    this.sum.reset();
+    this.sum.add(uncovered, 0, uncovered.length);
+    this.summed = 0;
+    this.fileBase = this.writtenBytes - file.length;
   }
 
   /** `done` is told when what was appended so far is kept, or with false that nobody will ever know. Maybe at once. */
@@ -139,20 +168,70 @@ export class AppendLog {
 
   /** Writes what was appended. */
   commit(): void {
+    if (this.buffer.length === 0 || this.file === undefined) return;
+    const isSyncNext = this.policy === 'always' && !this.isSyncing;
+    if (!this.write(isSyncNext)) return;
+    if (this.policy !== 'always') this.tick();
+    else if (!this.isAlone() || !this.syncAtOnce(this.file)) this.startSync();
+  }
+
+  /** Writes what was appended, and the sum of it: nothing more will be appended to this file. */
+  commitLast(): void {
+    this.write(true);
+  }
+
+  /**
+   * @param isClosing a sum is to cover all there is. So it must be before a sync: what was synced is always covered, and a
+   * damaged range that a sum covers was never promised to anybody.
+   */
+  private write(isClosing: boolean): boolean {
     const { buffer, file } = this;
-    if (buffer.length === 0 || file === undefined) return;
+    if (file === undefined) return false;
+    this.sumUp(isClosing);
+    if (buffer.length === 0) return true;
     const written = this.writeAll(file);
-    if (!written.ok) return this.failed(written.fault);
+    if (!written.ok) {
+      this.failed(written.fault);
+      return false;
+    }
     if (this.writeFault !== undefined) {
       this.writeFault = undefined;
       this.report.writeRecovered();
     }
     this.writtenBytes += buffer.length;
     buffer.drop(buffer.length);
+    this.summed = 0;
     if (this.uncoveredSince_ms === 0) this.uncoveredSince_ms = this.clock.monotonicMs();
     settle(this.forWrite, this.writtenBytes, true);
-    if (this.policy === 'always') this.startSync();
-    else this.tick();
+    return true;
+  }
+
+  /** Takes what was appended into the sum, and says the sum when it is time. */
+  private sumUp(isClosing: boolean): void {
+    const { buffer, sum } = this;
+    sum.add(buffer.bytes, this.summed, buffer.length);
+    if (sum.isDue || (isClosing && sum.bytes > 0)) {
+      buffer.addLine(sum.line(Math.max(0, this.syncedBytes - this.fileBase)));
+    }
+    this.summed = buffer.length;
+  }
+
+  /** False: not now. */
+  private syncAtOnce(file: DiskWriter): boolean {
+    const from_ms = this.clock.monotonicMs();
+    const isLeft = this.isSyncing || this.previous.length > 0 || from_ms < this.syncsAtOnceFrom_ms;
+    if (isLeft || this.syncFault !== undefined) return false;
+    this.onSyncing?.();
+    const synced = file.syncNow();
+    const took_ms = this.clock.monotonicMs() - from_ms;
+    if (took_ms > LOG_SYNC_AT_ONCE_MS_MAX) this.syncsAtOnceFrom_ms = from_ms + took_ms + LOG_SYNC_AT_ONCE_PAUSE_MS;
+    this.uncoveredSince_ms = 0;
+    if (synced.ok) {
+      this.syncedBytes = this.writtenBytes;
+      this.onSynced?.();
+      settle(this.forSync, this.syncedBytes, true);
+    } else this.neverSynced(synced.fault);
+    return true;
   }
 
   /** All of it or nothing: what the disk took of a record that it did not take whole is cut off again. */
@@ -199,7 +278,7 @@ export class AppendLog {
   startSync(): void {
     const { file } = this;
     if (this.isSyncing || this.syncFault !== undefined || file === undefined) return;
-    if (this.syncedBytes >= this.writtenBytes) return;
+    if (this.syncedBytes >= this.writtenBytes || !this.write(true)) return;
     this.isSyncing = true;
     this.lastSync_ms = this.clock.monotonicMs();
     this.coveredSince_ms = this.uncoveredSince_ms;
@@ -225,10 +304,17 @@ export class AppendLog {
     this.coveredSince_ms = 0;
     this.syncedBytes = target;
     this.onSynced?.();
+    // The disk first: it works while those are told whom it has served.
+    if (this.policy === 'always') {
+      if (this.buffer.length > 0) this.commit();
+      else this.startSync();
+    }
     settle(this.forSync, target, true);
-    const isWanted = this.policy === 'always' || this.forSync.length > 0;
-    if (isWanted && this.syncedBytes < this.writtenBytes) this.startSync();
-    else this.tick();
+    if (this.policy !== 'always') {
+      if (this.forSync.length > 0) this.startSync();
+      else this.tick();
+    }
+    this.report.settled();
   }
 
   /** What is on the disk is not known any more. */
@@ -242,11 +328,12 @@ export class AppendLog {
     this.syncFault = fault;
     this.report.syncFailed(fault);
     settle(this.forSync, Number.POSITIVE_INFINITY, false);
+    this.report.settled();
   }
 
   /** Writes and syncs all there is, waiting for it, and lets go of the file. */
   close(): DiskResult<void> {
-    this.commit();
+    this.commitLast();
     const fault = this.writeFault ?? this.syncFault;
     const files = this.file === undefined ? this.previous : [...this.previous, this.file]; // cold: once
     let ended: DiskResult<void> = fault === undefined ? { ok: true, value: undefined } : { ok: false, fault };

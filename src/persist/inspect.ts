@@ -11,8 +11,9 @@ import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskReader } from '../disk/disk.ts';
 import type { Request } from '../resp/request.ts';
-import { LogReader } from './log-reader.ts';
+import { type LogItem, LogReader } from './log-reader.ts';
 import type { Manifest } from './manifest.ts';
+import { verifyLog } from './verify.ts';
 
 export type Soundness =
   | { readonly kind: 'good' }
@@ -95,13 +96,18 @@ interface Walked {
   readonly soundness: Soundness;
 }
 
+const END: LogItem = { kind: 'end' };
+
 /** The records from `start` to the end of the file. */
 function walkRecords(file: DiskReader, start: number): Walked {
   const reader = new LogReader(file, start);
   const track = new TransactionTrack();
   const ended = (soundness: Soundness): Walked => ({ commands: track.commands, soundness });
+  const verdict = verifyLog(file, start);
+  const shows = verdict.kind !== 'good' && verdict.showsBySum ? verdict : undefined;
+  const stop = shows === undefined ? file.length + 1 : shows.kind === 'torn' ? shows.at : shows.offset;
   for (;;) {
-    const item = reader.next();
+    const item = reader.position >= stop ? END : reader.next();
     switch (item.kind) {
       case 'command': {
         const offset = reader.commandStart;
@@ -110,6 +116,11 @@ function walkRecords(file: DiskReader, start: number): Walked {
         return ended({ kind: 'fault', message: `${oneLine(file.path)}: byte ${offset}: ${wrong}`, offset });
       }
       case 'end':
+        // Also one that does not show a second time: a disk that failed once.
+        if (verdict.kind === 'fault') return ended({ kind: 'fault', message: verdict.message, offset: verdict.offset });
+        if (shows?.kind === 'torn') {
+          return ended({ kind: 'truncated', offset: track.openAt ?? shows.at, reason: shows.reason });
+        }
         if (track.openAt === undefined) return ended(GOOD);
         return ended({ kind: 'truncated', offset: track.openAt, reason: 'a transaction has no EXEC' });
       case 'truncated': {

@@ -18,9 +18,10 @@ import type { Request } from '../resp/request.ts';
 import type { ShardFiles } from './files.ts';
 import { cutBack, isRdb } from './inspect.ts';
 import type { LogFiles } from './log-files.ts';
-import { LogReader } from './log-reader.ts';
+import { type LogItem, LogReader } from './log-reader.ts';
 import type { Manifest } from './manifest.ts';
 import { Replay } from './replay.ts';
+import { verifyLog } from './verify.ts';
 
 /** Runs what was written down. */
 export interface ReplayPort {
@@ -53,6 +54,8 @@ export interface Loaded {
   /** Keys of a dump whose time was over. */
   readonly expired: number;
   readonly records: number;
+  /** Bytes at the end of the last file that no checksum covers. */
+  readonly uncoveredBytes: number;
   /** Tenant that records behind the last one belong to. */
   readonly lastRealm: number;
   readonly functions: readonly Uint8Array[];
@@ -96,6 +99,8 @@ async function loading(
   }
 }
 
+const END: LogItem = { kind: 'end' };
+
 class Loader {
   private readonly options: LoadOptions;
   private readonly paths: string[];
@@ -108,6 +113,7 @@ class Loader {
   private doneBytes: number;
   private totalBytes: number;
   private yieldAt_ms: number;
+  private uncoveredBytes: number;
 
   constructor(options: LoadOptions) {
     this.options = options;
@@ -121,11 +127,12 @@ class Loader {
     this.doneBytes = 0;
     this.totalBytes = 0;
     this.yieldAt_ms = 0;
+    this.uncoveredBytes = 0;
   }
 
   summary(source: Loaded['source']): Loaded {
-    const { paths, keys, expired, records, functions, warnings } = this;
-    return { source, paths, keys, expired, records, lastRealm: this.realm, functions, warnings };
+    const { paths, keys, expired, records, functions, warnings, uncoveredBytes } = this;
+    return { source, uncoveredBytes, paths, keys, expired, records, lastRealm: this.realm, functions, warnings };
   }
 
   async loadDump(files: ShardFiles): Promise<Result<Loaded['source']>> {
@@ -250,11 +257,15 @@ class Loader {
 
   private async loadRecords(file: DiskReader, start: number, isLast: boolean): Promise<Result<void>> {
     const { port } = this.options;
+    const verdict = verifyLog(file, start);
+    if (verdict.kind === 'fault') return failure(`${verdict.message}; check-aof says more`);
+    this.uncoveredBytes = verdict.kind === 'good' ? verdict.uncoveredBytes : Number.POSITIVE_INFINITY;
+    const end = verdict.kind === 'torn' ? verdict.at : file.length;
     const reader = new LogReader(file, start);
     const replay = new Replay(port);
     this.realm = await replay.begin();
     for (;;) {
-      const item = reader.next();
+      const item = reader.position >= end ? END : reader.next();
       if (item.kind === 'command') {
         const told = replay.take(reader.request, reader.commandStart);
         const fault = told instanceof Promise ? await told : told;
@@ -265,7 +276,7 @@ class Loader {
       }
       this.realm = replay.realmNumber;
       if (item.kind === 'fault') return failure(`${item.message}; check-aof says more`);
-      const tornAt = replay.openAt ?? (item.kind === 'truncated' ? item.offset : undefined);
+      const tornAt = replay.openAt ?? (verdict.kind === 'torn' ? verdict.at : undefined);
       return tornAt === undefined ? success(undefined) : this.torn(file, tornAt, isLast);
     }
   }

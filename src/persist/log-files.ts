@@ -95,13 +95,6 @@ export class LogFiles {
     return this.write({ ...this.manifest, history: [] });
   }
 
-  /** The last increment, to be written on. */
-  openLast(): DiskResult<DiskWriter> {
-    const last = this.manifest.increments.at(-1);
-    if (last === undefined) return this.rotate();
-    return this.disk.append(this.files.logPath(last.name));
-  }
-
   /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
   beginSetUp(): DiskResult<void> {
     const { disk, files } = this;
@@ -218,4 +211,14 @@ export class LogFiles {
     this.isUncertain = true;
     return failure(fault);
   }
+}
+
+/** The last bytes of a file. */
+export function tailOf(disk: Disk, path: string, bytes: number): DiskResult<Uint8Array> {
+  const file = disk.open(path);
+  if (!file.ok) return file;
+  const tail = new Uint8Array(bytes);
+  const read = file.value.read(file.value.length - bytes, tail, 0, bytes);
+  file.value.close();
+  return read.ok ? success(tail) : read;
 }

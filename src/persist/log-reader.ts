@@ -53,6 +53,13 @@ const NEED_MORE = -1;
 const WRONG = -2;
 const PASSED_OVER = -3;
 
+/** Is shown every byte that is passed, in order. */
+export interface LogWatch {
+  record(bytes: Uint8Array, start: number, end: number): void;
+  /** @param offset where in the file it begins */
+  annotation(bytes: Uint8Array, start: number, end: number, offset: number): void;
+}
+
 export class LogReader {
   readonly request: Request;
   /** Where in the file the record in `request` begins. */
@@ -71,8 +78,9 @@ export class LogReader {
   private wrongAt: number;
   private wrong: string;
   private ending: LogItem | undefined;
+  private readonly watch: LogWatch | undefined;
 
-  constructor(file: DiskReader, start = 0) {
+  constructor(file: DiskReader, start = 0, watch?: LogWatch) {
     this.request = new Request();
     this.commandStart = start;
     this.file = file;
@@ -86,6 +94,7 @@ export class LogReader {
     this.wrongAt = 0;
     this.wrong = '';
     this.ending = undefined;
+    this.watch = watch;
   }
 
   /** Where the next record begins. */
@@ -100,11 +109,14 @@ export class LogReader {
       if (after > 0) {
         this.commandStart = this.windowAt + this.begin;
         this.request.wireBytes = after - this.begin;
+        this.watch?.record(this.window, this.begin, after);
         this.begin = after;
         return COMMAND;
       }
-      if (after === PASSED_OVER) this.begin = this.after;
-      else if (after === WRONG) this.endWrong();
+      if (after === PASSED_OVER) {
+        this.watch?.annotation(this.window, this.begin, this.after, this.windowAt + this.begin);
+        this.begin = this.after;
+      } else if (after === WRONG) this.endWrong();
       else if (this.windowAt + this.end === this.fileEnd) this.endShort();
       else this.fill();
     }

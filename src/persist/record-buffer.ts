@@ -49,6 +49,12 @@ export class RecordBuffer {
     }
   }
 
+  /** A line that is no record; one character per byte. */
+  addLine(line: string): void {
+    this.reserve(line.length);
+    for (let i = 0; i < line.length; i++) this.bytes[this.length++] = line.charCodeAt(i);
+  }
+
   /** Puts a record in front of what was added from `at` on. */
   insert(at: number, record: Uint8Array): void {
     this.reserve(record.length);

@@ -85,7 +85,7 @@ export class ShardLog {
   /** How far what has run since `takeDebt` has to be kept before it may be told; undefined: it may be told now. */
   get debt(): Kept | undefined {
     const { log } = this;
-    if (this.owesSync) return 'synced';
+    if (this.owesSync) return log.hasUnsynced ? 'synced' : undefined;
     if (!log.isDirty) return undefined;
     // Where every change waits for the sync, who only reads waits no longer than for the end of the turn.
     return log.policy === 'always' ? 'written' : log.promised;

@@ -10,7 +10,7 @@
  * ```
  */
 import type { Clock } from '../base/clock.ts';
-import { REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
+import { LOG_SUM_RESUME_BYTES_MAX, REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
@@ -21,7 +21,7 @@ import { AppendLog } from './append-log.ts';
 import { isTemporary, type ShardFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
-import { LogFiles } from './log-files.ts';
+import { LogFiles, tailOf } from './log-files.ts';
 import { auxOf } from './rdb-target.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
@@ -47,6 +47,8 @@ export interface ShardStoreOptions {
   readonly settings: DurabilitySettings;
   /** Work has come up: `slice` wants to be called. */
   readonly wake: () => void;
+  /** Replies that waited for the disk may leave. */
+  readonly settled: () => void;
 }
 
 type Ended = (result: Result<void>) => void;
@@ -97,6 +99,7 @@ export class ShardStore {
         report.event('error', 'log.sync_failed', `${fault.message}: no write is acknowledged until a restart`, {
           code: fault.code,
         }),
+      settled: options.settled,
       syncDelayed: () => report.event('warn', 'log.sync_delayed', 'the disk is slow: writes wait for it', {}),
     });
     this.journal = new Journal(this.log, options.tenantName);
@@ -135,7 +138,7 @@ export class ShardStore {
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
     this.cleanFolder();
-    const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value.lastRealm) : await this.begin();
+    const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value) : await this.begin();
     if (!begun.ok) return begun;
     this.isOpen = true;
     return loaded;
@@ -152,17 +155,21 @@ export class ShardStore {
   }
 
   /** Writes on behind the last record. */
-  private goOn(lastRealm: number): Result<void> {
+  private goOn({ lastRealm, uncoveredBytes }: Loaded): Result<void> {
     const { disk, files } = this.options;
     const cleaned = this.logFiles.clean();
     if (!cleaned.ok) return failure(cleaned.fault.message);
-    const { base, increments } = this.logFiles.manifest;
-    const isNew = increments.length === 0;
-    const file = this.logFiles.openLast();
+    const last = this.logFiles.manifest.increments.at(-1);
+    // Much without a checksum was written by somebody else; behind it a file of its own begins.
+    const goesOn = last !== undefined && uncoveredBytes <= LOG_SUM_RESUME_BYTES_MAX;
+    const file = goesOn ? disk.append(files.logPath(last.name)) : this.logFiles.rotate();
     if (!file.ok) return failure(file.fault.message);
-    this.log.open(file.value);
-    this.journal.fileChanged(isNew ? undefined : lastRealm);
+    const tail = goesOn ? tailOf(disk, file.value.path, uncoveredBytes) : success(undefined);
+    if (!tail.ok) return failure(tail.fault.message);
+    this.log.open(file.value, tail.value);
+    this.journal.fileChanged(goesOn ? lastRealm : undefined);
     this.earlierBytes = 0;
+    const { base, increments } = this.logFiles.manifest;
     for (const part of base === undefined ? increments.slice(0, -1) : [base, ...increments.slice(0, -1)]) {
       const status = disk.status(files.logPath(part.name));
       if (status.ok) this.earlierBytes += status.value?.length ?? 0;
@@ -282,7 +289,7 @@ export class ShardStore {
   /** What is logged from now on is what happens behind the snapshot. */
   private rotate(): DiskResult<void> {
     const { log, logFiles } = this;
-    log.commit();
+    log.commitLast();
     const fault = log.writeFault ?? log.syncFault;
     if (fault !== undefined) return failure(fault);
     const before = log.fileBytes;

@@ -14,7 +14,8 @@ import { type EntryAccess, RdbFileWriter } from '../rdb/file-writer.ts';
 
 interface Naming {
   readonly tenantName: (realmNumber: number) => string;
-  readonly realm: (realmNumber: number) => Realm;
+  /** Undefined of a tenant that has gone since. */
+  readonly realm: (realmNumber: number) => Realm | undefined;
   /** Whether what a tenant has is to be written. */
   readonly isWanted: (realmNumber: number) => boolean;
 }
@@ -102,7 +103,7 @@ export class SnapshotContent implements SnapshotVisitor {
   }
 
   private access({ realmNumber, database }: SnapshotPart, ref: number): EntryAccess | undefined {
-    const policy = this.naming.realm(realmNumber).effectivePolicy();
+    const policy = this.naming.realm(realmNumber)?.effectivePolicy() ?? 'noeviction';
     if (policy.endsWith('-lfu')) return { kind: 'freq', counter: database.frequency(ref) };
     return policy.endsWith('-lru') ? { kind: 'idle', seconds: database.idleSeconds(ref) } : undefined;
   }

@@ -72,7 +72,7 @@ export class SnapshotJob {
     if (options.functions.length > 0) this.writer.functions(options.functions);
     const naming = {
       tenantName: options.tenantName,
-      realm: (number: number) => shard.realm(number),
+      realm: (number: number) => shard.realmIfAny(number),
       isWanted: (number: number) => this.isWanted(number),
     };
     this.snapshot = new Snapshot(shard.world, realms, () => new SnapshotContent(this.writer, naming));

@@ -40,8 +40,6 @@ export interface RdbFileOptions {
 
 const ENTRY: RdbItem = { kind: 'entry' };
 const END: RdbItem = { kind: 'end' };
-/** Times are doubles: what is later than this never comes. */
-const EXPIRY_MS_MAX = Number.MAX_SAFE_INTEGER;
 const KEY_KEPT_BYTES = 64 * 1024;
 /** Memory is not rationed here: what there is was in a server before. A string may be as long as any. */
 const BOUNDS: RdbBounds = { bytesMax: STRING_BYTES_MAX, room: () => true };
@@ -215,7 +213,7 @@ export class RdbFileReader {
 
   /** Negative times are over as much as any; -1 means none, as in Redis. */
   private setExpiry(at_ms: number): void {
-    this.expireAt_ms = at_ms === NO_EXPIRY ? NO_EXPIRY : Math.min(Math.max(at_ms, 0), EXPIRY_MS_MAX);
+    this.expireAt_ms = at_ms === NO_EXPIRY ? NO_EXPIRY : Math.max(at_ms, 0);
   }
 
   private skipLengths(what: string, count: number): void {

@@ -18,6 +18,8 @@ const COMPRESSED_FROM_BYTES = 21;
 /** What compression has to save at the least. */
 const SAVED_BYTES_MIN = 4;
 const LENGTH_BYTES_MAX = 9;
+/** One more than the last time that 64 bits hold, and what that is as a double. */
+const TIME_END_MS = 2 ** 63;
 
 const integer = new Int64();
 
@@ -104,8 +106,10 @@ export class RdbWriter {
 
   /** A time: eight bytes, little endian. Exact for safe integers. */
   writeTime(at_ms: number): void {
-    this.eight.setInt32(0, at_ms | 0, true);
-    this.eight.setInt32(4, Math.floor(at_ms / 4294967296) | 0, true);
+    // It must not become the first of all times.
+    const isLast = at_ms >= TIME_END_MS;
+    this.eight.setInt32(0, isLast ? -1 : at_ms | 0, true);
+    this.eight.setInt32(4, isLast ? 0x7fffffff : Math.floor(at_ms / 4294967296) | 0, true);
     this.writeEight();
   }
 

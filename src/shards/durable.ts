@@ -18,6 +18,8 @@ export interface DurableOptions extends ReplayerOptions {
   readonly report: StoreReport;
   /** Behind each slice of a snapshot, and each look at what is due. */
   readonly worked: () => void;
+  /** Replies that waited for the disk may leave. */
+  readonly settled: () => void;
 }
 
 export class DurableShard {
@@ -39,6 +41,7 @@ export class DurableShard {
       report: options.report,
       settings: options.settings,
       wake: () => this.wake(),
+      settled: options.settled,
     });
   }
 

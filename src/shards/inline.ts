@@ -5,7 +5,8 @@
  * Hot path. Budget 20 ns beside the executor; guarded by the P16 rows of `npm run bench`.
  */
 import { copyOf } from '../base/bytes.ts';
-import { DATABASE_COUNT } from '../base/limits.ts';
+import { systemClock } from '../base/clock.ts';
+import { ALONE_MS, DATABASE_COUNT } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type {
@@ -72,6 +73,9 @@ export class InlineBackend implements Backend, ShardNews {
   private listener: BackendNews | undefined;
   private expiryCycle_ms: number;
   private engine: EngineSettings;
+  /** Who has run the last command, and since when nobody else has. */
+  private lastCaller: number;
+  private callerChangedAt_ms: number;
 
   constructor(options: InlineOptions) {
     this.options = options;
@@ -80,6 +84,8 @@ export class InlineBackend implements Backend, ShardNews {
     this.waiting = new Map();
     this.listener = undefined;
     this.expiryCycle_ms = 0;
+    this.lastCaller = 0;
+    this.callerChangedAt_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
     // The tenant that every process has; its account must be a shared one from the start.
     this.realms.set(0, FIRST_REALM);
@@ -87,6 +93,7 @@ export class InlineBackend implements Backend, ShardNews {
     this.executor = new Executor(this.world.shard, this);
     this.durable = options.durable === undefined ? undefined : this.keep(options.durable);
     this.durable?.nameTenant(0, FIRST_REALM.name);
+    if (this.durable !== undefined) this.durable.store.shardLog.log.isAlone = () => this.isAlone();
     this.durability =
       this.durable === undefined ? NO_DURABILITY : new InlineDurability(this.durable, () => this.renewLimits());
     this.background = new Background(this.world.shard, {
@@ -107,6 +114,10 @@ export class InlineBackend implements Backend, ShardNews {
     return new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
   }
 
+  private isAlone(): boolean {
+    return systemClock.monotonicMs() - this.callerChangedAt_ms > ALONE_MS;
+  }
+
   /** What was loaded may be more than is allowed now; what comes may not. */
   private renewLimits(): void {
     for (const [number, settings] of this.realms) this.world.configureRealm(number, settings);
@@ -123,6 +134,7 @@ export class InlineBackend implements Backend, ShardNews {
   ): boolean {
     this.beginTurn();
     const { executor } = this;
+    if (caller.id !== this.lastCaller) this.callerChanged(caller.id);
     const effect = executor.run(command, request, caller, out);
     if (effect.kind === 'waits') {
       this.wait(caller.id, effect.timeout_ms, replies);
@@ -130,6 +142,11 @@ export class InlineBackend implements Backend, ShardNews {
     }
     if (executor.hasReady && !caller.isInTransaction) executor.serveWaiting();
     return true;
+  }
+
+  private callerChanged(id: number): void {
+    this.lastCaller = id;
+    this.callerChangedAt_ms = systemClock.monotonicMs();
   }
 
   private beginTurn(): void {
@@ -224,6 +241,8 @@ export class InlineBackend implements Backend, ShardNews {
   flush(): void {
     if (!this.inTurn) return;
     this.inTurn = false;
+    // Nobody else has anything to add to what this client has changed.
+    if (this.durability.isDirty && this.isAlone()) this.durability.commit();
     if (this.world.shard.pendingFrees() > 0) this.background.wake();
   }
 

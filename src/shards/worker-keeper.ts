@@ -48,6 +48,7 @@ export class WorkerKeeper {
       },
       tenantNumber: (name) => this.ask(name),
       worked: events.worked,
+      settled() {},
     });
   }
 

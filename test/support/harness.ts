@@ -84,6 +84,7 @@ export class HarnessSession {
   /** Of the last command. */
   effect: Effect;
   databaseNumber: number;
+  tenantNumber: number;
   private readonly harness: Harness;
 
   constructor(harness: Harness, protocol: 2 | 3) {
@@ -91,6 +92,7 @@ export class HarnessSession {
     this.out = new ReplyWriter(protocol);
     this.effect = UNCHANGED;
     this.databaseNumber = 0;
+    this.tenantNumber = 0;
   }
 
   run(words: Words): Uint8Array {
@@ -118,8 +120,8 @@ export class HarnessSession {
 
   /** Nobody can wait here: the time of who does is over at once. */
   private runShard(command: Command, request: Request): void {
-    const { harness, out, databaseNumber } = this;
-    this.effect = harness.executor.run(command, request, { ...CALLER, databaseNumber }, out);
+    const { harness, out, databaseNumber, tenantNumber } = this;
+    this.effect = harness.executor.run(command, request, { ...CALLER, tenantNumber, databaseNumber }, out);
     if (this.effect.kind !== 'waits') return;
     this.effect = UNCHANGED;
     harness.served = (bytes, start, end) => out.raw(bytes, start, end);

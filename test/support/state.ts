@@ -81,3 +81,15 @@ export function stateOf(ask: Ask, databases: number): string[] {
   }
   return lines.sort();
 }
+
+const SHOWN_CHARACTERS = 300;
+
+/** What one state has and the other has not, a line each and short enough to be read; nothing when they are equal. */
+export function differencesOf(actual: readonly string[], expected: readonly string[]): string[] {
+  const [there, wanted] = [new Set(actual), new Set(expected)];
+  const short = (line: string) => (line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line);
+  return [
+    ...expected.filter((line) => !there.has(line)).map((line) => `- ${short(line)}`),
+    ...actual.filter((line) => !wanted.has(line)).map((line) => `+ ${short(line)}`),
+  ];
+}
