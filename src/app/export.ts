@@ -33,7 +33,7 @@ export async function runExport(args: readonly string[], edge: DataEdge): Promis
 }
 
 /** A file that appears under its name once it is whole and has been read back. Of the tenant alone nothing says whose it was. */
-export async function writeAlone(
+async function writeAlone(
   tools: Parameters<typeof writeFiles>[0],
   sources: readonly Source[],
   tenant: string,

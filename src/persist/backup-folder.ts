@@ -8,7 +8,7 @@
  *
  * Only what bears such a name and holds nothing but files of a backup is ever removed.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { BACKUP_NAME_LENGTH_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskResult } from '../disk/disk.ts';
@@ -55,7 +55,7 @@ export class BackupFolder {
   /** @returns the folder to write into. Clears away what a crash has left. */
   begin(name: string): Result<string> {
     const { disk } = this;
-    const made = disk.makeFolder(this.folder);
+    const made = this.make();
     if (!made.ok) return failure(made.fault.message);
     const entries = disk.list(this.folder);
     if (!entries.ok) return failure(entries.fault.message);
@@ -68,6 +68,25 @@ export class BackupFolder {
     const partial = this.partialOf(name);
     const begun = disk.makeFolder(partial);
     return begun.ok ? success(partial) : failure(begun.fault.message);
+  }
+
+  /** With those above it that are missing, and so that they stay after a power cut. */
+  private make(): DiskResult<void> {
+    const { disk } = this;
+    const above: string[] = [];
+    for (let at = this.folder; ; at = dirname(at)) {
+      const status = disk.status(at);
+      if (!status.ok) return status;
+      if (status.value !== undefined || at === dirname(at)) break;
+      above.push(dirname(at));
+    }
+    const made = disk.makeFolder(this.folder);
+    if (!made.ok) return made;
+    for (const folder of above) {
+      const synced = disk.syncFolder(folder);
+      if (!synced.ok) return synced;
+    }
+    return made;
   }
 
   /** What was begun is sealed: it gets its name. */

@@ -31,8 +31,8 @@ import {
 import { manifestName, readManifest, temporaryManifestName } from './manifest.ts';
 import { readSmallFile, temporaryNameOf, writeSmallFile } from './small-file.ts';
 
-export const BUILD_FOLDER_NAME = 'redistribute';
-export const BEFORE_FOLDER_NAME = 'before';
+const BUILD_FOLDER_NAME = 'redistribute';
+const BEFORE_FOLDER_NAME = 'before';
 const MARK_NAME = 'complete';
 const SHARD_FOLDER = /^shard-(0|[1-9]\d?)$/;
 

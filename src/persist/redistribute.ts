@@ -62,7 +62,7 @@ export function scratchLoad({ disk, acceptsTruncated }: Tools, port: Scratch): L
 }
 
 /** The files of one shard, its log or else its dump. */
-export function shardSource(tools: Tools, folder: string, shard: number, shards: number): Source {
+function shardSource(tools: Tools, folder: string, shard: number, shards: number): Source {
   return {
     place: { folder, shard, shards },
     async load(scratch) {

@@ -99,7 +99,7 @@ async function contentOf(redis: Redis, key: string): Promise<unknown> {
     case 'hash':
       return Object.entries(await redis.hgetall(key)).sort();
     case 'zset':
-      return redis.zrange(key, 0, -1, 'WITHSCORES');
+      return redis.call('ZRANGE', key, '0', '-1', 'WITHSCORES');
     default:
       return [await redis.xrange(key, '-', '+'), await redis.xinfo('GROUPS', key)];
   }
