@@ -79,6 +79,7 @@ describe('a backup', () => {
         const all = new BackupFolder(crashed, FOLDER).all();
         const found = all.ok ? all.value : [];
         expect(found.at(-1)?.name).toBe('first');
+        if (event === disk.events.length) expect(found[0]?.name).toBe('second');
         for (const { folder, manifest } of found)
           expect(await checkFiles(crashed, folder, manifest)).toEqual(success(undefined));
         expect(await take(crashed, 'third', '3')).toBe('');
