@@ -49,7 +49,8 @@ const EVERY_SECONDS_MAX = 366 * 86_400;
 
 /** `90`, `30m`, `24h`: seconds unless said otherwise; 0 is never. */
 const every = z.unknown().transform((value, context): number => {
-  const [, digits = '', unit = 's'] = DURATION.exec(String(value)) ?? [];
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  const [, digits = '', unit = 's'] = DURATION.exec(text) ?? [];
   const parsed = Number(digits) * (SECONDS_PER[unit] ?? 1);
   if (digits !== '' && parsed <= EVERY_SECONDS_MAX) return parsed;
   context.addIssue({ code: 'custom', message: 'must be a time such as 3600, 30m, 24h or 7d, a year at the most' });

@@ -8,7 +8,7 @@ import { failure } from '../../src/base/result.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { describeProblem } from '../../src/policy/policy.ts';
 import { NO_BUDGET } from '../../src/tenancy/budget.ts';
-import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf } from './support.ts';
+import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, STORAGE_DEFAULTS } from './support.ts';
 
 const TENANT = 'tenants/t1.yaml';
 
@@ -48,14 +48,7 @@ describe('a folder without files', () => {
         },
       },
       adminAddresses: undefined,
-      storage: {
-        shards: 1,
-        dataFolder: 'data',
-        maxmemoryBytes: 0,
-        maxmemoryPolicy: 'noeviction',
-        maxmemorySamples: 5,
-        backups: { folder: undefined, everySeconds: 0, keep: 7 },
-      },
+      storage: STORAGE_DEFAULTS,
       logLevel: 'info',
       shutdownTimeoutSeconds: 10,
     });
@@ -98,8 +91,7 @@ limits:
     normal: { hard: 1mb, soft: 1kb, seconds: 1 }
     pubsub: { hard: 0 }
 admin: { addresses: [127.0.0.1] }
-storage:
-  { shards: 2, data: /data, maxmemory: 1gb, maxmemory_policy: allkeys-lru, maxmemory_samples: 10, backups: { folder: /backups, every: 36h, keep: 3 } }
+storage: { shards: 2, data: /data, maxmemory: 1gb, maxmemory_policy: allkeys-lru, maxmemory_samples: 10 }
 logging: { level: debug }
 shutdown_timeout: 0
 `,
@@ -135,12 +127,12 @@ shutdown_timeout: 0
       },
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
       storage: {
+        ...STORAGE_DEFAULTS,
         shards: 2,
         dataFolder: '/data',
         maxmemoryBytes: 1_073_741_824,
         maxmemoryPolicy: 'allkeys-lru',
         maxmemorySamples: 10,
-        backups: { folder: '/backups', everySeconds: 129_600, keep: 3 },
       },
       logLevel: 'debug',
       shutdownTimeoutSeconds: 0,
@@ -348,10 +340,6 @@ describe('a gateway file with one mistake', () => {
     ['limits: { maxclients: 0 }\n', '1:23: must be at least 1'],
     ['limits: { handshake_timeout: 0 }\n', '1:30: must be at least 1'],
     ['storage: { shards: 100000 }\n', expect.stringMatching(/^1:20: must be at most \d+$/)],
-    [
-      'storage: { backups: { every: often } }\n',
-      expect.stringMatching(/^1:\d+: must be a time such as 3600, 30m, 24h/),
-    ],
     ['logging: { level: loud }\n', '1:19: must be one of trace, debug, info, warn, error, fatal'],
     ['limits: [1]\n', '1:9: must be a mapping, not a list'],
     ['true\n', '1:1: must be a mapping, not true or false'],
