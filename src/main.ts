@@ -3,7 +3,20 @@
  *
  * stdout carries what was asked for (the line to paste, help, a verdict); whatever goes wrong is one line on stderr.
  */
-import { type Command, certs, check, checkAof, checkRdb, explain, serve } from './app/commands.ts';
+import {
+  backup,
+  type Command,
+  certs,
+  check,
+  checkAof,
+  checkRdb,
+  drill,
+  explain,
+  exportData,
+  importData,
+  restore,
+  serve,
+} from './app/commands.ts';
 import { flagsHelp } from './app/options.ts';
 import { VERSION } from './app/version.ts';
 import { EXIT_MS_MAX } from './base/limits.ts';
@@ -14,6 +27,11 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['check-aof', checkAof],
   ['check-rdb', checkRdb],
   ['explain', explain],
+  ['backup', backup],
+  ['restore', restore],
+  ['drill', drill],
+  ['import', importData],
+  ['export', exportData],
   ['certs', certs],
 ]);
 

@@ -12,6 +12,7 @@ import { failure, type Result, success } from '../base/result.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { CommandTable } from '../command/table.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
+import { realDisk } from '../disk/real-disk.ts';
 import { createGateway, type Gateway } from '../gateway/gateway.ts';
 import { checkMaterial, type TlsMaterial } from '../gateway/tls.ts';
 import { PROCESS } from '../observe/latency.ts';
@@ -20,6 +21,7 @@ import { loadPolicy } from '../policy/load.ts';
 import type { Policy } from '../policy/policy.ts';
 import { PolicyKeeper } from '../policy/reload.ts';
 import { type Tenant, TenantRegistry } from '../tenancy/tenant.ts';
+import { Backups, backupsFolderOf } from './backups.ts';
 import { readServerPem } from './certificates.ts';
 import { Config } from './config/config.ts';
 import type { NumberedTenant } from './figures.ts';
@@ -31,6 +33,7 @@ import type { Ending } from './lifecycle.ts';
 import type { Options } from './options.ts';
 import { Persistence } from './persistence.ts';
 import { type Plan, planOf } from './plan.ts';
+import { sealInThread } from './seal/spawn.ts';
 import { Server } from './server-port.ts';
 import { makeStorage, type Storage } from './storage.ts';
 import { buildTable } from './table.ts';
@@ -49,6 +52,7 @@ export interface Parts {
   readonly governance: Governance;
   readonly server: Server;
   readonly persistence: Persistence;
+  readonly backups: Backups;
   /** What is on the disk now; refused when it does not work. */
   readonly readTls: () => Result<TlsMaterial>;
 }
@@ -92,6 +96,7 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
     log,
     ending,
     keeper: new PolicyKeeper(loaded.value, load),
+    cwd,
   });
   governance = built.governance;
   const begun = governance.begin();
@@ -116,11 +121,12 @@ interface Foundation {
   readonly log: Log;
   readonly ending: Ending;
   readonly keeper: PolicyKeeper;
+  readonly cwd: string;
 }
 
-type Built = Pick<Parts, 'lines' | 'storage' | 'gateway' | 'governance' | 'server' | 'persistence'>;
+type Built = Pick<Parts, 'lines' | 'storage' | 'gateway' | 'governance' | 'server' | 'persistence' | 'backups'>;
 
-function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundation): Built {
+function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foundation): Built {
   const clock = systemClock;
   const tenants = new TenantRegistry();
   const lines = new GatewayLines(log, clock);
@@ -143,6 +149,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     startedAt_ms: clock.nowMs(),
     savePoints: () => config.settings.savePoints,
   });
+  const backups = backupsOf({ plan, keeper, log, cwd }, backend, tenants);
   const gateway: Gateway = createGateway(
     { table, backend, acl: registry, aclLog, tenants, clock, log: lines, databases: DATABASE_COUNT },
     viewOf(keeper.current, plan.settings, plan.trustLoopback),
@@ -185,6 +192,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
     latency: gateway.core.timing.latency,
     tenantNumber: (name) => tenants.get(name)?.number,
     persistence,
+    backups,
     end: {
       begin({ save, force }) {
         void persistence.saveAtEnd(save).then((saved) => {
@@ -196,7 +204,27 @@ function build({ plan, table, registry, aclLog, log, ending, keeper }: Foundatio
       abort: () => false,
     },
   });
-  return { lines, storage, gateway, governance, server, persistence };
+  return { lines, storage, gateway, governance, server, persistence, backups };
+}
+
+function backupsOf(
+  { plan, keeper, log, cwd }: Pick<Foundation, 'plan' | 'keeper' | 'log' | 'cwd'>,
+  { durability }: Backend,
+  tenants: TenantRegistry,
+): Backups {
+  return new Backups({
+    durability,
+    disk: realDisk,
+    clock: systemClock,
+    log,
+    shards: plan.shards,
+    policy: () => {
+      const { folder, everySeconds, keep } = keeper.current.gateway.storage.backups;
+      return { folder: backupsFolderOf(plan.dataFolder, folder, cwd), everySeconds, keep };
+    },
+    knowsTenant: (name) => tenants.get(name) !== undefined,
+    seal: sealInThread,
+  });
 }
 
 /** A tenant that no policy names any more, and whose data is still there: it is kept, for the day it is named again. */

@@ -1,12 +1,17 @@
 /** The subcommands of the process, each with what --help says of it. A command prints its result and gives an exit code. */
 import { realDisk } from '../disk/real-disk.ts';
+import { runBackup } from './backup.ts';
 import { runCheck } from './check.ts';
 import { runCheckAof } from './check-aof.ts';
 import { runCheckRdb } from './check-rdb.ts';
+import { runDrill } from './drill.ts';
 import { runExplain } from './explain.ts';
+import { runExport } from './export.ts';
 import { ensureFirstStart } from './first-start.ts';
+import { runImport } from './import.ts';
 import { parseOptions } from './options.ts';
 import type { ToolResult } from './policy-tool.ts';
+import { runRestore } from './restore.ts';
 import { runtimeFault } from './runtime.ts';
 import { serveUntilEnded } from './serve.ts';
 import { tableAlone } from './table.ts';
@@ -78,6 +83,41 @@ export const checkAof: Command = {
   summary: 'says whether an append-only log is whole; --fix cuts off an unfinished end',
   run: async (args, edge) => tell(runCheckAof(args, { cwd: edge.cwd, disk: realDisk }), edge),
 };
+
+export const backup: Command = {
+  usage: '[--to WHERE] [--tenant T]',
+  summary: 'writes a backup, of a running server too, and reads it back',
+  run: async (args, edge) => done(await runBackup(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const restore: Command = {
+  usage: '--from BACKUP [--tenant T]',
+  summary: 'brings a backup back into an empty data folder, or tenant',
+  run: async (args, edge) => done(await runRestore(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const drill: Command = {
+  usage: '[--from FOLDER]',
+  summary: 'says whether the newest backup would bring the data back',
+  run: async (args, edge) => tell(await runDrill(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const importData: Command = {
+  usage: 'FILE|FOLDER --tenant T',
+  summary: 'brings a dump or a log of Redis into a tenant',
+  run: async (args, edge) => done(await runImport(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const exportData: Command = {
+  usage: '--tenant T --rdb FILE',
+  summary: "writes a tenant's keys as a file that Redis loads",
+  run: async (args, edge) => done(await runExport(args, { ...edge, table: tableAlone() }), edge),
+};
+
+/** What went wrong is said where everything that goes wrong is said. */
+function done(result: ToolResult, edge: Edge): number {
+  return result.exitCode === 0 ? tell(result, edge) : edge.fail(result.output);
+}
 
 function tell({ exitCode, output }: ToolResult, edge: Edge): number {
   edge.print(output);

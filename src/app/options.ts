@@ -56,6 +56,40 @@ export function flagsHelp(): string {
   }).join('');
 }
 
+export interface SplitWords {
+  /** Flags of the tool's own. */
+  readonly own: ReadonlyMap<string, string | boolean>;
+  readonly positionals: readonly string[];
+  /** What is left: for `parseOptions`, which refuses what it does not know. */
+  readonly rest: readonly string[];
+}
+
+/** Parts what a tool takes for itself from the flags that every start knows. A flag without the value it needs is a fault. */
+export function splitWords(
+  args: readonly string[],
+  own: Readonly<Record<string, 'string' | 'boolean'>>,
+): Result<SplitWords> {
+  const options: Record<string, { type: 'string' | 'boolean' }> = {};
+  for (const { name, value } of FLAGS) options[name] = { type: value === '' ? 'boolean' : 'string' };
+  for (const [name, type] of Object.entries(own)) options[name] = { type };
+  const words = Array.from(args);
+  const { tokens } = parseArgs({ args: words, options, strict: false, allowPositionals: true, tokens: true });
+  const mine = new Map<string, string | boolean>();
+  const positionals: string[] = [];
+  const rest: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const type = Object.hasOwn(own, token.name) ? own[token.name] : undefined;
+    if (type === undefined) {
+      rest.push(token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`);
+    } else if ((type === 'string') !== (token.value !== undefined) || token.value === '') {
+      return failure(`${token.rawName} ${type === 'string' ? 'needs a value' : 'takes no value'}`);
+    } else mine.set(token.name, token.value ?? true);
+  }
+  return success({ own: mine, positionals, rest });
+}
+
 type Texts = ReadonlyMap<FlagName, { readonly text: string; readonly from: string }>;
 
 /** Flags win over the environment. Relative folders are those of `cwd`. */

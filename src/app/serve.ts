@@ -58,6 +58,7 @@ class Serving implements Assembly {
     this.timer = setInterval(() => {
       parts.server.sample();
       parts.persistence.tick();
+      if (!parts.gateway.isLoading) parts.backups.tick();
       parts.lines.sweep();
     }, SAMPLE_MS);
     this.timer.unref();

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import { DEBUG_SLEEP_MS_MAX } from '../base/limits.ts';
 import type { Backend, RealmCounts } from '../command/ports/backend.ts';
 import type { InsightPort } from '../command/ports/insight.ts';
-import type { PersistencePort } from '../command/ports/persistence.ts';
+import type { BackupPort, PersistencePort } from '../command/ports/persistence.ts';
 import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
 import type { SessionPort } from '../command/ports/session.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -16,7 +16,7 @@ import type { Config, Viewer } from './config/config.ts';
 import type { Facts } from './config/settings.ts';
 import type { Counters, GatewayFigures, NumberedTenant } from './figures.ts';
 import { infoText } from './info/info.ts';
-import type { MemoryFigures, Picture, ProcessFigures, TrafficFigures } from './info/picture.ts';
+import type { BackupFigures, MemoryFigures, Picture, ProcessFigures, TrafficFigures } from './info/picture.ts';
 import { TrafficRates } from './info/rates.ts';
 import { Insight } from './insight.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +36,7 @@ export interface ServerParts {
   readonly latency: LatencyMonitor;
   readonly tenantNumber: (name: string) => number | undefined;
   readonly persistence: PersistencePort;
+  readonly backups: BackupPort & { figures(): BackupFigures };
   readonly end: { begin(how: ShutdownOrder): boolean; abort(): boolean };
 }
 
@@ -46,6 +47,7 @@ export class Server implements ServerPort {
   readonly backend: Backend;
   readonly insight: InsightPort;
   readonly persistence: PersistencePort;
+  readonly backups: BackupPort;
   readonly startedAt_ms: number;
   readonly runId: string;
   private readonly parts: ServerParts;
@@ -58,6 +60,7 @@ export class Server implements ServerPort {
     this.table = parts.table;
     this.backend = parts.backend;
     this.persistence = parts.persistence;
+    this.backups = parts.backups;
     this.insight = new Insight({
       slowlog: parts.slowlog,
       latency: parts.latency,
@@ -204,6 +207,7 @@ export class Server implements ServerPort {
       errors: gateway.errors(undefined),
       gateway: gateway.own(),
       durability: this.backend.durability.status(),
+      backups: this.parts.backups.figures(),
     };
   }
 
@@ -229,6 +233,7 @@ export class Server implements ServerPort {
       errors: gateway.errors(session.tenantName),
       gateway: [],
       durability: this.backend.durability.status(),
+      backups: this.parts.backups.figures(),
     };
   }
 

@@ -141,7 +141,7 @@ export const BACKUP_MANIFEST_BYTES_MAX = 16 * 1024 * 1024;
 export const BACKUP_NAME_LENGTH_MAX = 64;
 /** Backups of a folder that are kept at the most. */
 export const BACKUPS_KEPT_MAX = 10_000;
-/** How often it is looked whether a backup is due, and after which time one that failed is tried again. */
+/** A backup by the clock that failed is tried again after this time. */
 export const BACKUP_RETRY_MS = 300_000;
 
 // -- Log ---------------------------------------------------------------------------------------------------------------
@@ -169,6 +169,13 @@ export const LOG_WINDOW_BYTES_KEPT = 16 * 1024 * 1024;
 export const LOG_RECORD_BYTES_MAX = QUERY_BUFFER_BYTES_MAX + BULK_BYTES_MAX_DEFAULT;
 /** Places behind a length that reaches past the end of a log that are tried as the start of whole records. */
 export const LOG_RESUME_ATTEMPTS_MAX = 64;
+
+// -- Tools -------------------------------------------------------------------------------------------------------------
+
+/** A tool that needs the running server gives up on reaching it after this. */
+export const TOOL_CONNECT_MS_MAX = 10_000;
+/** A certificate or a password that a tool reads. */
+export const TOOL_FILE_BYTES_MAX = 1024 * 1024;
 
 // -- Process -----------------------------------------------------------------------------------------------------------
 

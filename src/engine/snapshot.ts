@@ -71,7 +71,10 @@ export class Snapshot {
   /** The one that is being read in pieces. */
   private open: number;
 
-  /** Begins at once. There is one at a time, and it must be walked to its end. */
+  /**
+   * Begins at once. There is one at a time, and it must be walked to its end. It is of all realms of the shard: an entry that
+   * is not visited would count as visited the next time.
+   */
   constructor(world: World, realms: Iterable<Realm>, visitorOf: (parts: readonly SnapshotPart[]) => SnapshotVisitor) {
     this.world = world;
     this.walks = [];

@@ -31,8 +31,8 @@ import {
 import { manifestName, readManifest, temporaryManifestName } from './manifest.ts';
 import { readSmallFile, temporaryNameOf, writeSmallFile } from './small-file.ts';
 
-export const BUILD_FOLDER_NAME = 'redistribute';
-export const BEFORE_FOLDER_NAME = 'before';
+const BUILD_FOLDER_NAME = 'redistribute';
+const BEFORE_FOLDER_NAME = 'before';
 const MARK_NAME = 'complete';
 const SHARD_FOLDER = /^shard-(0|[1-9]\d?)$/;
 
@@ -232,6 +232,8 @@ function finish(disk: Disk, dataFolder: string, swap: Swap): DiskResult<void> {
   const build = join(dataFolder, BUILD_FOLDER_NAME);
   const before = join(dataFolder, BEFORE_FOLDER_NAME);
   const steps: readonly (() => DiskResult<void>)[] = [
+    // A process that was killed right behind the mark may have left it to the system alone.
+    () => disk.syncFolder(build),
     () => disk.makeFolder(before),
     () => disk.syncFolder(dataFolder),
     ...swap.old.map((name) => () => putAside(disk, dataFolder, name, swap.new.includes(name))),

@@ -35,6 +35,8 @@ export interface Source {
   readonly as?: (tenant: string) => string | undefined;
   /** Which shard of how many it is: keys of another have no place in it. */
   readonly place?: { readonly folder: string; readonly shard: number; readonly shards: number };
+  /** Its function libraries are not taken. */
+  readonly leavesFunctions?: boolean;
   /** What must hold of it, once it is loaded. */
   readonly check?: (scratch: Scratch) => string | undefined;
 }
@@ -60,7 +62,7 @@ export function scratchLoad({ disk, acceptsTruncated }: Tools, port: Scratch): L
 }
 
 /** The files of one shard, its log or else its dump. */
-export function shardSource(tools: Tools, folder: string, shard: number, shards: number): Source {
+function shardSource(tools: Tools, folder: string, shard: number, shards: number): Source {
   return {
     place: { folder, shard, shards },
     async load(scratch) {
@@ -145,7 +147,7 @@ class FileWriting {
     const wrong = source.check?.(scratch);
     if (wrong !== undefined) return wrong;
     if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch)) return 'later version';
-    this.takeFunctions(loaded.value.functions);
+    if (source.leavesFunctions !== true) this.takeFunctions(loaded.value.functions);
     return eachEntry(scratch, (entry) => this.put(entry, source));
   }
 

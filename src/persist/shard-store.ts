@@ -9,22 +9,25 @@
  *                              └  a log switched on: the same, from nothing
  * ```
  */
-import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { LOG_SUM_RESUME_BYTES_MAX, REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
+import { LOG_SUM_RESUME_BYTES_MAX } from '../base/limits.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
 import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
 import type { Shard } from '../engine/shard.ts';
 import { MISCONF_SNAPSHOT } from '../resp/refusals.ts';
 import { AppendLog } from './append-log.ts';
-import { isTemporary, type ShardFiles } from './files.ts';
+import type { ShardFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
 import { LogFiles, tailOf } from './log-files.ts';
+import { auxOf } from './rdb-target.ts';
+import { RewriteSchedule } from './rewrite-schedule.ts';
+import { cleanShardFolder, makeShardFolder } from './shard-folder.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
-import { auxOf, firstFacts, type StoreFacts } from './store-facts.ts';
+import { noFacts, type StoreFacts } from './store-facts.ts';
 
 /** Lines of the log of the process. */
 export interface StoreReport {
@@ -52,8 +55,15 @@ export interface ShardStoreOptions {
 
 type Ended = (result: Result<void>) => void;
 
+interface Backup {
+  readonly path: string;
+  /** Only this tenant's keys; undefined: everybody's. */
+  readonly tenant: string | undefined;
+  readonly ended: Ended;
+}
+
 interface Running {
-  readonly kind: 'save' | 'rewrite' | 'setup';
+  readonly kind: 'save' | 'rewrite' | 'setup' | 'backup';
   readonly job: SnapshotJob;
   readonly changes: number;
 }
@@ -70,13 +80,12 @@ export class ShardStore {
   private saveWanted: Ended[];
   private rewriteWanted: Ended[];
   private runningEnded: Ended[];
+  private readonly backupsWanted: Backup[];
   private functions: readonly Uint8Array[];
   private state: 'loading' | 'open' | 'closed';
-  /** Bytes of the log's files before the one that is written on, and of all of them when it was last written anew. */
+  /** Bytes of the log's files before the one that is written on. */
   private earlierBytes: number;
-  private rewrittenBytes: number;
-  private lastRewrite_ms: number;
-  private consecutiveFailures: number;
+  private readonly schedule: RewriteSchedule;
   private facts: StoreFacts;
 
   constructor(options: ShardStoreOptions) {
@@ -100,13 +109,12 @@ export class ShardStore {
     this.saveWanted = [];
     this.rewriteWanted = [];
     this.runningEnded = [];
+    this.backupsWanted = [];
     this.functions = [];
     this.state = 'loading';
     this.earlierBytes = 0;
-    this.rewrittenBytes = 0;
-    this.lastRewrite_ms = 0;
-    this.consecutiveFailures = 0;
-    this.facts = firstFacts(clock.nowMs());
+    this.schedule = new RewriteSchedule(clock);
+    this.facts = noFacts(clock.nowMs());
   }
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
@@ -114,7 +122,7 @@ export class ShardStore {
   /** Loads what is there, then begins to log. A fault is one line, and nothing has been touched. */
   async open(port: ReplayPort): Promise<Result<Loaded>> {
     const { disk, clock, files, report } = this.options;
-    const made = this.makeFolder();
+    const made = makeShardFolder(disk, files);
     if (!made.ok) return failure(made.fault.message);
     const found = this.logFiles.find();
     if (!found.ok) return found;
@@ -135,29 +143,12 @@ export class ShardStore {
     return loaded;
   }
 
-  /** A folder that a power cut can take away would take all with it. */
-  private makeFolder(): DiskResult<void> {
-    const { disk, files } = this.options;
-    const made = disk.makeFolder(files.folder);
-    if (!made.ok) return made;
-    for (const above of [dirname(files.folder), dirname(dirname(files.folder))]) {
-      const synced = disk.syncFolder(above);
-      // Folders above the data may be none of ours; then they were there before.
-      if (!synced.ok && synced.fault.code !== 'EACCES' && synced.fault.code !== 'EPERM') return synced;
-    }
-    return made;
-  }
-
   /** What a crash has left of snapshots that have no name. */
   private cleanFolders(): void {
     const { disk, files, report } = this.options;
     const cleaned = this.logFiles.clean();
     if (!cleaned.ok) report.event('warn', 'store.clean_failed', cleaned.fault.message, { code: cleaned.fault.code });
-    const entries = disk.list(files.folder);
-    if (!entries.ok) return;
-    for (const { name, isFolder } of entries.value) {
-      if (!isFolder && isTemporary(name)) disk.remove(`${files.folder}/${name}`);
-    }
+    cleanShardFolder(disk, files);
   }
 
   /** Writes on behind the last record. */
@@ -178,7 +169,7 @@ export class ShardStore {
       const status = disk.status(files.logPath(part.name));
       if (status.ok) this.earlierBytes += status.value?.length ?? 0;
     }
-    this.rewrittenBytes = this.logBytes;
+    this.schedule.baseBytes = this.logBytes;
     return success(undefined);
   }
 
@@ -211,14 +202,20 @@ export class ShardStore {
     this.startNext();
   }
 
+  /** Writes the state of now, or of when the snapshot under way has ended, to a file of its own. */
+  backup(path: string, tenant: string | undefined, ended: Ended): void {
+    this.backupsWanted.push({ path, tenant, ended });
+    this.startNext();
+  }
+
   /** Now and then: syncs, retries, a log that has grown too long. */
   tick(): void {
     this.log.tick();
     if (this.log.isDirty) this.log.commit();
-    if (this.running === undefined && this.state === 'open' && this.log.isOpen && this.hasGrown()) {
+    if (this.running === undefined && this.state === 'open' && this.hasGrown()) {
       this.options.report.event('info', 'log.rewrite_due', 'the log has grown and is written anew', {
         bytes: this.logBytes,
-        baseBytes: this.rewrittenBytes,
+        baseBytes: this.schedule.baseBytes,
       });
       this.rewrite(() => {});
     }
@@ -230,17 +227,8 @@ export class ShardStore {
   }
 
   private hasGrown(): boolean {
-    const { logRewritePercent, logRewriteMinBytes } = this.settings;
-    if (logRewritePercent === 0 || this.logBytes < logRewriteMinBytes || this.refusesNewFiles) return false;
-    if (this.consecutiveFailures > 0) {
-      const pause_ms = Math.min(REWRITE_PAUSE_MS * 2 ** (this.consecutiveFailures - 1), REWRITE_PAUSE_MS_MAX);
-      if (this.options.clock.monotonicMs() - this.lastRewrite_ms < pause_ms) return false;
-    }
-    return this.logBytes * 100 >= Math.max(1, this.rewrittenBytes) * (100 + logRewritePercent);
-  }
-
-  private get refusesNewFiles(): boolean {
-    return this.log.syncFault !== undefined || this.log.writeFault !== undefined;
+    const isAble = this.log.isOpen && this.log.syncFault === undefined && this.log.writeFault === undefined;
+    return isAble && this.schedule.isDue(this.settings, this.logBytes);
   }
 
   /** Whether `slice` has something to do now. */
@@ -263,7 +251,8 @@ export class ShardStore {
 
   private get hasWanted(): boolean {
     if (this.state !== 'open') return false;
-    return this.isSwitchWanted || this.rewriteWanted.length > 0 || this.saveWanted.length > 0;
+    const snapshots = this.rewriteWanted.length + this.saveWanted.length + this.backupsWanted.length;
+    return this.isSwitchWanted || snapshots > 0;
   }
 
   /**
@@ -276,7 +265,15 @@ export class ShardStore {
     else if (this.isSwitchWanted && this.settings.appendonly) this.switchOn(() => {});
     else if (this.isSwitchWanted) this.switchOff();
     else if (this.rewriteWanted.length > 0) this.startRewrite();
-    else this.startSave();
+    else if (this.saveWanted.length > 0) this.startSave();
+    else this.startBackup();
+  }
+
+  private startBackup(): void {
+    const wanted = this.backupsWanted.shift();
+    if (wanted === undefined) return;
+    this.runningEnded = [wanted.ended];
+    this.start('backup', wanted.path, wanted.tenant);
   }
 
   private startSave(): void {
@@ -288,7 +285,7 @@ export class ShardStore {
   private startRewrite(): void {
     this.runningEnded = this.rewriteWanted;
     this.rewriteWanted = [];
-    this.lastRewrite_ms = this.options.clock.monotonicMs();
+    this.schedule.begun();
     const begun = this.log.isOpen ? this.rotate() : this.logFiles.makeFolder();
     if (begun.ok) this.start('rewrite', this.options.files.temporaryBase);
     else this.rewriteEnded({ ok: false, fault: begun.fault });
@@ -333,18 +330,20 @@ export class ShardStore {
     this.startNext();
   }
 
-  private start(kind: Running['kind'], path: string): void {
+  /** Of one tenant nothing is written that others could be known by. */
+  private start(kind: Running['kind'], path: string, tenant?: string): void {
     const { shard, disk, clock, tenantName } = this.options;
     disk.remove(path);
-    const isBase = kind !== 'save';
+    const isBase = kind === 'rewrite' || kind === 'setup';
     const job = new SnapshotJob({
       shard,
       disk,
       clock,
       path,
       tenantName,
-      aux: auxOf(clock.nowMs(), shard.arena.allocatedBytes, isBase),
-      functions: this.functions,
+      aux: auxOf(clock.nowMs(), tenant === undefined ? shard.arena.allocatedBytes : undefined, isBase),
+      functions: tenant === undefined || tenant === DEFAULT_TENANT ? this.functions : [],
+      ...(tenant === undefined ? {} : { onlyRealm: this.realmOf(tenant) }),
       wake: this.options.wake,
       ended: (outcome) => this.ended(kind, outcome),
     });
@@ -352,10 +351,20 @@ export class ShardStore {
     this.options.wake();
   }
 
+  /** A number that no realm has where the tenant has nothing here. */
+  private realmOf(tenant: string): number {
+    let found = -1;
+    this.options.shard.eachRealm(({ number }) => {
+      if (this.options.tenantName(number) === tenant) found = number;
+    });
+    return found;
+  }
+
   private ended(kind: Running['kind'], outcome: SnapshotOutcome): void {
     if (this.state === 'closed') return;
     if (kind === 'save') this.saveEnded(outcome);
     else if (kind === 'rewrite') this.rewriteEnded(this.adopted(outcome));
+    else if (kind === 'backup') this.finish(outcome.ok ? success(undefined) : failure(outcome.fault.message));
     else this.setUpEnded(this.setUp(outcome));
   }
 
@@ -408,19 +417,17 @@ export class ShardStore {
   }
 
   private rewriteEnded(outcome: SnapshotOutcome): void {
-    const { clock, report } = this.options;
-    const took_s = Math.floor((clock.monotonicMs() - this.lastRewrite_ms) / 1000);
+    const { report } = this.options;
     const { ok } = outcome;
     this.facts = {
       ...this.facts,
       isLastRewriteGood: ok,
-      lastRewriteTook_s: took_s,
+      lastRewriteTook_s: this.schedule.ended(ok),
       rewrites: this.facts.rewrites + (ok ? 1 : 0),
       rewriteFailures: this.facts.rewriteFailures + (ok ? 0 : 1),
     };
-    this.consecutiveFailures = ok ? 0 : this.consecutiveFailures + 1;
     if (outcome.ok) {
-      this.rewrittenBytes = this.logBytes;
+      this.schedule.baseBytes = this.logBytes;
       report.event('info', 'log.rewritten', 'the log has been written anew', {
         bytes: this.logBytes,
         keys: outcome.keys,
@@ -433,7 +440,7 @@ export class ShardStore {
     if (!outcome.ok) {
       this.log.giveUp(outcome.fault);
       this.options.report.event('error', 'log.setup_failed', outcome.fault.message, { code: outcome.fault.code });
-    } else this.rewrittenBytes = this.logBytes;
+    } else this.schedule.baseBytes = this.logBytes;
     this.finish(outcome.ok ? success(undefined) : failure(outcome.fault.message));
   }
 
@@ -456,7 +463,7 @@ export class ShardStore {
     const { running, log } = this;
     const runs_s =
       running === undefined ? -1 : Math.floor((this.options.clock.monotonicMs() - running.job.startedAt_ms) / 1000);
-    const isRewriting = running !== undefined && running.kind !== 'save';
+    const isRewriting = running?.kind === 'rewrite' || running?.kind === 'setup';
     return {
       ...this.facts,
       changesSinceSave: this.journal.changes,
@@ -470,7 +477,7 @@ export class ShardStore {
       rewritingFor_s: isRewriting ? runs_s : -1,
       isLastWriteGood: log.writeFault === undefined && log.syncFault === undefined,
       logBytes: this.logBytes,
-      logBaseBytes: this.rewrittenBytes,
+      logBaseBytes: this.schedule.baseBytes,
       bufferedBytes: log.buffer.length,
       pendingSyncs: log.isSyncInProgress ? 1 : 0,
       delayedSyncs: log.delayedSyncs,

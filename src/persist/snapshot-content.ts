@@ -16,6 +16,8 @@ interface Naming {
   readonly tenantName: (realmNumber: number) => string;
   /** Undefined of a tenant that has gone since. */
   readonly realm: (realmNumber: number) => Realm | undefined;
+  /** Whether what a tenant has is to be written. */
+  readonly isWanted: (realmNumber: number) => boolean;
 }
 
 /** Says whose the entries are that follow, where that changes. */
@@ -80,7 +82,7 @@ export class SnapshotContent implements SnapshotVisitor {
 
   entry(part: SnapshotPart, ref: number): void {
     const { writer } = this;
-    if (writer.failed) return;
+    if (writer.failed || !this.naming.isWanted(part.realmNumber)) return;
     this.place.choose(writer, this.naming.tenantName(part.realmNumber), part);
     if (part.database.largeValue(ref) === undefined) {
       writer.entry(part.database, ref, this.access(part, ref));
@@ -93,7 +95,7 @@ export class SnapshotContent implements SnapshotVisitor {
   early(part: SnapshotPart, ref: number): void {
     const isAside = this.open !== undefined;
     const writer = isAside ? this.aside : this.writer;
-    if (this.writer.failed) return;
+    if (this.writer.failed || !this.naming.isWanted(part.realmNumber)) return;
     const place = isAside ? this.asidePlace : this.place;
     place.choose(writer, this.naming.tenantName(part.realmNumber), part);
     writer.entry(part.database, ref, this.access(part, ref));

@@ -62,15 +62,31 @@ export class SnapshotJob {
     this.file = file.ok ? file.value : undefined;
     this.fault = file.ok ? undefined : file.fault;
     this.writer = new RdbFileWriter((bytes, start, end) => this.write(bytes, start, end));
+    // All are walked, as the marks of all entries turn over together; of whom nothing is wanted nothing is written.
     const realms: Realm[] = [];
-    shard.eachRealm((realm) => {
-      if (options.onlyRealm === undefined || realm.number === options.onlyRealm) realms.push(realm);
-    });
-    this.version = realms.some(hasExpiringFields) ? RDB_VERSION_FIELD_EXPIRY : RDB_VERSION;
+    shard.eachRealm((realm) => realms.push(realm));
+    this.version = realms.some((realm) => this.isWanted(realm.number) && hasExpiringFields(realm))
+      ? RDB_VERSION_FIELD_EXPIRY
+      : RDB_VERSION;
     this.writer.begin(this.version, options.aux);
     if (options.functions.length > 0) this.writer.functions(options.functions);
-    const naming = { tenantName: options.tenantName, realm: (number: number) => shard.realmIfAny(number) };
+    const naming = {
+      tenantName: options.tenantName,
+      realm: (number: number) => shard.realmIfAny(number),
+      isWanted: (number: number) => this.isWanted(number),
+    };
     this.snapshot = new Snapshot(shard.world, realms, () => new SnapshotContent(this.writer, naming));
+  }
+
+  private isWanted(realmNumber: number): boolean {
+    const { onlyRealm } = this.options;
+    return onlyRealm === undefined || realmNumber === onlyRealm;
+  }
+
+  /** Keys that are written. */
+  private get keysWanted(): number {
+    const wanted = this.snapshot.parts.filter(({ realmNumber }) => this.isWanted(realmNumber));
+    return wanted.reduce((sum, { keys }) => sum + keys, 0);
   }
 
   get keysTotal(): number {
@@ -143,7 +159,7 @@ export class SnapshotJob {
     const closed = file?.close();
     if (closed?.ok === false) this.fault ??= closed.fault;
     if (this.fault === undefined && file !== undefined) {
-      options.ended({ ok: true, bytes: file.length, keys: this.keysTotal, version: this.version });
+      options.ended({ ok: true, bytes: file.length, keys: this.keysWanted, version: this.version });
       return;
     }
     options.disk.remove(options.path);

@@ -1,7 +1,6 @@
-/** What one shard's store says of itself, and what it writes at the head of a snapshot. */
+/** What a store remembers of what it has done, for INFO. */
 import type { DurabilityStatus } from '../command/ports/durability.ts';
 
-/** The part of the figures that is only ever set. */
 export type StoreFacts = Pick<
   DurabilityStatus,
   | 'isLastSaveGood'
@@ -18,8 +17,7 @@ export type StoreFacts = Pick<
   | 'loadTotalBytes'
 >;
 
-/** Before anything was saved or loaded. */
-export function firstFacts(now_ms: number): StoreFacts {
+export function noFacts(now_ms: number): StoreFacts {
   return {
     isLastSaveGood: true,
     lastSave_ms: now_ms,
@@ -34,19 +32,4 @@ export function firstFacts(now_ms: number): StoreFacts {
     loadedBytes: 0,
     loadTotalBytes: 0,
   };
-}
-
-/** What redis-server writes at the head of a dump. */
-export function auxOf(
-  now_ms: number,
-  usedBytes: number,
-  isBase: boolean,
-): readonly (readonly [name: string, value: string])[] {
-  return [
-    ['redis-ver', '7.2.0'],
-    ['redis-bits', '64'],
-    ['ctime', String(Math.floor(now_ms / 1000))],
-    ['used-mem', String(usedBytes)],
-    ['aof-base', isBase ? '1' : '0'],
-  ];
 }

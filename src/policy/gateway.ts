@@ -45,6 +45,11 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
       maxmemoryBytes: storage.maxmemory,
       maxmemoryPolicy: storage.maxmemory_policy,
       maxmemorySamples: storage.maxmemory_samples,
+      backups: {
+        folder: storage.backups.folder,
+        everySeconds: storage.backups.every,
+        keep: storage.backups.keep,
+      },
     },
     logLevel: file.logging.level,
     shutdownTimeoutSeconds: file.shutdown_timeout,

@@ -67,6 +67,15 @@ export interface LimitsPolicy {
   };
 }
 
+export interface BackupPolicy {
+  /** As written; undefined: `backups` in the data folder. */
+  readonly folder: string | undefined;
+  /** 0: none are taken by the clock. */
+  readonly everySeconds: number;
+  /** How many of those stay. */
+  readonly keep: number;
+}
+
 export interface StoragePolicy {
   readonly shards: number;
   /** As written; relative to the working directory of the process. */
@@ -74,6 +83,7 @@ export interface StoragePolicy {
   readonly maxmemoryBytes: number;
   readonly maxmemoryPolicy: EvictionPolicy;
   readonly maxmemorySamples: number;
+  readonly backups: BackupPolicy;
 }
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
 import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
-import { POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
+import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { LOG_LEVELS } from './policy.ts';
 
@@ -42,6 +42,20 @@ const count = z.int().min(0).max(0xffffffff);
 function outputLimit(hard: string, soft: string, softSeconds: number) {
   return section({ hard: size.prefault(hard), soft: size.prefault(soft), seconds: seconds.default(softSeconds) });
 }
+
+const DURATION = /^(\d{1,9})(s|m|h|d)?$/;
+const SECONDS_PER: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const EVERY_SECONDS_MAX = 366 * 86_400;
+
+/** `90`, `30m`, `24h`: seconds unless said otherwise; 0 is never. */
+const every = z.unknown().transform((value, context): number => {
+  const text = typeof value === 'string' || typeof value === 'number' ? String(value) : '';
+  const [, digits = '', unit = 's'] = DURATION.exec(text) ?? [];
+  const parsed = Number(digits) * (SECONDS_PER[unit] ?? 1);
+  if (digits !== '' && parsed <= EVERY_SECONDS_MAX) return parsed;
+  context.addIssue({ code: 'custom', message: 'must be a time such as 3600, 30m, 24h or 7d, a year at the most' });
+  return z.NEVER;
+});
 
 const LOOPBACK = ['127.0.0.0/8', '::1'];
 
@@ -85,6 +99,11 @@ export const gatewaySchema = z.preprocess(
       maxmemory: size.prefault(0),
       maxmemory_policy: z.enum(EVICTION_POLICIES).default('noeviction'),
       maxmemory_samples: z.int().min(1).max(64).default(5),
+      backups: section({
+        folder: z.string().min(1).optional(),
+        every: every.prefault(0),
+        keep: z.int().min(1).max(BACKUPS_KEPT_MAX).default(7),
+      }),
     }),
     logging: section({ level: z.enum(LOG_LEVELS).default('info') }),
     shutdown_timeout: z.int().min(0).max(600).default(10),

@@ -301,6 +301,13 @@ export const REWRITE_IN_PROGRESS = refusal('ERR Background append only file rewr
 export function saveFailed(why: string): Refusal {
   return refusal(`ERR the data could not be saved: ${why}`);
 }
+export const BACKUP_IN_PROGRESS = refusal('ERR A backup is already in progress');
+export const BACKUP_NAME_INVALID = refusal(
+  'ERR the name of a backup has letters, digits, dots, dashes and underscores, and no path',
+);
+export function backupFailed(why: string): Refusal {
+  return refusal(`ERR the backup failed: ${why}`);
+}
 /** In place of replies whose change the disk did not take: it may be lost, and was never acknowledged. */
 export const LOG_FAILED = refusal('MISCONF Errors writing to the AOF file: the change may not survive a restart');
 export const MISCONF_SNAPSHOT = refusal(

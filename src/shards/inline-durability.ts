@@ -1,11 +1,13 @@
 /** Durability of the one shard in the gateway's thread. */
+import { join } from 'node:path';
 import type { Result } from '../base/result.ts';
-import type {
-  Durability,
-  DurabilitySettings,
-  DurabilityStatus,
-  Kept,
-  LoadedShard,
+import {
+  backupFileName,
+  type Durability,
+  type DurabilitySettings,
+  type DurabilityStatus,
+  type Kept,
+  type LoadedShard,
 } from '../command/ports/durability.ts';
 import type { DurableShard } from './durable.ts';
 
@@ -59,5 +61,10 @@ export class InlineDurability implements Durability {
 
   rewrite(): Promise<Result<void>> {
     return new Promise((resolve) => this.durable.store.rewrite(resolve));
+  }
+
+  backup(folder: string, tenant: string | undefined): Promise<Result<void>> {
+    const path = join(folder, backupFileName(0));
+    return new Promise((resolve) => this.durable.store.backup(path, tenant, resolve));
   }
 }

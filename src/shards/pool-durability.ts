@@ -2,15 +2,17 @@
  * Durability of a pool: every worker keeps its own shard, in a folder of its own; here they are told what to do together,
  * and their figures become one. Replies that have to wait are held by the link of their worker.
  */
+import { join } from 'node:path';
 import { failure, type Result, success } from '../base/result.ts';
 import {
+  backupFileName,
   type Durability,
   type DurabilitySettings,
   type DurabilityStatus,
   type LoadedShard,
   NOTHING_DURABLE,
 } from '../command/ports/durability.ts';
-import type { FromWorker, StoreLine, ToWorker } from './protocol.ts';
+import type { FromWorker, PersistOrder, StoreLine, ToWorker } from './protocol.ts';
 
 export interface PoolDurabilityOptions {
   readonly folders: readonly string[];
@@ -144,18 +146,22 @@ export class PoolDurability implements Durability {
   }
 
   save(): Promise<Result<void>> {
-    return this.ask('save');
+    return this.ask(() => 'save');
   }
 
   rewrite(): Promise<Result<void>> {
-    return this.ask('rewrite');
+    return this.ask(() => 'rewrite');
   }
 
-  private ask(what: 'save' | 'rewrite'): Promise<Result<void>> {
+  backup(folder: string, tenant: string | undefined): Promise<Result<void>> {
+    return this.ask((shard) => ({ path: join(folder, backupFileName(shard)), tenant }));
+  }
+
+  private ask(what: (shard: number) => PersistOrder): Promise<Result<void>> {
     const id = ++this.lastId;
     return new Promise((done) => {
       this.together.set(id, { left: new Set(this.statuses.keys()), done, fault: undefined });
-      for (const shard of this.statuses.keys()) this.workers.tell(shard, { kind: 'persist', what, id });
+      for (const shard of this.statuses.keys()) this.workers.tell(shard, { kind: 'persist', what: what(shard), id });
     });
   }
 

@@ -22,6 +22,9 @@ export interface WorkerBirth {
   readonly durable: { readonly folder: string; readonly settings: DurabilitySettings } | undefined;
 }
 
+/** What a shard is to write: a dump, its log anew, or a backup to a file of its own, of everybody or of one tenant. */
+export type PersistOrder = 'save' | 'rewrite' | { readonly path: string; readonly tenant: string | undefined };
+
 export type ToWorker =
   | { readonly kind: 'realm'; readonly tenantNumber: number; readonly settings: RealmSettings }
   | { readonly kind: 'removeRealm'; readonly tenantNumber: number }
@@ -41,7 +44,7 @@ export type ToWorker =
   | { readonly kind: 'load' }
   | { readonly kind: 'tenantNumber'; readonly name: string; readonly number: number }
   | { readonly kind: 'durability'; readonly settings: DurabilitySettings }
-  | { readonly kind: 'persist'; readonly what: 'save' | 'rewrite'; readonly id: number }
+  | { readonly kind: 'persist'; readonly what: PersistOrder; readonly id: number }
   | { readonly kind: 'close' };
 
 /** What a shard has to say besides replies. */

@@ -1,5 +1,6 @@
 /** A worker's side of durability: its shard kept in a folder of its own, and the messages to the pool about it. */
 
+import type { Result } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
 import type { CommandTable } from '../command/table.ts';
 import { realDisk } from '../disk/real-disk.ts';
@@ -7,7 +8,7 @@ import type { Shard } from '../engine/shard.ts';
 import { DurableShard } from './durable.ts';
 import type { Executor } from './executor.ts';
 import { DEBT_SYNCED, DEBT_WRITTEN, type Debt, debtOf } from './mailbox.ts';
-import type { FromWorker, Owed, WorkerBirth } from './protocol.ts';
+import type { FromWorker, Owed, PersistOrder, WorkerBirth } from './protocol.ts';
 
 interface KeeperEvents {
   readonly post: (message: FromWorker) => void;
@@ -78,12 +79,15 @@ export class WorkerKeeper {
     this.durable.store.configure(settings);
   }
 
-  persist(what: 'save' | 'rewrite', id: number): void {
-    this.durable.store[what]((result) => {
+  persist(what: PersistOrder, id: number): void {
+    const { store } = this.durable;
+    const ended = (result: Result<void>) => {
       // The figures first: whoever hears that it is done may look at them.
       this.tellStatus();
       this.events.post({ kind: 'persisted', id, result });
-    });
+    };
+    if (typeof what === 'string') store[what](ended);
+    else store.backup(what.path, what.tenant, ended);
   }
 
   get debt(): Debt {

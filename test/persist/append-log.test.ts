@@ -22,6 +22,7 @@ class Scene {
       writeRecovered: () => this.said.push('recovered'),
       syncFailed: ({ code }) => this.said.push(`sync failed: ${code}`),
       syncDelayed: () => this.said.push('delayed'),
+      settled() {},
     });
     this.log.open(this.file('/1'));
   }

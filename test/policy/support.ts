@@ -10,6 +10,7 @@ import {
   type Policy,
   type PolicyFiles,
   type PolicyProblem,
+  type StoragePolicy,
 } from '../../src/policy/policy.ts';
 
 const table = new CommandTable(shardDeclarations);
@@ -21,6 +22,15 @@ export const BUILT_INS: readonly BuiltInUser[] = [
   { name: 'admin', tenantName: 'system', acl: 'on >admin ~* +@all' },
   { name: 'default', tenantName: 'default', acl: 'off' },
 ];
+
+export const STORAGE_DEFAULTS: StoragePolicy = {
+  shards: 1,
+  dataFolder: 'data',
+  maxmemoryBytes: 0,
+  maxmemoryPolicy: 'noeviction',
+  maxmemorySamples: 5,
+  backups: { folder: undefined, everySeconds: 0, keep: 7 },
+};
 
 export class MemoryFiles implements PolicyFiles {
   private readonly files: ReadonlyMap<string, string>;

@@ -44,6 +44,7 @@ describe('the log of transactions', () => {
         },
         report: { event: () => {} },
         tenantNumber: () => 1,
+        settled() {},
       },
     });
     expect(await backend.durability.load()).toMatchObject({ ok: true });

@@ -48,6 +48,7 @@ export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
   'node:worker_threads': [
     { path: 'src/shards/spawn.ts', reason: 'starts the shard threads' },
     { path: 'src/shards/worker.ts', reason: 'is a shard thread' },
+    { path: 'src/app/seal/', reason: 'reads backups back beside whoever serves, and is that thread' },
   ],
   'node:child_process': [],
   'node:http': [],

@@ -40,6 +40,18 @@ function log({ durability }: Picture): readonly Line[] {
   ];
 }
 
+/** Ours, and no business of tenants. */
+function backup({ isOperator, backups }: Picture): readonly Line[] {
+  if (!isOperator) return [];
+  return [
+    ['portcullis_last_backup_time', Math.floor(backups.last_ms / 1000)],
+    ['portcullis_last_backup_status', status(backups.isLastGood)],
+    ['portcullis_backup_in_progress', flag(backups.isRunning)],
+    ['portcullis_backups', backups.taken],
+    ['portcullis_backup_failures', backups.failures],
+  ];
+}
+
 export function persistence(picture: Picture): readonly Line[] {
   const { process, durability } = picture;
   const { isSaving, isRewriting, keysVisited, keysTotal, lastSave_ms } = durability;
@@ -78,5 +90,6 @@ export function persistence(picture: Picture): readonly Line[] {
     ['module_fork_last_cow_size', 0],
     ...log(picture),
     ...loading(picture),
+    ...backup(picture),
   ];
 }

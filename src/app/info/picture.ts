@@ -97,8 +97,19 @@ export interface ProcessFigures {
   readonly threadCpu: CpuFigures;
 }
 
+export interface BackupFigures {
+  /** When the last good one was begun, in milliseconds since the epoch; 0: there has been none. */
+  readonly last_ms: number;
+  /** Of the last one that was tried. */
+  readonly isLastGood: boolean;
+  readonly isRunning: boolean;
+  readonly taken: number;
+  readonly failures: number;
+}
+
 export interface Picture {
   readonly durability: DurabilityStatus;
+  readonly backups: BackupFigures;
   readonly tenant: string;
   readonly isOperator: boolean;
   readonly process: ProcessFigures;

@@ -112,6 +112,12 @@ export interface Durability {
   save(): Promise<Result<void>>;
   /** Writes the log anew. */
   rewrite(): Promise<Result<void>>;
+  /** Writes what each shard holds, or one tenant's part of it, to a file of that folder, named by {@link backupFileName}. */
+  backup(folder: string, tenant: string | undefined): Promise<Result<void>>;
+}
+
+export function backupFileName(shard: number): string {
+  return `shard-${shard}.rdb`;
 }
 
 /** Of a backend that keeps nothing. */
@@ -126,4 +132,5 @@ export const NO_DURABILITY: Durability = {
   status: () => NOTHING_DURABLE,
   save: async () => ({ ok: false, fault: 'nothing is kept here' }),
   rewrite: async () => ({ ok: false, fault: 'nothing is kept here' }),
+  backup: async () => ({ ok: false, fault: 'nothing is kept here' }),
 };

@@ -12,3 +12,17 @@ export interface PersistencePort {
   /** BGREWRITEAOF. */
   rewriteInBackground(): Refusal | string;
 }
+
+/** A backup that is whole: it has been read back from the disk. */
+export interface BackupTaken {
+  /** On the machine of the server. */
+  readonly folder: string;
+  readonly files: number;
+  readonly keys: number;
+  readonly bytes: number;
+}
+
+export interface BackupPort {
+  /** @param name a name without a path: clients never choose where. @param tenant whose keys alone; undefined: everybody's */
+  take(name: string, tenant: string | undefined): Refusal | Promise<Result<BackupTaken>>;
+}

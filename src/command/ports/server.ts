@@ -3,7 +3,7 @@ import type { Refusal } from '../../resp/refusals.ts';
 import type { CommandTable } from '../table.ts';
 import type { Backend } from './backend.ts';
 import type { InsightPort } from './insight.ts';
-import type { PersistencePort } from './persistence.ts';
+import type { BackupPort, PersistencePort } from './persistence.ts';
 import type { SessionPort } from './session.ts';
 
 /** A tenant as operators see it. A limit of 0 is none. */
@@ -33,6 +33,7 @@ export interface ServerPort {
   readonly backend: Backend;
   readonly insight: InsightPort;
   readonly persistence: PersistencePort;
+  readonly backups: BackupPort;
   readonly startedAt_ms: number;
   /** 40 hexadecimal digits, new at every start: INFO's run_id. */
   readonly runId: string;

@@ -1,5 +1,6 @@
 /** The server family, as far as it runs at the gateway. */
 import type { Declaration } from '../../command/spec.ts';
+import { backup } from './backup.ts';
 import { asking, cluster, readonly, readwrite } from './cluster.ts';
 import { command } from './command.ts';
 import { config } from './config.ts';
@@ -14,6 +15,7 @@ import { tenant } from './tenant.ts';
 
 export const serverDeclarations: readonly Declaration[] = [
   asking,
+  backup,
   bgrewriteaof,
   bgsave,
   cluster,
