@@ -32,6 +32,14 @@ export class Queue<Item> {
     this.count++;
   }
 
+  /** Puts an item in front of all others. */
+  unshift(item: Item): void {
+    if (this.count === this.items.length) this.grow();
+    this.head = (this.head - 1) & (this.items.length - 1);
+    this.items[this.head] = item;
+    this.count++;
+  }
+
   peek(): Item | undefined {
     return this.count === 0 ? undefined : this.items[this.head];
   }

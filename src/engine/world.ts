@@ -73,6 +73,8 @@ export class World {
   listener: EngineListener;
   /** Wall clock of this turn. */
   now_ms: number;
+  /** The same, and the true time also while what was written down is played again, when no key may be over. */
+  wall_ms: number;
   /** What was written down is played again: nothing has expired but what the record says, whatever the time is by now. */
   isLoading: boolean;
   /** CLIENT NO-TOUCH, and whatever else reads without meaning to: set by who runs a command, around it. */
@@ -107,6 +109,7 @@ export class World {
     this.isLoading = false;
     this.listener = silent;
     this.now_ms = 0;
+    this.wall_ms = 0;
     this.noTouch = false;
     this.lfuLogFactor = 10;
     this.lfuDecayMinutes = 1;
@@ -123,6 +126,7 @@ export class World {
   /** Takes the time anew: at the start of each turn and each slice of background work. */
   refresh(): void {
     const now_ms = this.clock.nowMs();
+    this.wall_ms = now_ms;
     this.now_ms = this.isLoading ? 0 : now_ms;
     const seconds = Math.floor(now_ms / 1000);
     this.seconds = seconds % (CLOCK_MASK + 1);

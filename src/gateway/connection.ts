@@ -239,9 +239,9 @@ export class Connection implements LaterReplies {
     this.outbox.movePushes(out);
     if (before > 0 && out.length > mark) {
       // Something before this reply is still open: it has to wait its turn.
-      this.pending.behind(out.buffer, mark, out.length, out.protocol);
+      this.outbox.behind(out, mark);
       out.truncate(mark);
-      if (this.pending.settledBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
+      if (this.outbox.waitingBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
     }
     if (before > 0 && this.pending.length >= this.pending.placesMax) this.hold(HELD_BY_PLACES);
   }

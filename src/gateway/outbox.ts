@@ -157,18 +157,30 @@ export class Outbox {
 
   flush(out: ReplyWriter): void {
     const debt = this.core.backend.durability.takeDebt();
-    if (debt !== undefined && out.length > 0) this.keepBack(out, debt);
+    if (debt !== undefined && out.length > 0) {
+      // Places were opened behind what stands in the writer, never before; and pushes come between.
+      for (let i = this.pushes.length - 1; i >= this.pushesSent; i--)
+        this.pending.pushFirst(this.pushes[i] as Uint8Array);
+      this.forgetPushes();
+      const kept = this.pending.keepBack(takeCopy(out), out.protocol, 'first');
+      out.reset();
+      this.whenKept(debt, kept);
+    }
     if (this.pushes.length > 0) this.flushPushes(out);
     if (this.pending.length > 0) this.flushPending(out);
     else if (out.length > 0) this.write(out);
   }
 
-  /** What was answered waits until what it tells of is kept. What was pushed since stands behind it. */
-  private keepBack(out: ReplyWriter, debt: Kept): void {
-    const kept = this.pending.keepBack(takeCopy(out), out.protocol);
-    out.reset();
-    for (let i = this.pushesSent; i < this.pushes.length; i++) this.pending.push(this.pushes[i] as Uint8Array, false);
-    this.forgetPushes();
+  /** A reply that came at once although replies before it are open: behind them, and not before what it tells of is kept. */
+  behind(out: ReplyWriter, mark: number): void {
+    const debt = this.core.backend.durability.takeDebt();
+    if (debt === undefined) return this.pending.behind(out.buffer, mark, out.length, out.protocol);
+    const copy = Buffer.allocUnsafe(out.length - mark);
+    copy.set(out.buffer.subarray(mark, out.length));
+    this.whenKept(debt, this.pending.keepBack(copy, out.protocol, 'last'));
+  }
+
+  private whenKept(debt: Kept, kept: (isKept: boolean) => void): void {
     const { core } = this;
     core.backend.durability.whenKept(debt, kept);
     core.endTurnSoon();

@@ -156,11 +156,13 @@ export class Pending {
 
   /**
    * Replies that may not leave before what they tell of is kept; their memory is theirs.
+   * @param where in front of all places, or behind them
    * @returns what to call then, or with false when that will never be known
    */
-  keepBack(bytes: Uint8Array, protocol: 2 | 3): (isKept: boolean) => void {
+  keepBack(bytes: Uint8Array, protocol: 2 | 3, where: 'first' | 'last'): (isKept: boolean) => void {
     const place = new Place(this, protocol, false, NO_COMMAND, undefined);
-    this.places.push(place);
+    if (where === 'first') this.places.unshift(place);
+    else this.places.push(place);
     this.keptBytes += bytes.length;
     return (isKept) => {
       if (this.isClosed) return;
@@ -181,6 +183,14 @@ export class Pending {
     const last = beforeLast ? this.places.pop() : undefined;
     this.places.push(place);
     if (last !== undefined) this.places.push(last);
+  }
+
+  /** The same, in front of all places. */
+  pushFirst(bytes: Uint8Array): void {
+    const place = new Place(this, 2, false, NO_COMMAND, undefined);
+    place.content = bytes;
+    this.settledBytes += bytes.length;
+    this.places.unshift(place);
   }
 
   /** Moves replies that may leave into the writer, until it holds as much as one write should or a large one is next. */

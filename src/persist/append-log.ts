@@ -42,7 +42,7 @@ const NOTHING = new Uint8Array(0);
 
 export class AppendLog {
   readonly buffer: RecordBuffer;
-  policy: SyncPolicy;
+  private currentPolicy: SyncPolicy;
   /** `aof_delayed_fsync`. */
   delayedSyncs: number;
   /** Why the last write failed; undefined when it did not. */
@@ -62,8 +62,11 @@ export class AppendLog {
   private readonly clock: Clock;
   private readonly report: LogReport;
   private file: DiskWriter | undefined;
-  /** Files before it, of which the end is not synced yet. */
+  /** Files before it, of which the end is not synced yet; and those, in order, that the sync under way covers. */
   private previous: DiskWriter[];
+  private syncingFiles: DiskWriter[];
+  /** Counts what ends the sync under way without its completion. */
+  private syncsGivenUp: number;
   private writtenBytes: number;
   private syncedBytes: number;
   private isSyncing: boolean;
@@ -84,7 +87,7 @@ export class AppendLog {
 
   constructor(policy: SyncPolicy, clock: Clock, report: LogReport) {
     this.buffer = new RecordBuffer();
-    this.policy = policy;
+    this.currentPolicy = policy;
     this.delayedSyncs = 0;
     this.writeFault = undefined;
     this.syncFault = undefined;
@@ -96,6 +99,8 @@ export class AppendLog {
     this.report = report;
     this.file = undefined;
     this.previous = [];
+    this.syncingFiles = [];
+    this.syncsGivenUp = 0;
     this.writtenBytes = 0;
     this.syncedBytes = 0;
     this.isSyncing = false;
@@ -109,6 +114,16 @@ export class AppendLog {
     this.fileBase = 0;
     this.forWrite = new Queue();
     this.forSync = new Queue();
+  }
+
+  get policy(): SyncPolicy {
+    return this.currentPolicy;
+  }
+
+  set policy(policy: SyncPolicy) {
+    this.currentPolicy = policy;
+    // Whoever waits for a sync was promised one.
+    if (this.forSync.length > 0 && this.buffer.length === 0) this.startSync();
   }
 
   get isOpen(): boolean {
@@ -150,6 +165,13 @@ export class AppendLog {
     this.sum.add(uncovered, 0, uncovered.length);
     this.summed = 0;
     this.fileBase = this.writtenBytes - file.length;
+    if (this.syncedBytes < this.writtenBytes) this.startSync();
+    else this.closePrevious();
+  }
+
+  private closePrevious(): void {
+    for (const file of this.previous) file.close();
+    this.previous = [];
   }
 
   /** `done` is told when what was appended so far is kept, or with false that nobody will ever know. Maybe at once. */
@@ -169,9 +191,9 @@ export class AppendLog {
   /** Writes what was appended. */
   commit(): void {
     if (this.buffer.length === 0 || this.file === undefined) return;
-    const isSyncNext = this.policy === 'always' && !this.isSyncing;
+    const isSyncNext = !this.isSyncing && (this.policy === 'always' || this.forSync.length > 0);
     if (!this.write(isSyncNext)) return;
-    if (this.policy !== 'always') this.tick();
+    if (this.policy !== 'always' && this.forSync.length === 0) this.tick();
     else if (!this.isAlone() || !this.syncAtOnce(this.file)) this.startSync();
   }
 
@@ -283,38 +305,73 @@ export class AppendLog {
     this.lastSync_ms = this.clock.monotonicMs();
     this.coveredSince_ms = this.uncoveredSince_ms;
     this.uncoveredSince_ms = 0;
-    this.onSyncing?.();
-    const { previous } = this;
+    // What is appended and not written is not covered: then nothing counts as covered that is not known to be.
+    if (this.buffer.length === 0) this.onSyncing?.();
+    this.syncingFiles = [...this.previous, file]; // cold: once per sync
     this.previous = [];
-    this.syncNext([...previous, file], this.writtenBytes); // cold: once per sync
+    this.syncNext(this.writtenBytes);
   }
 
-  private syncNext(files: readonly DiskWriter[], target: number): void {
-    const [first, ...others] = files; // cold: once per sync
+  private syncNext(target: number): void {
+    const [first] = this.syncingFiles;
     if (first === undefined) return this.synced(target);
+    const { syncsGivenUp } = this;
     first.sync((fault) => {
+      if (syncsGivenUp !== this.syncsGivenUp) return;
       if (fault !== undefined) return this.neverSynced(fault);
-      if (others.length > 0) first.close();
-      this.syncNext(others, target);
+      this.syncingFiles.shift();
+      if (first !== this.file && !this.previous.includes(first)) first.close();
+      this.syncNext(target);
     });
   }
 
   private synced(target: number): void {
     this.isSyncing = false;
     this.coveredSince_ms = 0;
-    this.syncedBytes = target;
+    this.syncedBytes = Math.max(this.syncedBytes, target);
     this.onSynced?.();
     // The disk first: it works while those are told whom it has served.
-    if (this.policy === 'always') {
-      if (this.buffer.length > 0) this.commit();
-      else this.startSync();
-    }
-    settle(this.forSync, target, true);
-    if (this.policy !== 'always') {
-      if (this.forSync.length > 0) this.startSync();
-      else this.tick();
-    }
+    const isWanted = this.policy === 'always' || this.previous.length > 0;
+    if (this.policy === 'always' && this.buffer.length > 0) this.commit();
+    else if (isWanted) this.startSync();
+    settle(this.forSync, this.syncedBytes, true);
+    if (this.forSync.length > 0) this.startSync();
+    else if (!isWanted) this.tick();
     this.report.settled();
+  }
+
+  /** Brings what was written to the disk and waits for it: for the rare moments when what follows must not come before it. */
+  syncNow(): DiskResult<void> {
+    if (this.syncFault !== undefined) return { ok: false, fault: this.syncFault };
+    for (const file of this.openFiles()) {
+      const synced = file.syncNow();
+      if (synced.ok) continue;
+      this.neverSynced(synced.fault);
+      return synced;
+    }
+    this.giveUpSync();
+    this.closePrevious();
+    this.uncoveredSince_ms = 0;
+    this.syncedBytes = this.writtenBytes;
+    this.onSynced?.();
+    settle(this.forSync, this.syncedBytes, true);
+    return { ok: true, value: undefined };
+  }
+
+  /** Nothing waits for the sync under way any more. */
+  private giveUpSync(): void {
+    for (const file of this.syncingFiles) if (file !== this.file) this.previous.push(file);
+    this.syncingFiles = [];
+    this.syncsGivenUp++;
+    this.isSyncing = false;
+    this.coveredSince_ms = 0;
+  }
+
+  /** Those that may hold what is not synced, oldest first. */
+  private openFiles(): DiskWriter[] {
+    const files = new Set(this.syncingFiles.concat(this.previous));
+    if (this.file !== undefined) files.add(this.file);
+    return Array.from(files);
   }
 
   /** What is on the disk is not known any more. */
@@ -331,17 +388,20 @@ export class AppendLog {
     this.report.settled();
   }
 
-  /** Writes and syncs all there is, waiting for it, and lets go of the file. */
+  /**
+   * Writes and syncs all there is, waiting for it, and lets go of the file. What failed before is over then: a log that is
+   * opened again begins with all there is.
+   */
   close(): DiskResult<void> {
     this.commitLast();
     const fault = this.writeFault ?? this.syncFault;
-    const files = this.file === undefined ? this.previous : [...this.previous, this.file]; // cold: once
     let ended: DiskResult<void> = fault === undefined ? { ok: true, value: undefined } : { ok: false, fault };
-    for (const file of files) {
+    for (const file of this.openFiles()) {
       const synced = file.syncNow();
       if (!synced.ok && ended.ok) ended = synced;
       file.close();
     }
+    this.giveUpSync();
     this.previous = [];
     this.file = undefined;
     if (ended.ok) this.syncedBytes = this.writtenBytes;
@@ -350,6 +410,10 @@ export class AppendLog {
     settle(this.forWrite, Number.POSITIVE_INFINITY, false);
     settle(this.forSync, Number.POSITIVE_INFINITY, false);
     this.buffer.drop(this.buffer.length);
+    this.writeFault = undefined;
+    this.syncFault = undefined;
+    this.uncoveredSince_ms = 0;
+    this.isLate = false;
     return ended;
   }
 }

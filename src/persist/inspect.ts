@@ -107,7 +107,9 @@ function walkRecords(file: DiskReader, start: number): Walked {
   const shows = verdict.kind !== 'good' && verdict.showsBySum ? verdict : undefined;
   const stop = shows === undefined ? file.length + 1 : shows.kind === 'torn' ? shows.at : shows.offset;
   for (;;) {
-    const item = reader.position >= stop ? END : reader.next();
+    const next = reader.next();
+    const at = next.kind === 'command' ? reader.commandStart : reader.position;
+    const item = at >= stop ? END : next;
     switch (item.kind) {
       case 'command': {
         const offset = reader.commandStart;

@@ -76,6 +76,11 @@ export class Journal {
     this.groupRecords++;
   }
 
+  /** Between `beginGroup` and `endGroup`: the file must not change, nor may what is there be written. */
+  get isInGroup(): boolean {
+    return this.groupDepth > 0;
+  }
+
   /** Records from here to `endGroup` are played all or none. */
   beginGroup(): void {
     if (this.groupDepth++ > 0) return;

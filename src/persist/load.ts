@@ -158,13 +158,17 @@ class Loader {
   async loadLog(folder: string, { base, increments }: Manifest): Promise<Result<Loaded['source']>> {
     const { disk } = this.options;
     const parts = base === undefined ? increments : [base, ...increments];
+    const lengths: number[] = [];
     for (const { name } of parts) {
       const status = disk.status(join(folder, name));
       if (!status.ok) return failure(status.fault.message);
+      lengths.push(status.value?.length ?? 0);
       this.totalBytes += status.value?.length ?? 0;
     }
-    for (const part of parts) {
-      const isLast = part === parts.at(-1) && part.type === 'increment';
+    const lastWritten = lengths.findLastIndex((length) => length > 0);
+    for (const [index, part] of parts.entries()) {
+      // Behind which nothing was written; there may be empty ones, of a rewrite that had just begun.
+      const isLast = index >= lastWritten && part.type === 'increment';
       const loaded = await this.opened(join(folder, part.name), (file) => this.loadPart(file, isLast));
       if (!loaded.ok) return loaded;
     }
@@ -265,7 +269,10 @@ class Loader {
     const replay = new Replay(port);
     this.realm = await replay.begin();
     for (;;) {
-      const item = reader.position >= end ? END : reader.next();
+      const next = reader.next();
+      // The line of a sum may stand between the last record that counts and the first that does not.
+      const at = next.kind === 'command' ? reader.commandStart : reader.position;
+      const item = at >= end ? END : next;
       if (item.kind === 'command') {
         const told = replay.take(reader.request, reader.commandStart);
         const fault = told instanceof Promise ? await told : told;

@@ -76,6 +76,34 @@ export class LogFiles {
 
   /** Removes what the manifest does not name. To be called when all that counts has been loaded. */
   clean(): DiskResult<void> {
+    const cleared = this.removeUnnamed();
+    return cleared.ok ? this.removeMark() : cleared;
+  }
+
+  private removeMark(): DiskResult<void> {
+    const { disk, files } = this;
+    const mark = disk.status(files.setupMark);
+    if (!mark.ok) return mark;
+    if (mark.value === undefined) return success(undefined);
+    // What it excuses must be gone for good before it goes.
+    const synced = disk.syncFolder(files.logFolder);
+    return synced.ok ? disk.remove(files.setupMark) : synced;
+  }
+
+  private putMark(): DiskResult<void> {
+    const { disk, files } = this;
+    const found = disk.status(files.setupMark);
+    if (!found.ok) return found;
+    if (found.value === undefined) {
+      const mark = disk.create(files.setupMark);
+      if (!mark.ok) return mark;
+      const closed = mark.value.close();
+      if (!closed.ok) return closed;
+    }
+    return disk.syncFolder(files.logFolder);
+  }
+
+  private removeUnnamed(): DiskResult<void> {
     const { disk, files } = this;
     const { base, increments } = this.manifest;
     const named = new Set([base, ...increments].map((file) => file?.name));
@@ -92,24 +120,25 @@ export class LogFiles {
       if (!removed.ok) return removed;
     }
     if (this.manifest.history.length === 0) return success(undefined);
-    return this.write({ ...this.manifest, history: [] });
+    const { isUncertain } = this;
+    const written = this.write({ ...this.manifest, history: [] });
+    // With the history or without it: what counts is the same.
+    this.isUncertain = isUncertain;
+    return written;
+  }
+
+  makeFolder(): DiskResult<void> {
+    const { disk, files } = this;
+    const made = disk.makeFolder(files.logFolder);
+    return made.ok ? disk.syncFolder(files.folder) : made;
   }
 
   /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
   beginSetUp(): DiskResult<void> {
-    const { disk, files } = this;
-    const made = disk.makeFolder(files.logFolder);
+    const made = this.makeFolder();
     if (!made.ok) return made;
-    const cleared = disk.remove(files.setupMark);
-    if (!cleared.ok) return cleared;
-    const mark = disk.create(files.setupMark);
-    if (!mark.ok) return mark;
-    const closed = mark.value.close();
-    if (!closed.ok) return closed;
-    const synced = disk.syncFolder(files.logFolder);
-    if (!synced.ok) return synced;
-    const above = disk.syncFolder(files.folder);
-    return above.ok ? this.clean() : above;
+    const marked = this.putMark();
+    return marked.ok ? this.removeUnnamed() : marked;
   }
 
   /**
@@ -131,8 +160,9 @@ export class LogFiles {
     if (!synced.ok) return synced;
     const written = this.write({ base: hasBase ? base : undefined, history: [], increments: [increment] });
     if (!written.ok) return written;
-    disk.remove(files.setupMark);
-    return this.clean();
+    this.isUncertain = false;
+    this.clean();
+    return written;
   }
 
   /** A new increment, which the manifest names. */
@@ -161,6 +191,10 @@ export class LogFiles {
    */
   adoptBase(isLogging: boolean): DiskResult<void> {
     const { manifest, disk, files } = this;
+    // The first file of a log has its name before there is a manifest that names it.
+    const marked =
+      manifest.base === undefined && manifest.increments.length === 0 ? this.putMark() : success(undefined);
+    if (!marked.ok) return marked;
     const last = isLogging ? manifest.increments.at(-1) : undefined;
     const sequence = (manifest.base?.sequence ?? 0) + 1;
     const base: LogFile = { name: baseName(LOG_PREFIX, sequence, 'rdb'), sequence, type: 'base' };
@@ -173,7 +207,8 @@ export class LogFiles {
     const written = this.write({ base, history, increments: last === undefined ? [] : [last] });
     if (!written.ok) return written;
     // What cannot be removed now is removed at the next start.
-    return this.clean();
+    this.clean();
+    return written;
   }
 
   /** The log is not what counts any more: a snapshot has been written that holds more. */
@@ -182,16 +217,16 @@ export class LogFiles {
     const folder = disk.status(files.logFolder);
     if (!folder.ok) return folder;
     if (folder.value === undefined) return success(undefined);
+    // Without it, files that no manifest names would be taken for a log that has lost it.
+    const marked = this.putMark();
+    if (!marked.ok) return marked;
     const removed = disk.remove(files.logPath(manifestName(LOG_PREFIX)));
     if (!removed.ok) return removed;
-    const mark = disk.create(files.setupMark);
-    if (mark.ok) mark.value.close();
     const synced = disk.syncFolder(files.logFolder);
     if (!synced.ok) return synced;
     this.manifest = EMPTY_MANIFEST;
-    const cleaned = this.clean();
-    disk.remove(files.setupMark);
-    return cleaned;
+    this.clean();
+    return success(undefined);
   }
 
   private write(manifest: Manifest): DiskResult<void> {

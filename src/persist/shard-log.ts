@@ -25,6 +25,8 @@ export class ShardLog {
   private readonly hash: Hasher;
   /** Something since the last `takeDebt` has to wait for a sync. */
   private owesSync: boolean;
+  /** Something since then has changed what is kept. */
+  private owesWrite: boolean;
   /** What keeps snapshots from being written, while that stops writes. */
   snapshotRefusal: Refusal | undefined;
 
@@ -34,6 +36,7 @@ export class ShardLog {
     this.unsynced = new UnsyncedKeys();
     this.hash = hash;
     this.owesSync = false;
+    this.owesWrite = false;
     this.snapshotRefusal = undefined;
     log.onSyncing = () => this.unsynced.syncing();
     log.onSynced = () => this.unsynced.synced();
@@ -60,13 +63,16 @@ export class ShardLog {
     effect: Effect,
   ): void {
     const isChange = effect.kind === 'changed';
-    if (isChange) this.journal.changed(effect, request, realmNumber, databaseNumber);
+    if (isChange) {
+      this.journal.changed(effect, request, realmNumber, databaseNumber);
+      this.owesWrite = true;
+    }
     if (!this.followsKeys) return;
     if (isChange) {
       this.owesSync = true;
       if (keys.count === 0) this.unsynced.addAll();
       for (let i = 0; i < keys.count; i++) this.unsynced.add(this.hashOf(request, keys.at[i] as number, realmNumber));
-    } else if (!this.unsynced.isEmpty && !this.owesSync) {
+    } else if (!this.unsynced.isEmpty && !this.owesSync && this.log.syncFault === undefined) {
       this.owesSync = keys.count === 0 ? command.isReadonly : this.showsUnsynced(request, keys, realmNumber);
     }
   }
@@ -87,13 +93,15 @@ export class ShardLog {
     const { log } = this;
     if (this.owesSync) return log.hasUnsynced ? 'synced' : undefined;
     if (!log.isDirty) return undefined;
-    // Where every change waits for the sync, who only reads waits no longer than for the end of the turn.
-    return log.policy === 'always' ? 'written' : log.promised;
+    if (this.owesWrite) return log.promised;
+    // Who only reads, or was refused, waits for the end of the turn, and not for a disk that takes nothing.
+    return log.writeFault === undefined && log.syncFault === undefined ? 'written' : undefined;
   }
 
   takeDebt(): Kept | undefined {
     const { debt } = this;
     this.owesSync = false;
+    this.owesWrite = false;
     return debt;
   }
 }

@@ -9,56 +9,23 @@
  *                              └  a log switched on: the same, from nothing
  * ```
  */
-import type { Clock } from '../base/clock.ts';
+import { dirname } from 'node:path';
 import { LOG_SUM_RESUME_BYTES_MAX, REWRITE_PAUSE_MS, REWRITE_PAUSE_MS_MAX } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
-import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
-import type { Shard } from '../engine/shard.ts';
+import type { DiskFault, DiskResult } from '../disk/disk.ts';
 import { MISCONF_SNAPSHOT } from '../resp/refusals.ts';
 import { AppendLog } from './append-log.ts';
-import { isTemporary, type ShardFiles } from './files.ts';
+import { isTemporary } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
 import { LogFiles, tailOf } from './log-files.ts';
 import { auxOf } from './rdb-target.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
-import { noFacts, type StoreFacts } from './store-facts.ts';
-
-/** Lines of the log of the process. */
-export interface StoreReport {
-  event(
-    level: 'info' | 'warn' | 'error',
-    event: string,
-    message: string,
-    fields: Readonly<Record<string, string | number | boolean>>,
-  ): void;
-}
-
-export interface ShardStoreOptions {
-  readonly shard: Shard;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly files: ShardFiles;
-  readonly tenantName: (realmNumber: number) => string;
-  readonly report: StoreReport;
-  readonly settings: DurabilitySettings;
-  /** Work has come up: `slice` wants to be called. */
-  readonly wake: () => void;
-  /** Replies that waited for the disk may leave. */
-  readonly settled: () => void;
-}
-
-type Ended = (result: Result<void>) => void;
-
-interface Backup {
-  readonly path: string;
-  /** Only this tenant's keys; undefined: everybody's. */
-  readonly tenant: string | undefined;
-  readonly ended: Ended;
-}
+import { firstFacts, type StoreFacts } from './store-facts.ts';
+import type { Backup, Ended, ShardStoreOptions } from './store-options.ts';
 
 interface Running {
   readonly kind: 'save' | 'rewrite' | 'setup' | 'backup';
@@ -80,7 +47,7 @@ export class ShardStore {
   private runningEnded: Ended[];
   private readonly backupsWanted: Backup[];
   private functions: readonly Uint8Array[];
-  private isOpen: boolean;
+  private state: 'loading' | 'open' | 'closed';
   /** Bytes of the log's files before the one that is written on, and of all of them when it was last written anew. */
   private earlierBytes: number;
   private rewrittenBytes: number;
@@ -111,12 +78,12 @@ export class ShardStore {
     this.runningEnded = [];
     this.backupsWanted = [];
     this.functions = [];
-    this.isOpen = false;
+    this.state = 'loading';
     this.earlierBytes = 0;
     this.rewrittenBytes = 0;
     this.lastRewrite_ms = 0;
     this.consecutiveFailures = 0;
-    this.facts = noFacts(clock.nowMs());
+    this.facts = firstFacts(clock.nowMs());
   }
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
@@ -124,7 +91,7 @@ export class ShardStore {
   /** Loads what is there, then begins to log. A fault is one line, and nothing has been touched. */
   async open(port: ReplayPort): Promise<Result<Loaded>> {
     const { disk, clock, files, report } = this.options;
-    const made = disk.makeFolder(files.folder);
+    const made = this.makeFolder();
     if (!made.ok) return failure(made.fault.message);
     const found = this.logFiles.find();
     if (!found.ok) return found;
@@ -137,16 +104,32 @@ export class ShardStore {
     for (const warning of loaded.value.warnings) report.event('warn', 'store.load_warning', warning, {});
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
-    this.cleanFolder();
+    this.cleanFolders();
     const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value) : await this.begin();
     if (!begun.ok) return begun;
-    this.isOpen = true;
+    this.state = 'open';
+    this.startNext();
     return loaded;
   }
 
-  /** What a crash has left of snapshots that have no name. */
-  private cleanFolder(): void {
+  /** A folder that a power cut can take away would take all with it. */
+  private makeFolder(): DiskResult<void> {
     const { disk, files } = this.options;
+    const made = disk.makeFolder(files.folder);
+    if (!made.ok) return made;
+    for (const above of [dirname(files.folder), dirname(dirname(files.folder))]) {
+      const synced = disk.syncFolder(above);
+      // Folders above the data may be none of ours; then they were there before.
+      if (!synced.ok && synced.fault.code !== 'EACCES' && synced.fault.code !== 'EPERM') return synced;
+    }
+    return made;
+  }
+
+  /** What a crash has left of snapshots that have no name. */
+  private cleanFolders(): void {
+    const { disk, files, report } = this.options;
+    const cleaned = this.logFiles.clean();
+    if (!cleaned.ok) report.event('warn', 'store.clean_failed', cleaned.fault.message, { code: cleaned.fault.code });
     const entries = disk.list(files.folder);
     if (!entries.ok) return;
     for (const { name, isFolder } of entries.value) {
@@ -157,8 +140,6 @@ export class ShardStore {
   /** Writes on behind the last record. */
   private goOn({ lastRealm, uncoveredBytes }: Loaded): Result<void> {
     const { disk, files } = this.options;
-    const cleaned = this.logFiles.clean();
-    if (!cleaned.ok) return failure(cleaned.fault.message);
     const last = this.logFiles.manifest.increments.at(-1);
     // Much without a checksum was written by somebody else; behind it a file of its own begins.
     const goesOn = last !== undefined && uncoveredBytes <= LOG_SUM_RESUME_BYTES_MAX;
@@ -187,22 +168,22 @@ export class ShardStore {
   // -- Commands ----------------------------------------------------------------------------------------------------------
 
   configure(settings: DurabilitySettings): void {
-    const before = this.settings;
     this.settings = settings;
     this.log.policy = settings.appendfsync;
-    if (this.isOpen && settings.appendonly && !before.appendonly) this.switchOn(() => {});
-    if (this.isOpen && !settings.appendonly && before.appendonly) this.switchOff();
     this.blockIfSavesFail();
+    this.startNext();
   }
 
   /** Writes a dump of the state of now, or of when the snapshot under way has ended. */
   save(ended: Ended): void {
+    if (this.state !== 'open') return ended(failure('the data is not there to be saved'));
     this.saveWanted.push(ended);
     this.startNext();
   }
 
   /** Writes the log anew. */
   rewrite(ended: Ended): void {
+    if (this.state !== 'open') return ended(failure('the data is not there to be written'));
     this.rewriteWanted.push(ended);
     this.startNext();
   }
@@ -217,7 +198,7 @@ export class ShardStore {
   tick(): void {
     this.log.tick();
     if (this.log.isDirty) this.log.commit();
-    if (this.running === undefined && this.isOpen && this.log.isOpen && this.hasGrown()) {
+    if (this.running === undefined && this.state === 'open' && this.log.isOpen && this.hasGrown()) {
       this.options.report.event('info', 'log.rewrite_due', 'the log has grown and is written anew', {
         bytes: this.logBytes,
         baseBytes: this.rewrittenBytes,
@@ -247,18 +228,38 @@ export class ShardStore {
 
   /** Whether `slice` has something to do now. */
   get isDue(): boolean {
-    return this.running?.job.isDue === true;
+    return this.running === undefined ? this.hasWanted : this.running.job.isDue;
   }
 
-  slice(): void {
-    this.running?.job.slice();
+  slice(duration_ms?: number): void {
+    this.startNext();
+    this.running?.job.slice(duration_ms);
   }
 
   // -- Snapshots ---------------------------------------------------------------------------------------------------------
 
+  private get isSwitchWanted(): boolean {
+    const { isOpen, syncFault } = this.log;
+    // One that could not be switched on is tried again by who switches it off and on, and it is off at once.
+    return this.settings.appendonly ? !isOpen && syncFault === undefined : isOpen || syncFault !== undefined;
+  }
+
+  private get hasWanted(): boolean {
+    if (this.state !== 'open') return false;
+    const { rewriteWanted, saveWanted, backupsWanted } = this;
+    return this.isSwitchWanted || rewriteWanted.length + saveWanted.length + backupsWanted.length > 0;
+  }
+
+  /**
+   * One thing at a time: what a snapshot is for, and what the log holds beside it, must not change while it is written. And
+   * nothing within a transaction, whose records belong together.
+   */
   private startNext(): void {
-    if (this.running !== undefined) return;
-    if (this.rewriteWanted.length > 0) this.startRewrite();
+    if (this.running !== undefined || !this.hasWanted) return;
+    if (this.journal.isInGroup) this.options.wake();
+    else if (this.isSwitchWanted && this.settings.appendonly) this.switchOn(() => {});
+    else if (this.isSwitchWanted) this.switchOff();
+    else if (this.rewriteWanted.length > 0) this.startRewrite();
     else if (this.saveWanted.length > 0) this.startSave();
     else this.startBackup();
   }
@@ -280,8 +281,7 @@ export class ShardStore {
     this.runningEnded = this.rewriteWanted;
     this.rewriteWanted = [];
     this.lastRewrite_ms = this.options.clock.monotonicMs();
-    const { disk, files } = this.options;
-    const begun = this.log.isOpen ? this.rotate() : disk.makeFolder(files.logFolder);
+    const begun = this.log.isOpen ? this.rotate() : this.logFiles.makeFolder();
     if (begun.ok) this.start('rewrite', this.options.files.temporaryBase);
     else this.rewriteEnded({ ok: false, fault: begun.fault });
   }
@@ -290,7 +290,10 @@ export class ShardStore {
   private rotate(): DiskResult<void> {
     const { log, logFiles } = this;
     log.commitLast();
-    const fault = log.writeFault ?? log.syncFault;
+    if (log.writeFault !== undefined) return failure(log.writeFault);
+    // Else a power cut could leave the records behind it without those before.
+    const synced = log.policy === 'no' ? success(undefined) : log.syncNow();
+    const fault = synced.ok ? log.syncFault : synced.fault;
     if (fault !== undefined) return failure(fault);
     const before = log.fileBytes;
     const file = logFiles.rotate();
@@ -319,6 +322,7 @@ export class ShardStore {
   private switchOff(): void {
     const closed = this.log.close();
     if (!closed.ok) this.options.report.event('error', 'log.write_failed', closed.fault.message, {});
+    this.startNext();
   }
 
   /** Of one tenant nothing is written that others could be known by. */
@@ -352,6 +356,7 @@ export class ShardStore {
   }
 
   private ended(kind: Running['kind'], outcome: SnapshotOutcome): void {
+    if (this.state === 'closed') return;
     if (kind === 'save') this.saveEnded(outcome);
     else if (kind === 'rewrite') this.rewriteEnded(this.adopted(outcome));
     else if (kind === 'backup') this.finish(outcome.ok ? success(undefined) : failure(outcome.fault.message));
@@ -397,7 +402,10 @@ export class ShardStore {
       const { keys, bytes, version } = outcome;
       report.event('info', 'store.saved', 'a dump has been written', { path: files.dumpPath, keys, bytes, version });
       // A log that is switched off holds less than the dump: at the next start the dump must count.
-      if (!this.log.isOpen) this.logFiles.retire();
+      const retired = this.log.isOpen ? outcome : this.logFiles.retire();
+      if (!retired.ok) {
+        report.event('error', 'store.save_failed', `the old log still counts: ${retired.fault.message}`, {});
+      }
     } else if (!synced.ok)
       report.event('error', 'store.save_failed', synced.fault.message, { code: synced.fault.code });
     this.finish(synced.ok ? success(undefined) : failure(synced.fault.message));
@@ -476,7 +484,7 @@ export class ShardStore {
   /** Brings the log to the disk. A snapshot under way is given up. */
   close(): DiskResult<void> {
     const { disk, files } = this.options;
-    this.isOpen = false;
+    this.state = 'closed';
     const closed = this.log.close();
     if (this.running !== undefined) {
       disk.remove(files.temporaryDump);

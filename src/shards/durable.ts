@@ -2,19 +2,22 @@
  * A shard that keeps what it holds: ties its world and its executor to a store on the disk, and gives the store its time.
  * The same inline and in a worker.
  */
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { SYSTEM_TENANT } from '../base/names.ts';
 import type { Result } from '../base/result.ts';
 import type { DurabilitySettings, LoadedShard } from '../command/ports/durability.ts';
 import type { Disk } from '../disk/disk.ts';
 import { ShardFiles } from '../persist/files.ts';
-import { ShardStore, type StoreReport } from '../persist/shard-store.ts';
+import { ShardStore } from '../persist/shard-store.ts';
+import type { StoreReport } from '../persist/store-options.ts';
 import { Replayer, type ReplayerOptions } from './replayer.ts';
 
 export interface DurableOptions extends ReplayerOptions {
   readonly disk: Disk;
   readonly folder: string;
   readonly settings: DurabilitySettings;
+  /** The time of the machine when left out. */
+  readonly clock?: Clock;
   readonly report: StoreReport;
   /** Behind each slice of a snapshot, and each look at what is due. */
   readonly worked: () => void;
@@ -35,7 +38,7 @@ export class DurableShard {
     this.store = new ShardStore({
       shard: options.shard,
       disk: options.disk,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       files: new ShardFiles(options.folder),
       tenantName: (number) => this.replayer.tenantName(number) ?? SYSTEM_TENANT,
       report: options.report,

@@ -1,20 +1,18 @@
 /**
  * Replies of a worker that may not be told before what they tell of is kept: each waits for the ticket of the message that
- * it came in. Tickets are settled in order.
+ * it came in. Tickets are settled in any order: what has to be written only may be kept before what has to be synced.
  */
 import { copyOf } from '../base/bytes.ts';
-import { Queue } from '../base/queue.ts';
 import { LOG_FAILED, type Refusal } from '../resp/refusals.ts';
 
 interface Held {
-  readonly ticket: number;
   readonly told: (bytes: Uint8Array, start: number, end: number) => void;
   readonly lost: (refusal: Refusal) => void;
   readonly bytes: Uint8Array;
 }
 
 export class HeldReplies {
-  private readonly queue: Queue<Held> = new Queue();
+  private readonly byTicket: Map<number, Held[]> = new Map();
 
   /** Copies the range. */
   hold(
@@ -25,24 +23,26 @@ export class HeldReplies {
     told: (bytes: Uint8Array, start: number, end: number) => void,
     lost: (refusal: Refusal) => void,
   ): void {
-    this.queue.push({ ticket, told, lost, bytes: copyOf(bytes, start, end) });
+    const held: Held = { told, lost, bytes: copyOf(bytes, start, end) };
+    const others = this.byTicket.get(ticket);
+    if (others === undefined) this.byTicket.set(ticket, [held]);
+    else others.push(held);
   }
 
   settled(ticket: number, isKept: boolean): void {
-    for (let next = this.queue.peek(); next !== undefined && next.ticket <= ticket; next = this.queue.peek()) {
-      this.queue.shift();
-      if (isKept) next.told(next.bytes, 0, next.bytes.length);
-      else next.lost(LOG_FAILED);
+    const settled = this.byTicket.get(ticket) ?? [];
+    this.byTicket.delete(ticket);
+    for (const { told, lost, bytes } of settled) {
+      if (isKept) told(bytes, 0, bytes.length);
+      else lost(LOG_FAILED);
     }
   }
 
   /** The worker is gone. @returns how many were waiting */
   failAll(refusal: Refusal): number {
-    let count = 0;
-    for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
-      next.lost(refusal);
-      count++;
-    }
-    return count;
+    const all = Array.from(this.byTicket.values()).flat();
+    this.byTicket.clear();
+    for (const { lost } of all) lost(refusal);
+    return all.length;
   }
 }

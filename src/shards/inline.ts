@@ -168,7 +168,8 @@ export class InlineBackend implements Backend, ShardNews {
     this.beginTurn();
     const holds = this.world.shard.realm(caller.tenantNumber).watchHolds(caller.id);
     this.executor.unwatch(caller.id);
-    this.executor.beginGroup();
+    // One that does not run has no end either.
+    if (holds) this.executor.beginGroup();
     return holds;
   }
 

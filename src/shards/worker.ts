@@ -327,7 +327,9 @@ class Worker {
       case 'close':
         this.background.stop();
         this.keeper?.close();
-        return { kind: 'closed' };
+        // Behind what the end of the log has settled.
+        queueMicrotask(() => this.post({ kind: 'closed' }));
+        return undefined;
     }
   }
 

@@ -11,6 +11,7 @@ import { Canary, type Seen } from './canary.ts';
 import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
 import { edgeCases } from './cases/edges.ts';
+import { fileCases } from './cases/files.ts';
 import { keyCases } from './cases/keys.ts';
 import { logCases } from './cases/logs.ts';
 import { memoryCases } from './cases/memory.ts';
@@ -59,6 +60,7 @@ const cases: readonly AttackCase[] = [
   ...memoryCases,
   ...edgeCases,
   ...payloadCases,
+  ...fileCases,
   ...logCases,
   ...policyCases,
   ...transportCases,

@@ -11,7 +11,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PASSWORD } from './password.ts';
 import { type Where, Wire } from './wire.ts';
@@ -77,6 +77,8 @@ export interface WorldOptions {
   readonly gateway?: string;
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** What lies in the data folder before the start: paths in it, and a character per byte. */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 interface Ports {
@@ -147,6 +149,10 @@ export class World {
   static async start(options: WorldOptions): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), 'portcullis-attacks-'));
     writePolicies(join(folder, 'policies'), options.gateway ?? GATEWAY_POLICY);
+    for (const [path, text] of Object.entries(options.files ?? {})) {
+      mkdirSync(dirname(join(folder, 'data', path)), { recursive: true });
+      writeFileSync(join(folder, 'data', path), text, 'latin1');
+    }
     const [port, plainPort] = [await freePort(), await freePort()];
     const flags = ['--tls-port', port, '--plain-port', plainPort, '--shards', options.shards];
     const folders = [

@@ -25,7 +25,7 @@ import type { GatewayView } from '../../src/gateway/view.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { Request } from '../../src/resp/request.ts';
 import { SharedBudgets } from '../../src/shards/budgets.ts';
-import { InlineBackend } from '../../src/shards/inline.ts';
+import { InlineBackend, type InlineOptions } from '../../src/shards/inline.ts';
 import { type Budget, NO_BUDGET } from '../../src/tenancy/budget.ts';
 import { type Tenant, TenantRegistry, type TenantTerms } from '../../src/tenancy/tenant.ts';
 import { AclWorld } from '../acl/support.ts';
@@ -55,12 +55,13 @@ export const VIEW: GatewayView = {
   drainTimeoutSeconds: 2,
 };
 
-function inlineBackend(): InlineBackend {
+export function inlineBackend(durable?: InlineOptions['durable']): InlineBackend {
   return new InlineBackend({
     budgets: new SharedBudgets(1),
     hashKey: [1, 2],
     seed: 1,
     engine: ENGINE_SETTINGS,
+    ...(durable === undefined ? {} : { durable }),
   });
 }
 

@@ -445,7 +445,8 @@ export class FakeDisk implements Disk {
     const room = isBounded ? Math.max(0, this.capacityBytes - this.usedBytes) : bytes.length;
     const taken = Math.min(bytes.length, room, failing === undefined ? bytes.length : failing.partialBytes);
     this.changesOfCall = [];
-    if (taken > 0) this.change({ kind: 'write', node, bytes: bytes.slice(0, taken) });
+    // A Buffer's own slice would be a view of memory that goes on changing.
+    if (taken > 0) this.change({ kind: 'write', node, bytes: new Uint8Array(bytes.subarray(0, taken)) });
     if (failing !== undefined && failing.partialBytes > 0) {
       if (failing.fromThenOn) failing.partialBytes = 0;
       else this.failAt(1, failing.code, 'write');

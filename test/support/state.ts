@@ -83,13 +83,25 @@ export function stateOf(ask: Ask, databases: number): string[] {
 }
 
 const SHOWN_CHARACTERS = 300;
+const SHOWN_BEFORE_CHARACTERS = 40;
 
 /** What one state has and the other has not, a line each and short enough to be read; nothing when they are equal. */
 export function differencesOf(actual: readonly string[], expected: readonly string[]): string[] {
   const [there, wanted] = [new Set(actual), new Set(expected)];
-  const short = (line: string) => (line.length > SHOWN_CHARACTERS ? `${line.slice(0, SHOWN_CHARACTERS)}…` : line);
+  const missing = expected.filter((line) => !there.has(line));
+  const surplus = actual.filter((line) => !wanted.has(line));
   return [
-    ...expected.filter((line) => !there.has(line)).map((line) => `- ${short(line)}`),
-    ...actual.filter((line) => !wanted.has(line)).map((line) => `+ ${short(line)}`),
+    ...missing.map((line) => `- ${shortened(line, surplus)}`),
+    ...surplus.map((line) => `+ ${shortened(line, missing)}`),
   ];
+}
+
+/** From where it differs on from what the other state says of the same key. */
+function shortened(line: string, others: readonly string[]): string {
+  const name = line.slice(0, line.indexOf(' {"kind"'));
+  const other = others.find((one) => one.startsWith(`${name} {`));
+  let at = 0;
+  while (other !== undefined && at < line.length && line[at] === other[at]) at++;
+  const from = Math.max(name.length, at - SHOWN_BEFORE_CHARACTERS);
+  return `${name} … ${line.slice(from, from + SHOWN_CHARACTERS)}`;
 }

@@ -59,7 +59,7 @@ class Addition {
     this.trim = new TrimOptions();
   }
 
-  parse(request: Request, from: ArgIndex): Refusal | undefined {
+  parse(request: Request, from: ArgIndex, isReplayed: boolean): Refusal | undefined {
     this.mayCreate = true;
     this.trim.reset();
     let at = from;
@@ -80,7 +80,7 @@ class Addition {
     }
     this.firstPair = at + 1;
     this.pairs = (request.argc - this.firstPair) / 2;
-    const refusal = this.trim.check(false);
+    const refusal = this.trim.check(false, isReplayed);
     if (refusal !== undefined) return refusal;
     if (this.pairs < 1 || this.pairs % 1 !== 0) return ARITY;
     // An ID without a sequence has 0.
@@ -195,7 +195,7 @@ export const xadd = shardCommand({
   },
   run({ key, entry }, call, out) {
     const { request, realm } = call;
-    const refusal = addition.parse(request, entry.value);
+    const refusal = addition.parse(request, entry.value, call.shard.world.isLoading);
     if (refusal !== undefined) return refused(out, refusal);
     const bytes = textBytes(request, addition.firstPair);
     // The arena rounds up by an eighth at the most; an element of a short text takes three bytes more.

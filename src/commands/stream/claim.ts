@@ -75,7 +75,8 @@ export class Claimant {
   /** Undefined when the arena is full. */
   find(): Consumer | undefined {
     if (this.consumer !== undefined) return this.consumer;
-    const { request, now_ms } = this.call;
+    const { request, shard } = this.call;
+    const now_ms = shard.world.wall_ms;
     const start = request.start(this.name);
     const end = request.end(this.name);
     this.consumer = this.group.consumer(request.bytes, start, end);
@@ -198,7 +199,8 @@ function claimAll(
   options: ClaimOptions,
   out: ReplyWriter,
 ): Effect {
-  const { request, now_ms } = call;
+  const { request } = call;
+  const now_ms = call.shard.world.wall_ms;
   const from = out.length;
   const claimant = new Claimant(call, group, 3);
   const claimed: StreamId[] = [];
@@ -267,7 +269,7 @@ export const xclaim = shardCommand({
     const minIdle_ms = parseInteger(request.bytes, request.start(minIdleTime), request.end(minIdleTime));
     if (Number.isNaN(minIdle_ms)) return refused(out, XCLAIM_MIN_IDLE);
     const end = idsEnd(request, ids.value);
-    const options = optionsFrom(request, end, call.now_ms);
+    const options = optionsFrom(request, end, call.shard.world.wall_ms);
     if (isRefusal(options)) return refused(out, options);
     return claimAll(call, stream, group, [ids.value, end], minIdle_ms, options, out);
   },

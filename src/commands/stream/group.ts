@@ -204,7 +204,7 @@ const createconsumer = shardCommand({
       out.integer(0);
       return UNCHANGED;
     }
-    if (group.addConsumer(request.bytes, start, end, call.now_ms) === undefined) return refused(out, OOM);
+    if (group.addConsumer(request.bytes, start, end, call.shard.world.wall_ms) === undefined) return refused(out, OOM);
     out.integer(1);
     return CONSUMER_CREATED;
   },

@@ -22,7 +22,7 @@ const DELETED: readonly KeyEvent[] = [{ eventClass: 'stream', name: 'xdel', key:
 const options = new TrimOptions();
 const id = new StreamId();
 
-function parseTrim(request: Request, from: ArgIndex): Refusal | undefined {
+function parseTrim(request: Request, from: ArgIndex, isReplayed: boolean): Refusal | undefined {
   options.reset();
   for (let at = from; at < request.argc; ) {
     const behind = options.take(request, at);
@@ -30,7 +30,7 @@ function parseTrim(request: Request, from: ArgIndex): Refusal | undefined {
     if (behind === 0) return SYNTAX_ERROR;
     at = behind;
   }
-  return options.check(true);
+  return options.check(true, isReplayed);
 }
 
 function trimmedEffect(request: Request, stream: Stream, trimmed: number): Changed {
@@ -56,7 +56,7 @@ export const xtrim = shardCommand({
   history: [['6.2.0', 'Added the `MINID` trimming strategy and the `LIMIT` option.']],
   args: { key: key('RW', 'delete'), options: tail(2, [trimDoc(false)]) },
   run({ key, options: given }, call, out) {
-    const refusal = parseTrim(call.request, given.value);
+    const refusal = parseTrim(call.request, given.value, call.shard.world.isLoading);
     if (refusal !== undefined) return refused(out, refusal);
     const stream = streamToWrite(call, key);
     if (isRefusal(stream)) return refused(out, stream);

@@ -97,11 +97,15 @@ export class TrimOptions {
     return this.threshold + 1;
   }
 
-  /** Whether the options go together, once all are read. */
-  check(isStrategyNeeded: boolean): Refusal | undefined {
+  /**
+   * Whether the options go together, once all are read. What is played again has come through this before: redis-server writes
+   * down how far a trim went as an exact one, and leaves the LIMIT in it that only others may have.
+   */
+  check(isStrategyNeeded: boolean, isReplayed: boolean): Refusal | undefined {
     if (this.limit > 0 && this.strategy === 'none') return TRIM_LIMIT_ALONE;
     if (isStrategyNeeded && this.strategy === 'none') return TRIM_STRATEGY_MISSING;
-    return this.isLimitGiven && !this.isApproximate ? TRIM_LIMIT_EXACT : undefined;
+    if (isReplayed) this.limit = 0;
+    return this.isLimitGiven && !this.isApproximate && !isReplayed ? TRIM_LIMIT_EXACT : undefined;
   }
 
   /** @returns how many entries went. */
