@@ -9,16 +9,13 @@
  *                              └  a log switched on: the same, from nothing
  * ```
  */
-import type { Clock } from '../base/clock.ts';
 import { LOG_SUM_RESUME_BYTES_MAX } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
-import type { Disk, DiskFault, DiskResult } from '../disk/disk.ts';
-import type { Shard } from '../engine/shard.ts';
+import type { DiskFault, DiskResult } from '../disk/disk.ts';
 import { MISCONF_SNAPSHOT } from '../resp/refusals.ts';
 import { AppendLog } from './append-log.ts';
-import type { ShardFiles } from './files.ts';
 import { Journal } from './journal.ts';
 import { type Loaded, load, type ReplayPort } from './load.ts';
 import { LogFiles, tailOf } from './log-files.ts';
@@ -27,40 +24,8 @@ import { RewriteSchedule } from './rewrite-schedule.ts';
 import { cleanShardFolder, makeShardFolder } from './shard-folder.ts';
 import { ShardLog } from './shard-log.ts';
 import { SnapshotJob, type SnapshotOutcome } from './snapshot-job.ts';
-import { noFacts, type StoreFacts } from './store-facts.ts';
-
-/** Lines of the log of the process. */
-export interface StoreReport {
-  event(
-    level: 'info' | 'warn' | 'error',
-    event: string,
-    message: string,
-    fields: Readonly<Record<string, string | number | boolean>>,
-  ): void;
-}
-
-export interface ShardStoreOptions {
-  readonly shard: Shard;
-  readonly disk: Disk;
-  readonly clock: Clock;
-  readonly files: ShardFiles;
-  readonly tenantName: (realmNumber: number) => string;
-  readonly report: StoreReport;
-  readonly settings: DurabilitySettings;
-  /** Work has come up: `slice` wants to be called. */
-  readonly wake: () => void;
-  /** Replies that waited for the disk may leave. */
-  readonly settled: () => void;
-}
-
-type Ended = (result: Result<void>) => void;
-
-interface Backup {
-  readonly path: string;
-  /** Only this tenant's keys; undefined: everybody's. */
-  readonly tenant: string | undefined;
-  readonly ended: Ended;
-}
+import { firstFacts, type StoreFacts } from './store-facts.ts';
+import type { Backup, Ended, ShardStoreOptions } from './store-options.ts';
 
 interface Running {
   readonly kind: 'save' | 'rewrite' | 'setup' | 'backup';
@@ -114,7 +79,7 @@ export class ShardStore {
     this.state = 'loading';
     this.earlierBytes = 0;
     this.schedule = new RewriteSchedule(clock);
-    this.facts = noFacts(clock.nowMs());
+    this.facts = firstFacts(clock.nowMs());
   }
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
@@ -251,8 +216,8 @@ export class ShardStore {
 
   private get hasWanted(): boolean {
     if (this.state !== 'open') return false;
-    const snapshots = this.rewriteWanted.length + this.saveWanted.length + this.backupsWanted.length;
-    return this.isSwitchWanted || snapshots > 0;
+    const { rewriteWanted, saveWanted, backupsWanted } = this;
+    return this.isSwitchWanted || rewriteWanted.length + saveWanted.length + backupsWanted.length > 0;
   }
 
   /**

@@ -1,6 +1,7 @@
-/** What a store remembers of what it has done, for INFO. */
+/** What one shard's store says of itself. */
 import type { DurabilityStatus } from '../command/ports/durability.ts';
 
+/** The part of the figures that is only ever set. */
 export type StoreFacts = Pick<
   DurabilityStatus,
   | 'isLastSaveGood'
@@ -17,7 +18,8 @@ export type StoreFacts = Pick<
   | 'loadTotalBytes'
 >;
 
-export function noFacts(now_ms: number): StoreFacts {
+/** Before anything was saved or loaded. */
+export function firstFacts(now_ms: number): StoreFacts {
   return {
     isLastSaveGood: true,
     lastSave_ms: now_ms,

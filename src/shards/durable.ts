@@ -8,7 +8,8 @@ import type { Result } from '../base/result.ts';
 import type { DurabilitySettings, LoadedShard } from '../command/ports/durability.ts';
 import type { Disk } from '../disk/disk.ts';
 import { ShardFiles } from '../persist/files.ts';
-import { ShardStore, type StoreReport } from '../persist/shard-store.ts';
+import { ShardStore } from '../persist/shard-store.ts';
+import type { StoreReport } from '../persist/store-options.ts';
 import { Replayer, type ReplayerOptions } from './replayer.ts';
 
 export interface DurableOptions extends ReplayerOptions {

@@ -113,28 +113,41 @@ describe('who waits for a sync', () => {
     expect(scene.said).toEqual(['sync failed: EIO']);
   });
 
-  it('is asked for a sync that covers what was written only: what is appended meanwhile does not count as covered', () => {
+  it('is told by a sync that covers what was appended before it: that is written first', () => {
     const scene = new Scene('always');
     const covered: number[] = [];
-    let written = 0;
-    scene.log.onSyncing = () => covered.push(written);
-    const turn = (text: string) => {
+    let appended = 0;
+    scene.log.onSyncing = () => covered.push(appended);
+    const append = (text: string) => {
       scene.append(text);
-      written++;
-      scene.log.commit();
+      appended++;
     };
-    turn('a');
-    turn('b');
-    // Appended, and a sync ends and begins before it is written.
-    scene.append('c');
-    written++;
-    scene.disk.completeSyncs(1);
-    expect(covered).toEqual([1]);
+    append('a');
+    scene.log.commit();
+    append('b');
+    scene.log.commit();
+    // Appended, and a sync ends and the next begins before the end of its turn.
+    append('c');
     const waiter = scene.wait('synced');
     scene.disk.completeSyncs(1);
+    expect(covered).toEqual([1, 3]);
+    expect(scene.log.isDirty).toBe(false);
+    expect(waiter.is).toBe('waiting');
+    scene.disk.completeSyncs(1);
+    expect(waiter.is).toBe('kept');
+  });
+
+  it('waits for another sync when what was appended cannot be written before this one', () => {
+    const scene = new Scene('always');
+    scene.append('a');
+    scene.log.commit();
+    scene.append('b');
+    const waiter = scene.wait('synced');
+    scene.disk.failAt(1, 'ENOSPC', 'write');
+    scene.disk.completeSyncs(1);
+    scene.disk.completeSyncs();
     expect(waiter.is).toBe('waiting');
     scene.log.commit();
-    scene.disk.completeSyncs();
     scene.disk.completeSyncs();
     expect(waiter.is).toBe('kept');
   });
