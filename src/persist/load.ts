@@ -240,7 +240,7 @@ class Loader {
         case 'end':
           return success(reader.position);
         case 'fault':
-          return failure(item.message);
+          return failure(`${file.path}: byte ${item.offset}: ${item.message}; check-rdb says more`);
       }
     }
   }
