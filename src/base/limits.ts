@@ -125,9 +125,9 @@ export const SNAPSHOT_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;
 /** A large value is written in pieces of this size; what changes meanwhile stands aside, and no more than this. */
 export const SNAPSHOT_PIECE_BYTES = 32 * 1024;
 export const SNAPSHOT_ASIDE_BYTES_MAX = 16 * 1024 * 1024;
-/** A sync in the thread that serves takes so long at the most; after a longer one there is none for a while. */
+/** A sync in the thread that serves that takes longer is followed by so many times its time without one: a twentieth is lost. */
 export const LOG_SYNC_AT_ONCE_MS_MAX = 2;
-export const LOG_SYNC_AT_ONCE_PAUSE_MS = 10_000;
+export const LOG_SYNC_AT_ONCE_PAUSES = 20;
 /** A client counts as alone when no other has run a command for so long. */
 export const ALONE_MS = 1000;
 /** Hashes of keys that readers may have to wait for; past it all of them wait. */

@@ -14,7 +14,7 @@
  * Hot path: `commit` once per turn. Guarded by `npm run bench -- --only durability`.
  */
 import type { Clock } from '../base/clock.ts';
-import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSE_MS, LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
+import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSES, LOG_SYNC_LATE_MS, LOG_SYNC_MS } from '../base/limits.ts';
 import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
@@ -246,7 +246,7 @@ export class AppendLog {
     this.onSyncing?.();
     const synced = file.syncNow();
     const took_ms = this.clock.monotonicMs() - from_ms;
-    if (took_ms > LOG_SYNC_AT_ONCE_MS_MAX) this.syncsAtOnceFrom_ms = from_ms + took_ms + LOG_SYNC_AT_ONCE_PAUSE_MS;
+    if (took_ms > LOG_SYNC_AT_ONCE_MS_MAX) this.syncsAtOnceFrom_ms = from_ms + took_ms * LOG_SYNC_AT_ONCE_PAUSES;
     this.uncoveredSince_ms = 0;
     if (synced.ok) {
       this.syncedBytes = this.writtenBytes;
