@@ -99,4 +99,26 @@ describe(`a power cut, seed ${seed}`, () => {
       expect(refusals).toBeLessThan(starts / 4);
     });
   }
+
+  it('does not take records from before a rewrite and leave those behind it', async () => {
+    const world = await DurableWorld.open({ disk: new FakeDisk(), settings: { appendfsync: 'everysec' } });
+    const { disk } = world;
+    disk.manualSyncs = true;
+    const ledger = new Ledger(world, new Prng(seed));
+    for (let turn = 0; turn < 5; turn++) {
+      ledger.write();
+      world.endTurn();
+    }
+    const before = [...ledger.executed];
+    world.store.rewrite(() => {});
+    for (let choice = 0; choice < 100; choice++) {
+      ledger.write();
+      world.endTurn();
+      const crash = { disk: disk.crashAt(disk.events.length, choice), event: disk.events.length, choice };
+      const start = await started(crash, new FakeClock(world.clock.now), 'everysec');
+      // Noise behind the rewrite may be refused, and tells of the file behind it.
+      if ('refusal' in start) expect(start.refusal, `choice ${choice}`).toContain('appendonly.aof.2.incr.aof');
+      else expect(numbersIn(start.world, true).slice(0, before.length), `choice ${choice}`).toEqual(before);
+    }
+  });
 });

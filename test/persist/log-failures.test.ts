@@ -211,4 +211,17 @@ describe(`a failing disk, seed ${seed}`, () => {
     expect(isTold).toBe(true);
     expect(world.run(0, 0, ['SET', 'k', 'w'])).toMatch(/^-MISCONF .*No space left/);
   });
+
+  it('is not what keeps a dump from being replaced by half of it: nothing is saved before all is loaded', async () => {
+    const first = await DurableWorld.open({ disk: new FakeDisk(), settings: { appendonly: false } });
+    first.run(0, 0, ['SET', 'k', 'v']);
+    first.store.save(() => {});
+    await first.finish();
+    const next = new DurableWorld({ disk: first.disk.kill(), settings: { appendonly: false } });
+    const said: string[] = [];
+    next.store.save((result) => said.push(result.ok ? 'saved' : result.fault));
+    expect(said).toEqual(['the data is not there to be saved']);
+    expect(await next.load()).toMatchObject({ ok: true });
+    expect(next.run(0, 0, ['GET', 'k'])).toBe('$1\r\nv\r\n');
+  });
 });

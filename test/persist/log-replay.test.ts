@@ -240,4 +240,25 @@ describe(`a log, seed ${seed}`, () => {
       }
     }
   });
+
+  it('is not cut where a rewrite, a save or a switch is asked for within a transaction', async () => {
+    for (const asked of ['rewrite', 'save', 'off', 'off and on'] as const) {
+      const world = await DurableWorld.open({ disk: new FakeDisk(), clock: new FakeClock(NOW_MS) });
+      // Not written yet when the transaction begins.
+      world.run(0, 0, ['SET', 'before', 'v'.repeat(300)]);
+      world.group(() => {
+        world.run(0, 0, ['SET', 'a', '1']);
+        if (asked === 'rewrite' || asked === 'save') world.store[asked](() => {});
+        else world.configure({ appendonly: false });
+        if (asked === 'off and on') world.configure({ appendonly: true });
+        world.run(1, 2, ['SET', 'b', '1']);
+        world.run(0, 0, ['SET', 'c', '1']);
+      });
+      world.endTurn();
+      const expected = world.states();
+      expectSame(await world.killed(), expected, asked);
+      await world.finish();
+      expectSame(await world.killed(), expected, asked);
+    }
+  });
 });
