@@ -277,7 +277,7 @@ export class AppendLog {
 
   /** Nothing waits for the sync under way any more. */
   private giveUpSync(): void {
-    this.previous.push(...this.syncingFiles.filter((file) => file !== this.file));
+    this.previous.push(...this.syncingFiles.filter((file) => file !== this.file)); // cold: when a file follows
     this.syncingFiles = [];
     this.syncsGivenUp++;
     this.isSyncing = false;
@@ -286,9 +286,9 @@ export class AppendLog {
 
   /** Those that may hold what is not synced, oldest first. */
   private openFiles(): DiskWriter[] {
-    const files = new Set([...this.syncingFiles, ...this.previous]);
+    const files = new Set([...this.syncingFiles, ...this.previous]); // cold: once per rewrite
     if (this.file !== undefined) files.add(this.file);
-    return [...files];
+    return [...files]; // cold: once per rewrite
   }
 
   /** What is on the disk is not known any more. */
