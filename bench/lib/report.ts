@@ -12,8 +12,8 @@ const NOTES_END = '<!-- /notes -->';
 
 const METHOD = `We are measured with everything on and nothing of it binding: an allowlist of 10,000 networks on each
 listener, a limit of connections of an address, a user with key patterns, command rules and addresses, a tenant with a
-memory budget and with rates of commands and of bytes each way. redis-server has the same user with the same rules, and
-keeps nothing on disk. All servers use the same certificate. HAProxy has one thread. Everything runs on one machine,
+memory budget and with rates of commands and of bytes each way. redis-server has the same user with the same rules.
+Neither keeps anything on the disk, but where that is what is measured. All servers use the same certificate. HAProxy has one thread. Everything runs on one machine,
 driver included, so absolute figures are of that machine; the ratios are what to compare.`;
 
 function versions(node: string | undefined): string[] {
