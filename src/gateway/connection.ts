@@ -327,7 +327,7 @@ export class Connection implements LaterReplies {
   push(bytes: Uint8Array, behind: 'answers' | 'reply' | 'wait' = 'answers'): void {
     if (this.state !== 'open' || this.isDoomed) return;
     if (this.core.running !== this) {
-      this.outbox.push(bytes, behind !== 'wait' && this.wait?.isOver === false);
+      this.outbox.push(bytes, behind !== 'wait' && this.wait?.isOpen === true);
       this.scheduleFlush();
     } else if (behind === 'answers' && this.session.showsReplies && !this.session.isInTransaction) {
       this.outbox.pushInto(this.core.out, bytes);

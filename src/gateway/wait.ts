@@ -13,6 +13,8 @@ export class Wait implements WaitingReply {
   isOver: boolean;
   /** There was no answer, and none may be taken for it: the connection ends. */
   isUnanswered: boolean;
+  /** There is an answer, which may not be told yet. */
+  private isServed: boolean;
   private readonly place: LaterReply;
   private readonly deadlines: Deadlines;
   private readonly now_ms: () => number;
@@ -29,6 +31,7 @@ export class Wait implements WaitingReply {
     this.protocol = place.protocol;
     this.isOver = false;
     this.isUnanswered = false;
+    this.isServed = false;
     this.place = place;
     this.deadlines = deadlines;
     this.now_ms = now_ms;
@@ -39,7 +42,12 @@ export class Wait implements WaitingReply {
 
   /** Whether the client is blocked, as Redis calls it. */
   get isBlocked(): boolean {
-    return this.mayBeCut && !this.isOver;
+    return this.mayBeCut && this.isOpen;
+  }
+
+  /** Whether there is no answer yet. */
+  get isOpen(): boolean {
+    return !this.isOver && !this.isServed;
   }
 
   get hasDeadline(): boolean {
@@ -52,6 +60,12 @@ export class Wait implements WaitingReply {
       this.deadline = this.deadlines.add(this.now_ms() + timeout_ms, () => this.cut('timeout'));
     }
     return !this.isOver;
+  }
+
+  served(): void {
+    this.isServed = true;
+    this.cutShort = undefined;
+    this.forgetDeadline();
   }
 
   /** Ends the wait by something else than data; false when that is not to be had, or has been done. */

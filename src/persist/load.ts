@@ -284,7 +284,10 @@ class Loader {
       this.realm = replay.realmNumber;
       if (item.kind === 'fault') return failure(`${item.message}; check-aof says more`);
       const tornAt = replay.openAt ?? (verdict.kind === 'torn' ? verdict.at : undefined);
-      return tornAt === undefined ? success(undefined) : this.torn(file, tornAt, isLast);
+      if (tornAt === undefined) return success(undefined);
+      // What is cut off may be part of what no sum covers: a file of its own is begun.
+      this.uncoveredBytes = Number.POSITIVE_INFINITY;
+      return this.torn(file, tornAt, isLast);
     }
   }
 

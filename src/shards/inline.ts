@@ -208,6 +208,7 @@ export class InlineBackend implements Backend, ShardNews {
     const { debt } = this.durability;
     if (debt === undefined) return place.settleBytes(bytes, start, end);
     const kept = copyOf(bytes, start, end);
+    place.served();
     this.durability.whenKept(debt, (isKept) => {
       if (isKept) place.settleBytes(kept, 0, kept.length);
       else place.settle((out) => out.error(LOG_FAILED));

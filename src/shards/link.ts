@@ -226,6 +226,7 @@ export class ShardLink {
     if (place === undefined) return;
     const { bytes, debt = DEBT_NONE } = item;
     if (owed === undefined || debt < owed.from) return place.settleBytes(bytes, 0, bytes.length);
+    place.served();
     this.held.hold(
       owed.ticket,
       bytes,

@@ -99,6 +99,19 @@ describe('with appendfsync always', () => {
     expect(text(client)).toBe('*2\r\n$1\r\nl\r\n$1\r\nx\r\n');
   });
 
+  it('what is pushed to who waited stands behind the answer that is there and not kept yet', async () => {
+    const { world, text, synced } = await start();
+    const [client, other] = [world.connect(), world.connect()];
+    world.send(client, 'BLPOP', 'l', '0');
+    client.connection.push(Buffer.from('+before\r\n'));
+    expect(text(client)).toBe('+before\r\n');
+    world.send(other, 'RPUSH', 'l', 'x');
+    client.connection.push(Buffer.from('+behind\r\n'));
+    expect(text(other) + text(client)).toBe('');
+    expect(synced(other)).toBe(':1\r\n');
+    expect(text(client)).toBe('*2\r\n$1\r\nl\r\n$1\r\nx\r\n+behind\r\n');
+  });
+
   it('a write and a wait in one chunk are answered in order', async () => {
     const { world, text, synced } = await start();
     const client = world.connect();

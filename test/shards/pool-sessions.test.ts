@@ -144,6 +144,8 @@ class Place implements LaterReply {
     this.answers.push(latin1(out.take()));
   }
 
+  served(): void {}
+
   waits(): boolean {
     return !this.isGone;
   }

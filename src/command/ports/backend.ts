@@ -45,6 +45,8 @@ export type WaitCut = 'timeout' | 'error' | 'revoked' | 'ending' | 'closed';
 export interface WaitingReply extends LaterReply {
   /** It does wait, for so long at the most; 0 is for ever. False when its connection is gone: nobody waits. */
   waits(timeout_ms: number): boolean;
+  /** Its answer is there, and will be given once it is kept: nothing else ends the wait, and what is pushed stands behind. */
+  served(): void;
 }
 
 /** Gives the next place in order; called at most once per run, and only when the answer cannot come at once. */
