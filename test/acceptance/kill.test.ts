@@ -9,7 +9,7 @@ import { JournalOfOne } from './support/kill-journal.ts';
 import { freePort, Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
 
-const CYCLES = Number(process.env['PORTCULLIS_KILL_CYCLES'] ?? 5);
+const CYCLES = Number(process.env['PORTCULLIS_KILL_CYCLES'] ?? 3);
 const SHARDS = process.env['PORTCULLIS_SHARDS'] ?? '1';
 const CLIENTS = 6;
 const LIFE_MS_MIN = 100;
