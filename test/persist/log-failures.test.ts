@@ -96,7 +96,7 @@ describe(`a failing disk, seed ${seed}`, () => {
     }, async () => {
       let failed = 0;
       for (const [operation, last] of FAILING) {
-        const step = IS_LONG ? 1 : Math.max(1, Math.floor(last / 5));
+        const step = IS_LONG ? 1 : Math.max(1, Math.floor(last / 4));
         for (let nth = 1; nth <= last; nth += step) {
           for (const fromThenOn of [false, true]) {
             const prng = new Prng(seed + nth);

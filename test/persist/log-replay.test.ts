@@ -16,7 +16,7 @@ import { shown } from '../support/words.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const IS_LONG = process.env['PORTCULLIS_LONG'] === '1';
-const WORLDS = IS_LONG ? 120 : 3;
+const WORLDS = IS_LONG ? 120 : 2;
 const TURNS = IS_LONG ? 600 : 300;
 const UNFIT = new Set(['DEBUG', 'PFSELFTEST']);
 const POLICIES: readonly SyncPolicy[] = ['always', 'everysec', 'no'];

@@ -18,7 +18,7 @@ import { shown, type Words } from '../support/words.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const IS_LONG = process.env['PORTCULLIS_LONG'] === '1';
-const WORLDS = IS_LONG ? 400 : 12;
+const WORLDS = IS_LONG ? 400 : 7;
 const SNAPSHOTS_PER_WORLD = 40;
 const PATH = '/data/temp-save.rdb';
 const TENANTS = ['default', 'one'];
