@@ -8,7 +8,6 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../src/base/clock.ts';
@@ -20,6 +19,7 @@ import { type Database, Encoding, OK } from '../src/engine/database.ts';
 import { Shard } from '../src/engine/shard.ts';
 import { RdbFileReader } from '../src/rdb/file-reader.ts';
 import { RdbFileWriter } from '../src/rdb/file-writer.ts';
+import { freePort } from '../test/support/ports.ts';
 import { RespClient } from '../test/support/resp-client.ts';
 
 const RUNS = 3;
@@ -96,15 +96,6 @@ function load(path: string, keys: number): number {
 
 function best(run: () => number): number {
   return Math.min(...Array.from({ length: RUNS }, run));
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 async function redisRun(folder: string): Promise<Figures> {

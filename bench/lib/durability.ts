@@ -231,7 +231,8 @@ async function loadSeconds(start: Start, folder: string): Promise<number> {
       };
       client.send(encode(['INFO', 'persistence']));
       await pause(10);
-      if (said.includes('loading:0')) break;
+      // Not that of async_loading.
+      if (said.includes('\nloading:0')) break;
     }
     const seconds = (performance.now() - from) / 1000;
     client.close();

@@ -2,8 +2,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../test/support/ports.ts';
 import { OPERATOR, OPERATOR_RULES, RULES, USER, writePolicies } from './policy.ts';
-import { Child, findProgram, freePort, isListening, workspaceFolder } from './processes.ts';
+import { Child, findProgram, isListening, workspaceFolder } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CLIENTS_MAX = 20_000;

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/ports.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { eventually, login, shards } from './support/clients.ts';
-import { freePort, ROOT, Serve } from './support/serve.ts';
+import { ROOT, Serve } from './support/serve.ts';
 
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const OTHER_SHARDS = shards === 1 ? 3 : 1;

@@ -4,9 +4,10 @@
  */
 import { afterEach, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
+import { freePort } from '../support/ports.ts';
 import { seed } from '../support/seed.ts';
 import { JournalOfOne } from './support/kill-journal.ts';
-import { freePort, Serve } from './support/serve.ts';
+import { Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
 
 const CYCLES = Number(process.env['PORTCULLIS_KILL_CYCLES'] ?? 3);

@@ -2,7 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, Serve } from './support/serve.ts';
+import { freePort } from '../support/ports.ts';
+import { Serve } from './support/serve.ts';
 
 const installed = spawnSync('redis-cli', ['--version']).status === 0;
 const hint = installed ? '' : ' (skipped: redis-cli is not installed)';

@@ -7,12 +7,13 @@ import { comparable, REFERENCE_FLAGS } from '../differential/comparable.ts';
 import { Generator } from '../differential/generate.ts';
 import { Runner } from '../differential/runner.ts';
 import { SocketSystem } from '../differential/systems.ts';
+import { freePort } from '../support/ports.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { RespClient } from '../support/resp-client.ts';
 import { seed } from '../support/seed.ts';
 import { requestBytes } from '../support/words.ts';
 import { SESSION_CONVERSATIONS } from './session-conversations.ts';
-import { freePort, Serve } from './support/serve.ts';
+import { Serve } from './support/serve.ts';
 
 const COMMANDS = 20_000;
 const shards = Number(process.env['PORTCULLIS_SHARDS'] ?? 1);

@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { freePort, ROOT, Serve } from './support/serve.ts';
+import { freePort } from '../support/ports.ts';
+import { ROOT, Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
 
 const running: Serve[] = [];

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { freePort, Serve } from './support/serve.ts';
+import { freePort } from '../support/ports.ts';
+import { Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
 
 let serve: Serve;

@@ -9,10 +9,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../support/ports.ts';
 import { PASSWORD } from './password.ts';
 import { type Where, Wire } from './wire.ts';
 
@@ -55,17 +55,6 @@ function writePolicies(folder: string, gateway: string): void {
   writeFileSync(join(folder, 'tenants', 'slow.yaml'), tenantFile('slow', [['limited', '~* +@all']], slow));
   const evicting = `{ memory: ${EVICTING_BYTES}, policy: allkeys-lru }`;
   writeFileSync(join(folder, 'tenants', 'small.yaml'), tenantFile('small', [['evictor', '~* +@all']], evicting));
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 export interface WorldOptions {

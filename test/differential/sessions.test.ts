@@ -5,7 +5,8 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.ts';
-import { freePort, Serve } from '../acceptance/support/serve.ts';
+import { Serve } from '../acceptance/support/serve.ts';
+import { freePort } from '../support/ports.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { seed } from '../support/seed.ts';
 import { ApplicationsScenario } from './applications.ts';

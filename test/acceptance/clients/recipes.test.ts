@@ -3,7 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, ROOT, Serve } from '../support/serve.ts';
+import { freePort } from '../../support/ports.ts';
+import { ROOT, Serve } from '../support/serve.ts';
 
 const RUN_MS_MAX = 30_000;
 /** Between the words under which a recipe stands and its block. */

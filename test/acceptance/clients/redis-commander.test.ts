@@ -7,9 +7,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../support/ports.ts';
 import { eventually, login } from '../support/clients.ts';
 import { fetchedPackage } from '../support/fetched.ts';
-import { freePort, Serve } from '../support/serve.ts';
+import { Serve } from '../support/serve.ts';
 
 const FETCHED_AND_STARTED_MS_MAX = 180_000;
 
