@@ -9,7 +9,7 @@ import { AclRegistry } from '../acl/registry.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DATABASE_COUNT } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { Backend } from '../command/ports/backend.ts';
+import { type Backend, unlimitedRealm } from '../command/ports/backend.ts';
 import type { CommandTable } from '../command/table.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
 import { realDisk } from '../disk/real-disk.ts';
@@ -230,7 +230,7 @@ function backupsOf(
 /** A tenant that no policy names any more, and whose data is still there: it is kept, for the day it is named again. */
 function retired(tenants: TenantRegistry, backend: Backend, clock: Clock, name: string): number {
   const tenant = tenants.retire(name, clock.monotonicMs());
-  backend.configureRealm(tenant.number, { name, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+  backend.configureRealm(tenant.number, unlimitedRealm(name));
   return tenant.number;
 }
 

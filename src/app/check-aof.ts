@@ -8,7 +8,7 @@ import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk } from '../disk/disk.ts';
 import { FolderLock } from '../disk/lock.ts';
-import { cutBack, type FileReport, inspectFile, inspectLog, type LogReport } from '../persist/inspect.ts';
+import { cutBack, type FileReport, inspectFile, inspectLog, type LogInspection } from '../persist/inspect.ts';
 import { type Manifest, manifestName, readManifest } from '../persist/manifest.ts';
 import type { ToolResult } from './policy-tool.ts';
 
@@ -90,7 +90,7 @@ function alone(disk: Disk, folder: string, file: string): Result<Target> {
   return success({ folder, manifest: undefined, file });
 }
 
-function lookThrough(disk: Disk, { folder, manifest, file }: Target): LogReport {
+function lookThrough(disk: Disk, { folder, manifest, file }: Target): LogInspection {
   if (file === undefined)
     return manifest === undefined ? { files: [], problems: [] } : inspectLog(disk, folder, manifest);
   const isIncrement = manifest?.increments.some(({ name }) => name === file) ?? false;
@@ -114,7 +114,7 @@ function fileLine({ name, bytes, commands, soundness }: FileReport): string {
 
 // -- What is said and done ---------------------------------------------------------------------------------------------
 
-function judge(disk: Disk, target: Target, { files, problems }: LogReport, mayCut: boolean): ToolResult {
+function judge(disk: Disk, target: Target, { files, problems }: LogInspection, mayCut: boolean): ToolResult {
   const no = (output: string): ToolResult => ({ exitCode: 1, output });
   if (problems.length > 0) {
     const what = `${counted(problems.length, 'problem')}: this log would be refused`;

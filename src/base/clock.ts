@@ -10,3 +10,6 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
 };
+
+/** For engines that nobody is served from: nothing expires in them. */
+export const STILL_CLOCK: Clock = { nowMs: () => 0, monotonicMs: () => 0 };

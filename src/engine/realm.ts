@@ -75,6 +75,11 @@ export class Realm {
     for (const database of this.databases) if (database !== undefined) visit(database);
   }
 
+  /** Whether any hash has fields that expire of their own. */
+  hasExpiringFields(): boolean {
+    return this.databases.some((database) => database !== undefined && database.keys.fieldExpires.size > 0);
+  }
+
   /** Whether so many bytes may be written without evicting anything. */
   room(bytes: number): boolean {
     return this.account.room(this.claim(bytes));

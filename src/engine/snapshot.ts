@@ -112,8 +112,9 @@ export class Snapshot {
     }
     const walk = this.walks[this.at];
     if (walk === undefined) return this.end();
-    if (this.found.size > 0) {
-      this.visitFound(walk);
+    const [large] = this.found;
+    if (large !== undefined) {
+      this.visitFound(walk, large);
       return true;
     }
     if (this.isScanned || walk.index.size === 0) return this.nextWalk(walk);
@@ -129,21 +130,22 @@ export class Snapshot {
       this.found.add(ref);
       return;
     }
-    mark.setSaved(arena, ref);
-    this.keysVisited++;
+    this.count(ref);
     this.visitor.entry(part, ref);
   }
 
-  private visitFound({ part }: Walk): void {
-    for (const ref of this.found) {
-      this.found.delete(ref);
-      this.open = ref;
-      this.world.mark.setSaved(this.world.arena, ref);
-      this.keysVisited++;
-      this.visitor.entry(part, ref);
-      if (!this.visitor.isBusy) this.open = MISSING;
-      return;
-    }
+  private visitFound({ part }: Walk, ref: number): void {
+    this.found.delete(ref);
+    this.open = ref;
+    this.count(ref);
+    this.visitor.entry(part, ref);
+    if (!this.visitor.isBusy) this.open = MISSING;
+  }
+
+  /** It is visited now, and not again. */
+  private count(ref: number): void {
+    this.world.mark.setSaved(this.world.arena, ref);
+    this.keysVisited++;
   }
 
   private nextWalk(walk: Walk): boolean {
@@ -172,8 +174,7 @@ export class Snapshot {
     const walk = this.byDatabase.get(database);
     if (walk === undefined) return;
     this.found.delete(ref);
-    mark.setSaved(arena, ref);
-    this.keysVisited++;
+    this.count(ref);
     this.visitor.early(walk.part, ref);
   }
 

@@ -18,6 +18,7 @@ import { LOG_SYNC_AT_ONCE_MS_MAX, LOG_SYNC_AT_ONCE_PAUSES, LOG_SYNC_LATE_MS, LOG
 import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import { diskFull } from '../disk/whole-write.ts';
 import { LogSum } from './log-sums.ts';
 import { RecordBuffer } from './record-buffer.ts';
 
@@ -194,7 +195,7 @@ export class AppendLog {
     const isSyncNext = !this.isSyncing && (this.policy === 'always' || this.forSync.length > 0);
     if (!this.write(isSyncNext)) return;
     if (this.policy !== 'always' && this.forSync.length === 0) this.tick();
-    else if (!this.isAlone() || !this.syncAtOnce(this.file)) this.startSync();
+    else if (!this.isAlone() || !this.syncAtOnce()) this.startSync();
   }
 
   /** Writes what was appended, and the sum of it: nothing more will be appended to this file. */
@@ -239,20 +240,14 @@ export class AppendLog {
   }
 
   /** False: not now. */
-  private syncAtOnce(file: DiskWriter): boolean {
+  private syncAtOnce(): boolean {
     const from_ms = this.clock.monotonicMs();
     const isLeft = this.isSyncing || this.previous.length > 0 || from_ms < this.syncsAtOnceFrom_ms;
     if (isLeft || this.syncFault !== undefined) return false;
     this.onSyncing?.();
-    const synced = file.syncNow();
+    this.syncNow();
     const took_ms = this.clock.monotonicMs() - from_ms;
     if (took_ms > LOG_SYNC_AT_ONCE_MS_MAX) this.syncsAtOnceFrom_ms = from_ms + took_ms * LOG_SYNC_AT_ONCE_PAUSES;
-    this.uncoveredSince_ms = 0;
-    if (synced.ok) {
-      this.syncedBytes = this.writtenBytes;
-      this.onSynced?.();
-      settle(this.forSync, this.syncedBytes, true);
-    } else this.neverSynced(synced.fault);
     return true;
   }
 
@@ -272,7 +267,7 @@ export class AppendLog {
       if (file.truncate(before).ok) this.cutAt = -1;
     }
     if (!written.ok) return written;
-    return { ok: false, fault: { code: 'ENOSPC', message: `ENOSPC: no space left on device '${file.path}'` } };
+    return { ok: false, fault: diskFull(file.path) };
   }
 
   private failed(fault: DiskFault): void {

@@ -4,9 +4,10 @@ import { bytesOf } from '../base/bytes.ts';
 import { RDB_WINDOW_BYTES } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskFault, DiskReader, DiskWriter } from '../disk/disk.ts';
+import { writeWhole } from '../disk/whole-write.ts';
 import type { BackupFolder, FoundBackup } from './backup-folder.ts';
 import { BACKUP_MANIFEST_NAME, checkFiles } from './backup-manifest.ts';
-import { Breath } from './scratch.ts';
+import { Breath } from './breath.ts';
 import { writeSmallFile } from './small-file.ts';
 
 /** @returns the folder it is in. After a fault there is nothing of it. */
@@ -62,9 +63,8 @@ async function pump(from: DiskReader, to: DiskWriter): Promise<DiskFault | undef
     const read = from.read(at, piece, 0, piece.length);
     if (!read.ok) return read.fault;
     if (read.value === 0) return new Promise((resolve) => to.sync(resolve));
-    const written = to.write(piece, 0, read.value);
+    const written = writeWhole(to, piece, 0, read.value);
     if (!written.ok) return written.fault;
-    if (written.value < read.value) return { code: 'ENOSPC', message: `ENOSPC: no space left on device '${to.path}'` };
     at += read.value;
     if (breath.isDue) await breath.take();
   }

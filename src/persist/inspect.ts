@@ -202,7 +202,7 @@ export function inspectFile(disk: Disk, path: string, name: string, type: FileRe
   }
 }
 
-export interface LogReport {
+export interface LogInspection {
   /** In the order in which they load. */
   readonly files: readonly FileReport[];
   /** Files of the manifest that cannot be read, and truncated ones that are not the last: one line each. */
@@ -210,7 +210,7 @@ export interface LogReport {
 }
 
 /** Every file that the manifest says is to be loaded. */
-export function inspectLog(disk: Disk, folder: string, manifest: Manifest): LogReport {
+export function inspectLog(disk: Disk, folder: string, manifest: Manifest): LogInspection {
   const listed = manifest.base === undefined ? manifest.increments : [manifest.base, ...manifest.increments];
   const files: FileReport[] = [];
   const problems: string[] = [];

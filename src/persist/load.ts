@@ -7,14 +7,15 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { LOAD_SLICE_MS } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import type { LoadedShard } from '../command/ports/durability.ts';
 import type { Disk, DiskReader } from '../disk/disk.ts';
 import { type Database, MISSING, OK } from '../engine/database.ts';
 import type { Shard } from '../engine/shard.ts';
 import { RdbFileReader } from '../rdb/file-reader.ts';
 import type { Request } from '../resp/request.ts';
+import { Breath } from './breath.ts';
 import type { ShardFiles } from './files.ts';
 import { cutBack, isRdb } from './inspect.ts';
 import type { LogFiles } from './log-files.ts';
@@ -47,13 +48,7 @@ export interface LoadOptions {
   readonly progress: (loadedBytes: number, totalBytes: number) => void;
 }
 
-export interface Loaded {
-  readonly source: 'log' | 'dump' | 'nothing';
-  readonly paths: readonly string[];
-  readonly keys: number;
-  /** Keys of a dump whose time was over. */
-  readonly expired: number;
-  readonly records: number;
+export interface Loaded extends LoadedShard {
   /** Bytes at the end of the last file that no checksum covers. */
   readonly uncoveredBytes: number;
   /** Tenant that records behind the last one belong to. */
@@ -112,7 +107,7 @@ class Loader {
   private realm: number;
   private doneBytes: number;
   private totalBytes: number;
-  private yieldAt_ms: number;
+  private readonly breath: Breath;
   private uncoveredBytes: number;
 
   constructor(options: LoadOptions) {
@@ -126,7 +121,7 @@ class Loader {
     this.realm = 0;
     this.doneBytes = 0;
     this.totalBytes = 0;
-    this.yieldAt_ms = 0;
+    this.breath = new Breath(options.clock);
     this.uncoveredBytes = 0;
   }
 
@@ -314,13 +309,9 @@ class Loader {
     return success(undefined);
   }
 
-  /** Lets others work when enough time has gone. */
   private async breathe(position: number): Promise<void> {
-    const { clock } = this.options;
-    const now_ms = clock.monotonicMs();
-    if (now_ms < this.yieldAt_ms) return;
+    if (!this.breath.isDue) return;
     this.options.progress(this.doneBytes + position, this.totalBytes);
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.yieldAt_ms = clock.monotonicMs() + LOAD_SLICE_MS;
+    await this.breath.take();
   }
 }

@@ -5,8 +5,10 @@
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskFault, DiskWriter } from '../disk/disk.ts';
+import { writeWhole } from '../disk/whole-write.ts';
 import { RdbFileWriter } from '../rdb/file-writer.ts';
 import type { ScratchEntry } from './scratch.ts';
+import { WritingPlace } from './writing-place.ts';
 
 export type Aux = readonly (readonly [name: string, value: string])[];
 
@@ -30,8 +32,7 @@ export class RdbTarget {
   private readonly file: DiskWriter;
   private readonly writer: RdbFileWriter;
   private fault: DiskFault | undefined;
-  private tenant: string;
-  private database: number;
+  private readonly place: WritingPlace;
 
   private constructor(disk: Disk, file: DiskWriter, version: number, aux: Aux) {
     this.path = file.path;
@@ -40,8 +41,7 @@ export class RdbTarget {
     this.disk = disk;
     this.file = file;
     this.fault = undefined;
-    this.tenant = DEFAULT_TENANT;
-    this.database = -1;
+    this.place = new WritingPlace(DEFAULT_TENANT);
     this.writer = new RdbFileWriter((bytes, start, end) => this.write(bytes, start, end));
     this.writer.begin(version, aux);
   }
@@ -52,11 +52,8 @@ export class RdbTarget {
   }
 
   private write(bytes: Uint8Array, start: number, end: number): boolean {
-    const written = this.file.write(bytes, start, end);
+    const written = writeWhole(this.file, bytes, start, end);
     if (!written.ok) this.fault ??= written.fault;
-    else if (written.value < end - start) {
-      this.fault ??= { code: 'ENOSPC', message: `ENOSPC: no space left on device '${this.path}'` };
-    }
     return this.fault === undefined;
   }
 
@@ -66,15 +63,7 @@ export class RdbTarget {
 
   /** @returns what keeps the disk from taking more. */
   put({ databaseNumber, database, ref }: Readonly<ScratchEntry>, tenant: string): string | undefined {
-    if (tenant !== this.tenant) {
-      this.writer.tenant(tenant);
-      this.tenant = tenant;
-      this.database = -1;
-    }
-    if (databaseNumber !== this.database) {
-      this.writer.database(databaseNumber, 0, 0);
-      this.database = databaseNumber;
-    }
+    if (this.place.moves(this.writer, tenant, databaseNumber)) this.writer.database(databaseNumber, 0, 0);
     this.writer.entry(database, ref, undefined);
     this.keys++;
     return this.fault?.message;

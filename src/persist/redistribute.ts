@@ -19,10 +19,10 @@ import { reread } from './reread.ts';
 import {
   eachEntry,
   hasExpiringFields,
+  LOAD_CLOCK,
   type Scratch,
   type ScratchEntry,
   type ScratchFactory,
-  STILL_CLOCK,
 } from './scratch.ts';
 
 /** Which shard of how many owns a key. */
@@ -58,7 +58,7 @@ export interface Written {
 
 /** How a load goes into a scratch engine: nothing of the files is changed, nothing expires. */
 export function scratchLoad({ disk, acceptsTruncated }: Tools, port: Scratch): LoadOptions {
-  return { disk, clock: STILL_CLOCK, port, acceptsTruncated, leavesFiles: true, progress() {} };
+  return { disk, clock: LOAD_CLOCK, port, acceptsTruncated, leavesFiles: true, progress() {} };
 }
 
 /** The files of one shard, its log or else its dump. */

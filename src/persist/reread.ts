@@ -2,8 +2,9 @@
  * Reads an RDB file back from the disk, as a load would, and says what is in it: what was written is believed only once it
  * has been read. Works in slices.
  */
+
 import { createHash } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
+import { STILL_CLOCK } from '../base/clock.ts';
 import { KeyedHash } from '../base/hash.ts';
 import { LAZY_FREE_ENTRIES_PER_SLICE, RDB_WINDOW_BYTES } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
@@ -13,8 +14,8 @@ import type { Disk, DiskReader } from '../disk/disk.ts';
 import { OK } from '../engine/database.ts';
 import { Shard } from '../engine/shard.ts';
 import { RdbFileReader } from '../rdb/file-reader.ts';
+import { Breath } from './breath.ts';
 import { ContentDigest } from './digest.ts';
-import { Breath } from './scratch.ts';
 
 export interface FileContent {
   readonly version: number;
@@ -23,9 +24,6 @@ export interface FileContent {
   readonly tenants: ReadonlyMap<string, ContentDigest>;
   readonly functions: number;
 }
-
-/** Nothing expires. */
-const STILL: Clock = { nowMs: () => 0, monotonicMs: () => 0 };
 
 /** The fault is one line. A file without a checksum is one: ours all have it. */
 export async function reread(disk: Disk, path: string): Promise<Result<FileContent>> {
@@ -47,7 +45,7 @@ async function contentOf(file: DiskReader): Promise<Result<FileContent>> {
     return digest;
   };
   // One value at a time is put into it, and taken out again.
-  const shard = new Shard({ clock: STILL, prng: new Prng(1), hash: new KeyedHash(1, 2) });
+  const shard = new Shard({ clock: STILL_CLOCK, prng: new Prng(1), hash: new KeyedHash(1, 2) });
   const database = shard.realm(0).database(0);
   reader.target = database;
   const breath = new Breath();

@@ -2,9 +2,10 @@
  * An engine that nobody is served from: what was written down is loaded into it and read out of it again, in slices, so that
  * whoever shares its thread is not held up. Time stands still in it: nothing it holds goes of its own accord.
  */
-import { type Clock, systemClock } from '../base/clock.ts';
-import { LOAD_SLICE_MS, SNAPSHOT_ENTRIES_PER_LOOK } from '../base/limits.ts';
+import { type Clock, STILL_CLOCK, systemClock } from '../base/clock.ts';
+import { SNAPSHOT_ENTRIES_PER_LOOK } from '../base/limits.ts';
 import type { Database } from '../engine/database.ts';
+import { Breath } from './breath.ts';
 import type { ReplayPort } from './load.ts';
 
 export interface Scratch extends ReplayPort {
@@ -15,33 +16,13 @@ export interface Scratch extends ReplayPort {
 export type ScratchFactory = () => Scratch;
 
 /** For loads into it: at the time 0 no key of a dump is over, so that everything is kept as it was written. */
-export const STILL_CLOCK: Clock = { nowMs: () => 0, monotonicMs: systemClock.monotonicMs };
+export const LOAD_CLOCK: Clock = { nowMs: STILL_CLOCK.nowMs, monotonicMs: systemClock.monotonicMs };
 
 export interface ScratchEntry {
   tenant: string;
   databaseNumber: number;
   database: Database;
   ref: number;
-}
-
-/** Lets others work when enough time has gone. */
-export class Breath {
-  private readonly clock: Clock;
-  private at_ms: number;
-
-  constructor(clock: Clock = systemClock) {
-    this.clock = clock;
-    this.at_ms = clock.monotonicMs() + LOAD_SLICE_MS;
-  }
-
-  get isDue(): boolean {
-    return this.clock.monotonicMs() >= this.at_ms;
-  }
-
-  async take(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    this.at_ms = this.clock.monotonicMs() + LOAD_SLICE_MS;
-  }
 }
 
 /** Visits every entry, tenant by tenant, until the visitor says what is wrong. The entry is the same object each time. */
@@ -91,9 +72,7 @@ export function keysByTenant(scratch: Scratch): Map<string, number> {
 export function hasExpiringFields(scratch: Scratch): boolean {
   let found = false;
   scratch.shard.eachRealm((realm) => {
-    realm.eachDatabase((database) => {
-      if (database.keys.fieldExpires.size > 0) found = true;
-    });
+    if (realm.hasExpiringFields()) found = true;
   });
   return found;
 }

@@ -1,7 +1,8 @@
 /** Files that are read and written as a whole: a manifest, a mark. Under the name there is the old one or the new, never half. */
 import { join } from 'node:path';
 import { failure, type Result, success } from '../base/result.ts';
-import type { Disk, DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
+import type { Disk, DiskResult } from '../disk/disk.ts';
+import { writeWhole } from '../disk/whole-write.ts';
 
 /** Undefined where there is none. The fault is one line, with the file. */
 export function readSmallFile(disk: Disk, path: string, bytesMax: number): Result<Uint8Array | undefined> {
@@ -53,23 +54,8 @@ export function writeSmallFile(disk: Disk, folder: string, name: string, bytes: 
 function writeFile(disk: Disk, path: string, bytes: Uint8Array): DiskResult<void> {
   const file = disk.create(path);
   if (!file.ok) return file;
-  const written = writeAll(file.value, bytes);
+  const written = writeWhole(file.value, bytes, 0, bytes.length);
   const synced = written.ok ? file.value.syncNow() : written;
   const closed = file.value.close();
   return synced.ok ? closed : synced;
-}
-
-function writeAll(file: DiskWriter, bytes: Uint8Array): DiskResult<void> {
-  let at = 0;
-  while (at < bytes.length) {
-    const taken = file.write(bytes, at, bytes.length);
-    if (!taken.ok) return taken;
-    if (taken.value === 0) return failure(diskFull(file.path));
-    at += taken.value;
-  }
-  return success(undefined);
-}
-
-function diskFull(path: string): DiskFault {
-  return { code: 'ENOSPC', message: `ENOSPC: the disk took only a part of '${path}'` };
 }

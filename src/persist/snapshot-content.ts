@@ -11,6 +11,7 @@ import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { SnapshotPart, SnapshotVisitor } from '../engine/snapshot.ts';
 import { type EntryAccess, RdbFileWriter } from '../rdb/file-writer.ts';
+import { WritingPlace } from './writing-place.ts';
 
 interface Naming {
   readonly tenantName: (realmNumber: number) => string;
@@ -20,58 +21,27 @@ interface Naming {
   readonly isWanted: (realmNumber: number) => boolean;
 }
 
-/** Says whose the entries are that follow, where that changes. */
-class Place {
-  private tenant: string;
-  private database: number;
-  private readonly named: Set<SnapshotPart>;
-
-  constructor(tenant: string, named: Set<SnapshotPart>) {
-    this.tenant = tenant;
-    this.database = -1;
-    this.named = named;
-  }
-
-  /** Whatever was said before is not known any more. */
-  forget(): void {
-    this.tenant = '';
-    this.database = -1;
-  }
-
-  choose(writer: RdbFileWriter, tenant: string, part: SnapshotPart): void {
-    if (tenant !== this.tenant) {
-      writer.tenant(tenant);
-      this.tenant = tenant;
-      this.database = -1;
-    }
-    if (this.database === part.databaseNumber) return;
-    // The sizes are a hint that prepares a whole database: said once.
-    const isFirst = !this.named.has(part);
-    this.named.add(part);
-    writer.database(part.databaseNumber, isFirst ? part.keys : 0, isFirst ? part.expires : 0);
-    this.database = part.databaseNumber;
-  }
-}
-
 export class SnapshotContent implements SnapshotVisitor {
   private readonly writer: RdbFileWriter;
   private readonly naming: Naming;
-  private readonly place: Place;
+  private readonly place: WritingPlace;
+  /** Of which the sizes have been said. */
+  private readonly named: Set<SnapshotPart>;
   /** The large value that is being written. */
   private open: Generator<void> | undefined;
   private readonly aside: RdbFileWriter;
-  private readonly asidePlace: Place;
+  private readonly asidePlace: WritingPlace;
   private asidePieces: Uint8Array[];
   private asideBytes: number;
 
   constructor(writer: RdbFileWriter, naming: Naming) {
     this.writer = writer;
     this.naming = naming;
-    const named = new Set<SnapshotPart>();
-    this.place = new Place(DEFAULT_TENANT, named);
+    this.place = new WritingPlace(DEFAULT_TENANT);
+    this.named = new Set();
     this.open = undefined;
     this.aside = new RdbFileWriter((bytes, start, end) => this.keepAside(bytes.slice(start, end)));
-    this.asidePlace = new Place('', named);
+    this.asidePlace = new WritingPlace('');
     this.asidePieces = [];
     this.asideBytes = 0;
   }
@@ -83,7 +53,7 @@ export class SnapshotContent implements SnapshotVisitor {
   entry(part: SnapshotPart, ref: number): void {
     const { writer } = this;
     if (writer.failed || !this.naming.isWanted(part.realmNumber)) return;
-    this.place.choose(writer, this.naming.tenantName(part.realmNumber), part);
+    this.choose(this.place, writer, part);
     if (part.database.largeValue(ref) === undefined) {
       writer.entry(part.database, ref, this.access(part, ref));
       return;
@@ -96,10 +66,17 @@ export class SnapshotContent implements SnapshotVisitor {
     const isAside = this.open !== undefined;
     const writer = isAside ? this.aside : this.writer;
     if (this.writer.failed || !this.naming.isWanted(part.realmNumber)) return;
-    const place = isAside ? this.asidePlace : this.place;
-    place.choose(writer, this.naming.tenantName(part.realmNumber), part);
+    this.choose(isAside ? this.asidePlace : this.place, writer, part);
     writer.entry(part.database, ref, this.access(part, ref));
     if (this.asideBytes > SNAPSHOT_ASIDE_BYTES_MAX) this.finish();
+  }
+
+  private choose(place: WritingPlace, writer: RdbFileWriter, part: SnapshotPart): void {
+    if (!place.moves(writer, this.naming.tenantName(part.realmNumber), part.databaseNumber)) return;
+    // The sizes are a hint that prepares a whole database: said once.
+    const isFirst = !this.named.has(part);
+    this.named.add(part);
+    writer.database(part.databaseNumber, isFirst ? part.keys : 0, isFirst ? part.expires : 0);
   }
 
   private access({ realmNumber, database }: SnapshotPart, ref: number): EntryAccess | undefined {

@@ -10,6 +10,7 @@
 import type { Clock } from '../base/clock.ts';
 import { SNAPSHOT_SLICE_MS, SNAPSHOT_SYNC_BYTES, SNAPSHOT_UNSYNCED_BYTES_MAX } from '../base/limits.ts';
 import type { Disk, DiskFault, DiskWriter } from '../disk/disk.ts';
+import { writeWhole } from '../disk/whole-write.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
 import { Snapshot } from '../engine/snapshot.ts';
@@ -65,7 +66,7 @@ export class SnapshotJob {
     // All are walked, as the marks of all entries turn over together; of whom nothing is wanted nothing is written.
     const realms: Realm[] = [];
     shard.eachRealm((realm) => realms.push(realm));
-    this.version = realms.some((realm) => this.isWanted(realm.number) && hasExpiringFields(realm))
+    this.version = realms.some((realm) => this.isWanted(realm.number) && realm.hasExpiringFields())
       ? RDB_VERSION_FIELD_EXPIRY
       : RDB_VERSION;
     this.writer.begin(this.version, options.aux);
@@ -119,11 +120,9 @@ export class SnapshotJob {
 
   private write(bytes: Uint8Array, start: number, end: number): boolean {
     if (this.file === undefined || this.fault !== undefined) return false;
-    const written = this.file.write(bytes, start, end);
+    const written = writeWhole(this.file, bytes, start, end);
     if (!written.ok) this.fault = written.fault;
-    else if (written.value < end - start) {
-      this.fault = { code: 'ENOSPC', message: `ENOSPC: no space left on device '${this.file.path}'` };
-    } else if (!this.isSyncing && this.file.length - this.syncedBytes > SNAPSHOT_SYNC_BYTES) this.sync();
+    else if (!this.isSyncing && this.file.length - this.syncedBytes > SNAPSHOT_SYNC_BYTES) this.sync();
     return this.fault === undefined;
   }
 
@@ -165,12 +164,4 @@ export class SnapshotJob {
     options.disk.remove(options.path);
     options.ended({ ok: false, fault: this.fault ?? { code: 'EIO', message: 'the snapshot has no file' } });
   }
-}
-
-function hasExpiringFields(realm: Realm): boolean {
-  let found = false;
-  realm.eachDatabase((database) => {
-    if (database.keys.fieldExpires.size > 0) found = true;
-  });
-  return found;
 }

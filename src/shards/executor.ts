@@ -15,7 +15,6 @@ import type { ShardCall } from '../command/spec.ts';
 import type { Database } from '../engine/database.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
-import type { Snapshot } from '../engine/snapshot.ts';
 import type { ShardLog } from '../persist/shard-log.ts';
 import { OOM } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -85,8 +84,7 @@ export class Executor {
         out.error(refusal);
         return UNCHANGED;
       }
-      const { snapshot } = shard.world;
-      if (snapshot !== undefined) this.preserve(snapshot, command, request, realm, databaseNumber);
+      this.preserve(command, request, realm, databaseNumber);
     }
     if (command.isDenyOom && !realm.ensureRoom(0)) {
       out.error(OOM);
@@ -117,20 +115,20 @@ export class Executor {
     return effect;
   }
 
-  /** A snapshot is under way: what the command may change is read before. */
-  private preserve(snapshot: Snapshot, command: Command, request: Request, realm: Realm, databaseNumber: number): void {
+  /** While a snapshot is under way, what the command may change is read before. */
+  private preserve(command: Command, request: Request, realm: Realm, databaseNumber: number): void {
     const { keys } = this;
+    const { snapshot } = this.shard.world;
+    if (snapshot === undefined) return;
+    const isInOne = !CROSSES_DATABASES.has(command.fullName);
     keys.clear();
     command.keys(request, keys);
     for (let i = 0; i < keys.count; i++) {
       const at = keys.at[i] as number;
       const start = request.start(at);
       const end = request.end(at);
-      if (!CROSSES_DATABASES.has(command.fullName)) {
-        snapshot.beforeKey(realm.database(databaseNumber), request.bytes, start, end);
-        continue;
-      }
-      realm.eachDatabase((database) => snapshot.beforeKey(database, request.bytes, start, end));
+      if (isInOne) snapshot.beforeKey(realm.database(databaseNumber), request.bytes, start, end);
+      else realm.eachDatabase((database) => snapshot.beforeKey(database, request.bytes, start, end));
     }
   }
 
@@ -227,10 +225,7 @@ export class Executor {
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
     if (refusal !== undefined || command.runShard === undefined) return UNCHANGED;
-    const { snapshot } = shard.world;
-    if (snapshot !== undefined && command.isWrite) {
-      this.preserve(snapshot, command, request, realm, caller.databaseNumber);
-    }
+    if (command.isWrite) this.preserve(command, request, realm, caller.databaseNumber);
     const effect = command.runShard(call, out);
     call.onlyKey = 0;
     if (this.log !== undefined) this.note(this.log, command, request, realm.number, caller.databaseNumber, effect);

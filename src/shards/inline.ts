@@ -9,19 +9,20 @@ import { systemClock } from '../base/clock.ts';
 import { ALONE_MS, DATABASE_COUNT } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Command, KeyList } from '../command/command.ts';
-import type {
-  Backend,
-  BackendNews,
-  Caller,
-  DatabaseCounts,
-  EngineMemory,
-  EngineSettings,
-  InlineTransactions,
-  Invalidation,
-  LaterReplies,
-  RealmCounts,
-  RealmSettings,
-  WaitingReply,
+import {
+  type Backend,
+  type BackendNews,
+  type Caller,
+  type DatabaseCounts,
+  type EngineMemory,
+  type EngineSettings,
+  type InlineTransactions,
+  type Invalidation,
+  type LaterReplies,
+  type RealmCounts,
+  type RealmSettings,
+  unlimitedRealm,
+  type WaitingReply,
 } from '../command/ports/backend.ts';
 import { type Durability, NO_DURABILITY } from '../command/ports/durability.ts';
 import type { Realm } from '../engine/realm.ts';
@@ -46,8 +47,6 @@ export interface InlineOptions {
   /** Where and how it is kept; left out, nothing is. */
   readonly durable?: Omit<DurableOptions, 'shard' | 'executor' | 'worked'>;
 }
-
-const FIRST_REALM: RealmSettings = { name: DEFAULT_TENANT, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 };
 
 export class InlineBackend implements Backend, ShardNews {
   readonly isInline = true;
@@ -88,11 +87,12 @@ export class InlineBackend implements Backend, ShardNews {
     this.callerChangedAt_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
     // The tenant that every process has; its account must be a shared one from the start.
-    this.realms.set(0, FIRST_REALM);
-    this.world.configureRealm(0, FIRST_REALM);
+    const first = unlimitedRealm(DEFAULT_TENANT);
+    this.realms.set(0, first);
+    this.world.configureRealm(0, first);
     this.executor = new Executor(this.world.shard, this);
     this.durable = options.durable === undefined ? undefined : this.keep(options.durable);
-    this.durable?.nameTenant(0, FIRST_REALM.name);
+    this.durable?.nameTenant(0, first.name);
     if (this.durable !== undefined) this.durable.store.shardLog.log.isAlone = () => this.isAlone();
     this.durability =
       this.durable === undefined ? NO_DURABILITY : new InlineDurability(this.durable, () => this.renewLimits());

@@ -1,5 +1,5 @@
 /** A shard that nobody is served from: what was written down is played into it, by the same executor that serves. */
-import type { Clock } from '../base/clock.ts';
+import { STILL_CLOCK } from '../base/clock.ts';
 import { KeyedHash } from '../base/hash.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { Prng } from '../base/prng.ts';
@@ -9,9 +9,6 @@ import type { Scratch } from '../persist/scratch.ts';
 import type { ShardNews } from './aftermath.ts';
 import { Executor } from './executor.ts';
 import { Replayer } from './replayer.ts';
-
-/** Nothing expires in it. */
-const STILL: Clock = { nowMs: () => 0, monotonicMs: () => 0 };
 
 /** There is nobody to tell. What throws is told as ever. */
 const SILENT: ShardNews = {
@@ -26,7 +23,11 @@ const SILENT: ShardNews = {
 
 /** @param hashKey drawn by chance, as what is loaded may come from anybody */
 export function scratchShard(table: CommandTable, hashKey: readonly [number, number]): Scratch {
-  const shard = new Shard({ clock: STILL, prng: new Prng(hashKey[0]), hash: new KeyedHash(hashKey[0], hashKey[1]) });
+  const shard = new Shard({
+    clock: STILL_CLOCK,
+    prng: new Prng(hashKey[0]),
+    hash: new KeyedHash(hashKey[0], hashKey[1]),
+  });
   const executor = new Executor(shard, SILENT);
   let last = 0;
   const replayer = new Replayer({ shard, executor, table, tenantNumber: () => ++last });

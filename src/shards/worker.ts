@@ -11,7 +11,7 @@ import { DATABASE_COUNT, REPLY_BATCH_BYTES, REPLY_BYTES_AHEAD_MAX } from '../bas
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { Queue } from '../base/queue.ts';
 import type { Command } from '../command/command.ts';
-import type { EngineSettings, RealmSettings } from '../command/ports/backend.ts';
+import { type EngineSettings, type RealmSettings, unlimitedRealm } from '../command/ports/backend.ts';
 import { CommandTable } from '../command/table.ts';
 import { shardDeclarations } from '../commands/shard-families.ts';
 import type { Realm } from '../engine/realm.ts';
@@ -65,7 +65,7 @@ class Worker {
     const budgets = new SharedBudgets(birth.shards, birth.usedUnits);
     this.statistics = new ShardStatistics(birth.statistics);
     this.world = new ShardWorld({ number: birth.shard, hashKey: birth.hashKey, seed: birth.seed, budgets });
-    this.realm(0, { name: DEFAULT_TENANT, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 });
+    this.realm(0, unlimitedRealm(DEFAULT_TENANT));
     for (const [tenantNumber, settings] of birth.realms) this.realm(tenantNumber, settings);
     this.world.configureEngine(birth.engine, this.realms.keys());
     this.engine = birth.engine;

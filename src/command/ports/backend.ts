@@ -115,6 +115,11 @@ export interface RealmSettings {
   readonly valueBytesMax: number;
 }
 
+/** Of a tenant of whom no policy says anything. */
+export function unlimitedRealm(name: string): RealmSettings {
+  return { name, limitBytes: 0, policy: 'noeviction', valueBytesMax: 0 };
+}
+
 /** Engine options that CONFIG SET may change while running. */
 export interface EngineSettings extends CollectionLimits {
   readonly maxmemoryBytes: number;

@@ -88,6 +88,7 @@ export interface LoadedShard {
   readonly source: 'log' | 'dump' | 'nothing';
   readonly paths: readonly string[];
   readonly keys: number;
+  /** Keys of a dump whose time was over. */
   readonly expired: number;
   readonly records: number;
 }
