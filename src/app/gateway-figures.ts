@@ -120,7 +120,7 @@ export class CoreFigures implements GatewayFigures {
     return tenant === undefined ? counters.sum() : counters.of(tenant.number);
   }
 
-  own(): readonly (readonly [name: string, value: number])[] {
+  own(): readonly (readonly [name: string, value: number | string])[] {
     const { counters } = this.core;
     const closed = Array.from(counters.closed, ([reason, count]) => [`closed_${reason}`, count] as const);
     return [
@@ -128,6 +128,7 @@ export class CoreFigures implements GatewayFigures {
       ['rate_limited', counters.total('rateLimited')],
       ['bugs', counters.bugs],
       ...closed,
+      ...counters.tallies.lines(),
     ];
   }
 

@@ -8,6 +8,7 @@ import { ERROR_CODES_MAX } from '../base/limits.ts';
 import type { CommandTable } from '../command/table.ts';
 import { addInto, bucketOf, type Histogram, newHistogram } from '../observe/histogram.ts';
 import { CLOSE_REASONS, type CloseReason } from './close-reasons.ts';
+import { Tallies } from './tallies.ts';
 
 const MINUS = 0x2d;
 const BLANK = 0x20;
@@ -178,6 +179,8 @@ export class Counters {
   /** Those who have not said who they are. A connection that logs in goes on under its tenant. */
   readonly strangers: TenantCounters;
   readonly tracking: Tracking;
+  /** What is counted by reason. */
+  readonly tallies: Tallies;
   private readonly commands: number;
   /** By tenant number. */
   private readonly tenants: (TenantCounters | undefined)[];
@@ -188,6 +191,7 @@ export class Counters {
     this.connectionsRejected = 0;
     this.bugs = 0;
     this.tracking = { isOn: true };
+    this.tallies = new Tallies();
     this.strangers = new TenantCounters(this.commands, STRANGERS, this.tracking);
     this.tenants = [];
   }
@@ -241,6 +245,7 @@ export class Counters {
     for (const reason of CLOSE_REASONS) this.closed.set(reason, 0);
     this.connectionsRejected = 0;
     this.bugs = 0;
+    this.tallies.reset();
     this.strangers.reset();
     for (const tenant of this.tenants) tenant?.reset();
   }

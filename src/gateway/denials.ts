@@ -33,8 +33,18 @@ export class Denials {
     this.write(connection, 'channel', object, connection.session.userName);
   }
 
+  /**
+   * Somebody is turned away for a reason that ACL LOG has no word for, maybe before anything is known of them. Each reason
+   * is a word of the program, and is counted under it.
+   */
+  refused(reason: string, fields: Readonly<Record<string, string | number | undefined>>): void {
+    this.core.counters.tallies.count('denied', reason);
+    this.core.log.event('warn', 'access.denied', reason, fields);
+  }
+
   private write(connection: Connection, reason: DenialReason, object: string, userName: string): void {
     const { core } = this;
+    core.counters.tallies.count('acl_denied', reason);
     this.aclLog.add(
       {
         reason,

@@ -5,7 +5,15 @@
 import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
-import { AUTH_WITHOUT_PASSWORD, MAX_CLIENTS_TENANT, RATE_AUTH, type Refusal, WRONGPASS } from '../resp/refusals.ts';
+import type { LoginOutcome } from '../command/ports/session.ts';
+import {
+  AUTH_WITHOUT_PASSWORD,
+  MAX_CLIENTS_TENANT,
+  NOT_IN_MULTI,
+  RATE_AUTH,
+  type Refusal,
+  WRONGPASS,
+} from '../resp/refusals.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
 import { Backoff } from './backoff.ts';
 import type { Connection } from './connection.ts';
@@ -18,6 +26,9 @@ interface Proven {
   readonly tenant: Tenant;
 }
 
+/** Undefined: nobody. Some secrets take their time. */
+type Proof = Proven | undefined | Promise<Proven | undefined>;
+
 export class Identity {
   private readonly core: Core;
   private readonly backoff: Backoff;
@@ -27,7 +38,7 @@ export class Identity {
     this.backoff = new Backoff();
   }
 
-  authenticate(connection: Connection, userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined {
+  authenticate(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
     const { core } = this;
     if (userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true) return AUTH_WITHOUT_PASSWORD;
     const now_ms = core.clock.monotonicMs();
@@ -35,9 +46,24 @@ export class Identity {
     const trusted = core.isTrusted(connection);
     const name = userName === undefined ? DEFAULT_USER : latin1(userName);
     if (!trusted && this.backoff.holds(address, name, now_ms)) return RATE_AUTH;
-    const proven = this.prove(connection, name, password);
+    const proof = this.prove(connection, name, secret);
+    if (!(proof instanceof Promise)) return this.conclude(connection, name, proof);
+    // Its transaction runs in one piece: nothing in it may be answered later.
+    if (connection.session.isInTransaction) return NOT_IN_MULTI;
+    const { version } = core.acl.roster;
+    return proof.then((proven) => {
+      if (connection.state === 'closed') return WRONGPASS;
+      // Who was proven may be somebody else by now, or nobody.
+      if (core.acl.roster.version !== version) return this.authenticate(connection, userName, secret);
+      return this.conclude(connection, name, proven);
+    });
+  }
+
+  private conclude(connection: Connection, name: string, proven: Proven | undefined): Refusal | undefined {
+    const { core } = this;
+    const trusted = core.isTrusted(connection);
     if (proven === undefined) {
-      if (!trusted) this.backoff.failed(address, name, now_ms);
+      if (!trusted) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
       core.denials.authentication(connection, name);
       return WRONGPASS;
     }
@@ -47,7 +73,7 @@ export class Identity {
     return undefined;
   }
 
-  private prove(connection: Connection, name: string, password: Uint8Array): Proven | undefined {
+  private prove(connection: Connection, name: string, password: Uint8Array): Proof {
     const { core } = this;
     const user = core.acl.roster.get(name);
     if (user === undefined) {

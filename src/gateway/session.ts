@@ -9,7 +9,7 @@ import type { User } from '../acl/user.ts';
 import type { Command } from '../command/command.ts';
 import type { LaterReply, WaitCut, WaitingReply } from '../command/ports/backend.ts';
 import type { PubSubPort } from '../command/ports/pubsub.ts';
-import type { ClientsPort, SessionPort } from '../command/ports/session.ts';
+import type { ClientsPort, LoginOutcome, SessionPort } from '../command/ports/session.ts';
 import type { TrackingPort } from '../command/ports/tracking.ts';
 import type { Refusal } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
@@ -115,8 +115,8 @@ export class Session implements SessionPort {
     return this.core.pubsub.seenBy(this.connection);
   }
 
-  authenticate(userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined {
-    return this.core.identity.authenticate(this.connection, userName, password);
+  authenticate(userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
+    return this.core.identity.authenticate(this.connection, userName, secret);
   }
 
   /** Takes an identity that has been proven. */

@@ -31,6 +31,9 @@ export interface ClientsPort {
   unpause(): void;
 }
 
+/** What a login came to: a refusal, or none. Some secrets take so long to judge that it is known later. */
+export type LoginOutcome = Refusal | undefined | Promise<Refusal | undefined>;
+
 export interface SessionPort extends Caller {
   /** One character per byte. */
   readonly userName: string;
@@ -52,7 +55,7 @@ export interface SessionPort extends Caller {
    * Changes identity on success; on failure the identity stays as it was, and the refusal is what to answer. Without a
    * name it is the user `default` that is meant, as AUTH was before there were users.
    */
-  authenticate(userName: Uint8Array | undefined, password: Uint8Array): Refusal | undefined;
+  authenticate(userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome;
   selectDatabase(number: number): boolean;
   /** Operators only: the tenant to act on. False when there is no such tenant. */
   useTenant(name: string): boolean;

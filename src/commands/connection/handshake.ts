@@ -2,7 +2,7 @@
 import { asciiLower } from '../../base/ascii.ts';
 import { parseInteger } from '../../base/integer.ts';
 import { bytes, custom, many } from '../../command/args.ts';
-import type { SessionPort } from '../../command/ports/session.ts';
+import type { LoginOutcome, SessionPort } from '../../command/ports/session.ts';
 import { type CommandFlag, sessionCommand } from '../../command/spec.ts';
 import {
   BAD_CLIENT_NAME,
@@ -39,11 +39,25 @@ export const auth = sessionCommand({
   },
   run(_args, { session, request }, out) {
     const userName = request.argc === 3 ? request.copy(1) : undefined;
-    const refused = session.authenticate(userName, request.copy(request.argc - 1));
-    if (refused === undefined) out.ok();
-    else out.error(refused);
+    const outcome = session.authenticate(userName, request.copy(request.argc - 1));
+    whenKnown(outcome, session, out, (refused, reply) => {
+      if (refused === undefined) reply.ok();
+      else reply.error(refused);
+    });
   },
 });
+
+/** Answers at once if that may be; else nothing behind the login runs before it is known. */
+function whenKnown(
+  outcome: LoginOutcome,
+  session: SessionPort,
+  out: ReplyWriter,
+  answer: (refused: Refusal | undefined, reply: ReplyWriter) => void,
+): void {
+  if (!(outcome instanceof Promise)) return answer(outcome, out);
+  const place = session.block(() => {});
+  void outcome.then((refused) => place.settle((reply) => answer(refused, reply)));
+}
 
 /** What HELLO was asked for, as positions of arguments; 0 is not said. */
 interface Greeting {
@@ -141,14 +155,18 @@ export const hello = sessionCommand({
   },
   run({ greeting }, { session, request }, out) {
     const { protocol, user, name } = greeting.value;
-    if (user > 0) {
-      const refused = session.authenticate(request.copy(user), request.copy(user + 1));
-      if (refused !== undefined) return out.error(refused);
-    }
-    if (!session.isAuthenticated) return out.error(HELLO_NOAUTH);
-    if (name > 0) session.setName(request.text(name));
-    if (protocol !== 0) session.setProtocol(protocol);
-    writeGreeting(session, out);
+    const chosen = name > 0 ? request.text(name) : undefined;
+    const outcome = user > 0 ? session.authenticate(request.copy(user), request.copy(user + 1)) : undefined;
+    whenKnown(outcome, session, out, (refused, reply) => {
+      if (refused !== undefined) return reply.error(refused);
+      if (!session.isAuthenticated) return reply.error(HELLO_NOAUTH);
+      if (chosen !== undefined) session.setName(chosen);
+      if (protocol !== 0) {
+        session.setProtocol(protocol);
+        reply.protocol = protocol;
+      }
+      writeGreeting(session, reply);
+    });
   },
 });
 
