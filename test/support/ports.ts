@@ -13,7 +13,8 @@ const RANGE = 200;
 const RANGES = Math.floor((END - FIRST) / RANGE);
 
 const first = FIRST + (process.pid % RANGES) * RANGE;
-let taken = 0;
+/** Not from its beginning: should two processes have the same range after all, they are somewhere else in it. */
+let taken = Math.floor(Math.random() * RANGE);
 
 export async function freePort(): Promise<number> {
   for (let tried = 0; tried < RANGE; tried++) {
