@@ -10,6 +10,7 @@ import { lower } from '../base/ascii.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskReader } from '../disk/disk.ts';
+import { checkRdb } from '../rdb/check.ts';
 import type { Request } from '../resp/request.ts';
 import { type LogItem, LogReader } from './log-reader.ts';
 import type { Manifest } from './manifest.ts';
@@ -34,9 +35,6 @@ export interface FileReport {
 
 const GOOD: Soundness = { kind: 'good' };
 const MAGIC = [0x52, 0x45, 0x44, 0x49, 0x53];
-const HEADER_BYTES = 9;
-const END_OPCODE = 0xff;
-const CHECKSUM_BYTES = 8;
 
 // -- Records -----------------------------------------------------------------------------------------------------------
 
@@ -154,23 +152,16 @@ export interface BaseCheck {
   readonly endsAt: number;
 }
 
-/** By its first and last bytes alone: whether it is an RDB that was written to its end. */
+/** Reads it as a load would, value by value, and keeps nothing. */
 export function checkBase(disk: Disk, path: string): Result<BaseCheck> {
   const opened = disk.open(path);
   if (!opened.ok) return failure(opened.fault.message);
   const file = opened.value;
   try {
-    const said = (offset: number, what: string) => failure(`${oneLine(path)}: byte ${offset}: ${what}`);
-    const isOne = isRdb(file);
-    if (!isOne.ok) return isOne;
-    if (!isOne.value) return said(0, 'does not begin as an RDB file');
-    const bytes = file.length;
-    const trailerAt = bytes - CHECKSUM_BYTES - 1;
-    const trailer = new Uint8Array(1);
-    const read = file.read(Math.max(trailerAt, 0), trailer, 0, 1);
-    if (!read.ok) return failure(read.fault.message);
-    if (trailerAt < HEADER_BYTES || trailer[0] !== END_OPCODE) return said(bytes, 'does not end as an RDB file');
-    return success({ bytes, endsAt: bytes });
+    // Whether the time of a key is over changes nothing.
+    const { fault, bytes } = checkRdb(file, 0);
+    if (fault !== undefined) return failure(`${oneLine(path)}: byte ${fault.offset}: ${oneLine(fault.message)}`);
+    return success({ bytes: file.length, endsAt: bytes });
   } finally {
     file.close();
   }

@@ -11,8 +11,8 @@ import { realDisk } from '../../src/disk/real-disk.ts';
 
 const launcher = fileURLToPath(new URL('../../src/launch.mjs', import.meta.url));
 const hasPeer = spawnSync('redis-check-aof', [], { encoding: 'utf8' }).stdout?.includes('Usage') ?? false;
-/** Begins and ends as an RDB. */
-const RDB = Buffer.from('REDIS0010\xff12345678', 'latin1');
+/** Without keys, and without a checksum. */
+const RDB = Buffer.from('REDIS0010\xff\0\0\0\0\0\0\0\0', 'latin1');
 
 const folders: string[] = [];
 afterEach(() => {
@@ -119,6 +119,9 @@ describe('check-aof', () => {
     writeFileSync(path, RDB.subarray(0, -1));
     expect(run(cwd, '--fix', path)).toMatchObject({ exitCode: 1 });
     expect(readFileSync(path)).toHaveLength(RDB.length - 1);
+    writeFileSync(path, Buffer.concat([RDB, Buffer.from(SET + SET.slice(0, -2))]));
+    expect(run(cwd, '--fix', path)).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(path)).toEqual(Buffer.concat([RDB, Buffer.from(SET)]));
   });
 
   it('cuts nothing that a server has in use', () => {
