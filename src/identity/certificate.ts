@@ -3,7 +3,8 @@
  * authority and the possession of the key are judged by the TLS library; what stands here is judged besides, and the names
  * are read from the bytes themselves: texts made for people (`URI:a, DNS:b`) cannot be taken apart again safely.
  *
- * Invariant: a value of a name is one entry of the certificate, whole, of printable ASCII.
+ * Invariant: a value of a name is one entry of the certificate, whole, of printable ASCII; what is not is an empty value,
+ * which names nobody.
  */
 import {
   CERTIFICATE_BYTES_MAX,
@@ -84,6 +85,20 @@ export function parseCertificate(der: Uint8Array): Result<Certificate> {
   }
 }
 
+/** Of a certificate above the client's: who it is and who signed it how. Its names are nobody's business. */
+export type ChainCertificate = Pick<Certificate, 'serial' | 'issuer' | 'subject' | 'hasStrongSignature'>;
+
+export function parseChainCertificate(der: Uint8Array): Result<ChainCertificate> {
+  try {
+    if (der.length > CERTIFICATE_BYTES_MAX) throw new DerFault(`more than ${CERTIFICATE_BYTES_MAX} bytes`);
+    const { serial, issuer, subject, signature } = headOf(der);
+    return success({ serial, issuer, subject, hasStrongSignature: isStrong(signature) });
+  } catch (error) {
+    if (error instanceof DerFault) return failure(error.message);
+    throw error;
+  }
+}
+
 /** What is wrong with the certificate of a client itself, whoever signed it. */
 export function certificateFault(certificate: Certificate, now_ms: number): CertificateFault | undefined {
   if (certificate.subject === certificate.issuer) return 'certificate_self_signed';
@@ -126,6 +141,7 @@ export function userOf(
   users: ReadonlyMap<string, string>,
 ): Result<string, CertificateFault> {
   const values = { san_uri: certificate.uris, san_dns: certificate.dnsNames, cn: certificate.commonNames }[kind];
+  if (values.includes('')) return failure('certificate_malformed');
   if (kind !== 'san_dns' && values.length > 1) return failure('certificate_ambiguous');
   const found = new Set<string>();
   for (const value of values) {
@@ -146,7 +162,18 @@ const KEY_USAGE = '2.5.29.15';
 const EXTENDED_KEY_USAGE = '2.5.29.37';
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2';
 
-function parse(der: Uint8Array): Certificate {
+interface Head {
+  readonly serial: string;
+  readonly issuer: string;
+  readonly subject: string;
+  readonly subjectBytes: Uint8Array;
+  readonly notBefore_ms: number;
+  readonly notAfter_ms: number;
+  readonly signature: Uint8Array;
+  readonly extensions: Uint8Array | undefined;
+}
+
+function headOf(der: Uint8Array): Head {
   const outer = new DerReader(onlyElement(der, SEQUENCE).content);
   const body = outer.enter(SEQUENCE);
   const signature = outer.take(SEQUENCE).whole;
@@ -165,14 +192,29 @@ function parse(der: Uint8Array): Certificate {
   body.take(SEQUENCE);
   body.takeIf(contextTag(1, false));
   body.takeIf(contextTag(2, false));
-  const extensions = extensionsOf(body.takeIf(contextTag(3, true))?.content);
+  const extensions = body.takeIf(contextTag(3, true))?.content;
   body.end();
-  if (extensions.size > 0 && version === undefined) throw new DerFault('extensions before there were any');
-  const { uris, dnsNames } = alternativeNames(extensions.get(SUBJECT_ALTERNATIVE_NAME));
+  if (extensions !== undefined && version === undefined) throw new DerFault('extensions before there were any');
   return {
     serial: hex(serial),
     issuer: hex(issuer),
     subject: hex(subject),
+    subjectBytes: subject,
+    notBefore_ms,
+    notAfter_ms,
+    signature,
+    extensions,
+  };
+}
+
+function parse(der: Uint8Array): Certificate {
+  const { serial, issuer, subject, notBefore_ms, notAfter_ms, signature, ...rest } = headOf(der);
+  const extensions = extensionsOf(rest.extensions);
+  const { uris, dnsNames } = alternativeNames(extensions.get(SUBJECT_ALTERNATIVE_NAME));
+  return {
+    serial,
+    issuer,
+    subject,
     notBefore_ms,
     notAfter_ms,
     hasStrongSignature: isStrong(signature),
@@ -181,7 +223,7 @@ function parse(der: Uint8Array): Certificate {
     maySign: maySign(extensions.get(KEY_USAGE)),
     uris,
     dnsNames,
-    commonNames: commonNames(subject),
+    commonNames: commonNames(rest.subjectBytes),
   };
 }
 
@@ -231,9 +273,8 @@ function commonNames(subject: Uint8Array): readonly string[] {
       const value = attribute.next();
       attribute.end();
       if (id !== COMMON_NAME) continue;
-      if (!TEXTS.has(value.tag)) throw new DerFault('a common name in a form that is not read');
       if (names.length >= CERTIFICATE_NAMES_MAX) throw new DerFault('too many names');
-      names.push(asciiText(value.content));
+      names.push(TEXTS.has(value.tag) ? asciiText(value.content) : '');
     }
   }
   return names;
@@ -241,13 +282,12 @@ function commonNames(subject: Uint8Array): readonly string[] {
 
 const TEXTS: ReadonlySet<number> = new Set([UTF8_STRING, PRINTABLE_STRING, IA5_STRING]);
 
-/** Two names that look alike must not be two, nor one end at a NUL: it is printable ASCII, or the whole is refused. */
+/** Two names that look alike must not be two, nor one end at a NUL: it is printable ASCII, or empty. */
 function asciiText(content: Uint8Array): string {
-  if (content.length === 0) throw new DerFault('an empty name');
-  if (content.length > CERTIFICATE_NAME_CHARACTERS_MAX) throw new DerFault('a name too long');
+  if (content.length > CERTIFICATE_NAME_CHARACTERS_MAX) return '';
   let text = '';
   for (const byte of content) {
-    if (byte < 0x20 || byte > 0x7e) throw new DerFault('a name beyond printable ASCII');
+    if (byte < 0x20 || byte > 0x7e) return '';
     text += String.fromCharCode(byte);
   }
   return text;
