@@ -117,7 +117,7 @@ export class Authority {
       issuer: this.own.subject,
       thisUpdate: inHours(from),
       nextUpdate: inHours(until),
-      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: inHours(-1) })),
+      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: inHours(-1), reason: 1 })),
       signingKey: this.keys.privateKey,
       signingAlgorithm: this.algorithm,
     });
