@@ -11,18 +11,17 @@ import { DATABASE_COUNT } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { type Backend, unlimitedRealm } from '../command/ports/backend.ts';
 import type { CommandTable } from '../command/table.ts';
+import { CertificateFiles } from '../disk/certificate-files.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
 import { realDisk } from '../disk/real-disk.ts';
 import { createGateway, type Gateway } from '../gateway/gateway.ts';
-import { checkMaterial, type TlsMaterial } from '../gateway/tls.ts';
+import type { TlsMaterial } from '../gateway/tls.ts';
 import { PROCESS } from '../observe/latency.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { loadPolicy } from '../policy/load.ts';
-import type { Policy } from '../policy/policy.ts';
 import { PolicyKeeper } from '../policy/reload.ts';
 import { type Tenant, TenantRegistry } from '../tenancy/tenant.ts';
 import { Backups, backupsFolderOf } from './backups.ts';
-import { readServerPem } from './certificates.ts';
 import { Config } from './config/config.ts';
 import type { NumberedTenant } from './figures.ts';
 import { ensureFirstStart, type FirstStart } from './first-start.ts';
@@ -37,6 +36,7 @@ import { sealInThread } from './seal/spawn.ts';
 import { Server } from './server-port.ts';
 import { makeStorage, type Storage } from './storage.ts';
 import { buildTable } from './table.ts';
+import { TlsFiles } from './tls-files.ts';
 import { aclFaultOf, builtInUsers } from './users.ts';
 import { viewOf } from './view.ts';
 
@@ -55,6 +55,8 @@ export interface Parts {
   readonly backups: Backups;
   /** What is on the disk now; refused when it does not work. */
   readonly readTls: () => Result<TlsMaterial>;
+  /** Changes whenever `readTls` might give something else. */
+  readonly tlsFingerprint: () => string;
 }
 
 /** The fault is one line for a person. Nothing needs to be closed after it. */
@@ -82,12 +84,13 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
   if (!loaded.ok) return failure(`${options.policiesFolder}/${describeProblems(loaded.fault)}`);
   const plan = planOf(options, loaded.value.gateway, cwd);
   if (!plan.ok) return plan;
-  const readTls = () => tlsOf(firstStart.value, loaded.value);
+  const tlsFiles = new TlsFiles(new CertificateFiles(options.certificatesFolder));
   if (plan.value.tls !== undefined) {
-    const material = readTls();
+    const material = tlsFiles.read(loaded.value.gateway.tls, systemClock.nowMs());
     if (!material.ok) return material;
   }
   const log = createLog({ level: loaded.value.gateway.logLevel });
+  const keeper = new PolicyKeeper(loaded.value, load);
   const built = build({
     plan: plan.value,
     table,
@@ -95,7 +98,7 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
     aclLog,
     log,
     ending,
-    keeper: new PolicyKeeper(loaded.value, load),
+    keeper,
     cwd,
   });
   governance = built.governance;
@@ -104,7 +107,15 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
     await dismantle(built);
     return begun;
   }
-  return success({ plan: plan.value, firstStart: firstStart.value, files, log, readTls, ...built });
+  // The mode decides what the listener asks of clients, which it was opened with.
+  const { mode } = loaded.value.gateway.tls.clientCertificates;
+  const tlsPolicy = () => {
+    const { tls } = keeper.current.gateway;
+    return { ...tls, clientCertificates: { ...tls.clientCertificates, mode } };
+  };
+  const readTls = () => tlsFiles.read(tlsPolicy(), systemClock.nowMs());
+  const tlsFingerprint = () => tlsFiles.fingerprint(tlsPolicy());
+  return success({ plan: plan.value, firstStart: firstStart.value, files, log, readTls, tlsFingerprint, ...built });
 }
 
 /** Stops timers and threads, and closes what is open. */
@@ -252,13 +263,4 @@ function numbered(tenant: Tenant, registry: AclRegistry, { backend }: Storage): 
     bytesInPerSecondMax: budget.bytesInPerSecond,
     bytesOutPerSecondMax: budget.bytesOutPerSecond,
   };
-}
-
-function tlsOf({ certificates }: FirstStart, policy: Policy): Result<TlsMaterial> {
-  const pem = readServerPem(certificates);
-  if (!pem.ok) return pem;
-  const material: TlsMaterial = { ...pem.value, profile: policy.gateway.tls.profile };
-  const checked = checkMaterial(material);
-  if (!checked.ok) return failure(`${certificates.certPath} and ${certificates.keyPath} do not work: ${checked.fault}`);
-  return success(material);
 }

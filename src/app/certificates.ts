@@ -21,7 +21,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { failure, type Result, success } from '../base/result.ts';
 
 export interface DevelopmentCertificates {
   readonly caPath: string;
@@ -71,18 +70,6 @@ export async function ensureDevelopmentCertificates(
     clientKeyPath: join(folder, 'client.key'),
     created: state.kind === 'stale',
   };
-}
-
-/** The server's certificate with its chain, and its key, as they are on the disk now. The fault names the file. */
-export function readServerPem({
-  certPath,
-  keyPath,
-}: DevelopmentCertificates): Result<{ readonly certificate: string; readonly key: string }> {
-  try {
-    return success({ certificate: read(certPath), key: read(keyPath) });
-  } catch (error) {
-    return failure(error instanceof Error ? error.message : String(error));
-  }
 }
 
 /** Reads the password in `path`; a missing one is made, 256 random bits, readable by this user alone. */

@@ -147,10 +147,20 @@ function loginGates(
   if (user === undefined || tenant === undefined) return walk.refuse('user', `no user is called ${shownName}`);
   if (!user.enabled) walk.refuse('user', `${shownName} is off`);
   const doors = user.passwordHashes.length;
-  if (!user.nopass && doors === 0) walk.refuse('user', `${shownName} has no password, so nobody can log in`);
+  const certificate = policy.users.find((one) => one.name === name)?.certificate;
+  const { mode, passwordAllowed } = policy.gateway.tls.clientCertificates;
+  if (certificate !== undefined && mode === 'none' && !passwordAllowed) {
+    walk.refuse('user', `${shownName} needs a certificate, and the listener asks for none`);
+  }
+  if (!user.nopass && doors === 0 && certificate === undefined)
+    walk.refuse('user', `${shownName} has no password, so nobody can log in`);
   walk.pass(
     'user',
-    user.nopass ? 'on, needs no password' : `on, with one of ${doors} password${doors === 1 ? '' : 's'}`,
+    certificate !== undefined
+      ? `on, as who shows the certificate ${certificate}`
+      : user.nopass
+        ? 'on, needs no password'
+        : `on, with one of ${doors} password${doors === 1 ? '' : 's'}`,
   );
   if (tenant.suspended) walk.refuse('tenant', `${tenant.name} is suspended`);
   walk.pass('tenant', tenant.name);

@@ -123,11 +123,13 @@ export class CoreFigures implements GatewayFigures {
   own(): readonly (readonly [name: string, value: number | string])[] {
     const { counters } = this.core;
     const closed = Array.from(counters.closed, ([reason, count]) => [`closed_${reason}`, count] as const);
+    const expiries = this.core.certificateExpiries.map(([name, seconds]) => `${name}=${seconds}`).join(',');
     return [
       ['tenants', this.registry.all().length],
       ['rate_limited', counters.total('rateLimited')],
       ['bugs', counters.bugs],
       ...closed,
+      ...(expiries === '' ? [] : [['cert_not_after', expiries] as const]),
       ...counters.tallies.lines(),
     ];
   }

@@ -9,7 +9,6 @@ import {
 } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { FolderLock } from '../disk/lock.ts';
-import { stampOf } from '../disk/stamp.ts';
 import { FolderWatch } from '../disk/watch.ts';
 import type { TlsMaterial } from '../gateway/tls.ts';
 import { redistribute } from '../persist/redistribute.ts';
@@ -21,6 +20,7 @@ import type { Options } from './options.ts';
 import { pasteLine } from './paste-line.ts';
 import type { Endpoint } from './plan.ts';
 import { toolsOf } from './scratch-tools.ts';
+import { materialText } from './tls-files.ts';
 
 /** The result is the exit code, or why it could not start in one line. */
 export async function serveUntilEnded(options: Options, { cwd, print, onSignal }: Edge): Promise<Result<number>> {
@@ -91,7 +91,7 @@ class Serving implements Assembly {
   }
 
   async load(): Promise<Result<void>> {
-    const { storage, gateway, server, files } = this.parts;
+    const { storage, gateway, server, files, tlsFingerprint } = this.parts;
     const deadline_ms = performance.now() + STORAGE_START_MS_MAX;
     while (!storage.hasStarted()) {
       if (performance.now() > deadline_ms) return failure('the threads of the storage do not start');
@@ -100,11 +100,10 @@ class Serving implements Assembly {
     const loaded = await this.bringBack();
     if (!loaded.ok) return loaded;
     gateway.serve(server);
-    const { certificates } = this.parts.firstStart;
     const reload = oneAtATime(() => this.reload('file change'));
     this.watch = new FolderWatch({
       folders: [...files.watchedFolders(), this.options.certificatesFolder],
-      fingerprint: () => `${files.fingerprint()}\n${stampOf(certificates.certPath)}\n${stampOf(certificates.keyPath)}`,
+      fingerprint: () => `${files.fingerprint()}\n${tlsFingerprint()}`,
       changed: reload,
       settle_ms: POLICY_SETTLE_MS,
       settleMax_ms: POLICY_SETTLE_MS_MAX,
@@ -160,14 +159,17 @@ class Serving implements Assembly {
     const { log, gateway, readTls } = this.parts;
     const material = readTls();
     if (!material.ok) {
-      log.write('error', 'tls.refused', 'the certificate in use stays', { cause, problem: material.fault });
+      log.write('error', 'tls.refused', 'the certificates in use stay', { cause, problem: material.fault });
       return;
     }
-    const { certificate, key } = material.value;
-    if (certificate === this.material?.certificate && key === this.material.key) return;
+    if (this.material !== undefined && materialText(material.value) === materialText(this.material)) return;
     const replaced = gateway.replaceTls(material.value);
-    if (replaced.ok) this.material = material.value;
-    log.write('info', 'tls.replaced', 'new handshakes get the new certificate', { cause });
+    if (!replaced.ok) {
+      log.write('error', 'tls.refused', 'the certificates in use stay', { cause, problem: replaced.fault });
+      return;
+    }
+    this.material = material.value;
+    log.write('info', 'tls.replaced', 'new handshakes get the new certificates', { cause });
   }
 
   async drain(reason: string): Promise<void> {

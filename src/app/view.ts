@@ -1,6 +1,6 @@
 /** What the gateway lives by, from the policy, the options that CONFIG may change, and the command line. */
 import type { Allowlist } from '../base/cidr.ts';
-import type { GatewayView } from '../gateway/view.ts';
+import type { CertificateView, GatewayView } from '../gateway/view.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Settings } from './config/settings.ts';
 
@@ -28,8 +28,17 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     outputLimits: settings.outputLimits,
     adminAddresses: gateway.adminAddresses,
     userAddresses,
+    certificates: certificatesOf({ gateway, users }),
     trustLoopback,
     protectedMode: !gateway.plain.allowRemote,
     drainTimeoutSeconds: gateway.shutdownTimeoutSeconds,
   };
+}
+
+function certificatesOf({ gateway, users }: Pick<Policy, 'gateway' | 'users'>): CertificateView {
+  const { mode, identifyBy, passwordAllowed } = gateway.tls.clientCertificates;
+  const byCertificate = new Map<string, string>();
+  for (const { name, certificate } of users) if (certificate !== undefined) byCertificate.set(certificate, name);
+  const bound = new Set(byCertificate.values());
+  return { isRequired: mode === 'required', identifyBy, passwordAllowed, users: byCertificate, bound };
 }

@@ -288,6 +288,36 @@ export const WRITE_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 export const ERROR_CODES_MAX = 128;
 /** Handshakes under way on one listener: each costs memory before anybody has said who they are. */
 export const HANDSHAKES_MAX = 4096;
+/** Handshakes let in at once while the process keeps up: the pools of a few applications that start together. */
+export const HANDSHAKE_BURST_MAX = 512;
+/** New handshakes per second while the process keeps up: more than one processor can do. */
+export const HANDSHAKE_RATE_MAX = 4000;
+/** … and while it does not: few enough to go unnoticed, and enough for a client to get in within a few tries. */
+export const HANDSHAKE_RATE_MIN = 25;
+/** How often the process is asked whether it keeps up while handshakes are under way. */
+export const HANDSHAKE_PULSE_MS = 10;
+/** So late a timer may be before handshakes are taken to be in the way of those who are in. */
+export const HANDSHAKE_LAG_MS_MAX = 4;
+/** Names that one TLS listener answers to, each with a certificate of its own in memory. */
+export const SERVER_NAMES_MAX = 1024;
+/** One file of certificates, a key, or authorities: a long chain has a few kilobytes. */
+export const TLS_FILE_BYTES_MAX = 1024 * 1024;
+/** A file of revocation lists, which grow with every certificate taken back. */
+export const REVOCATION_LIST_BYTES_MAX = 16 * 1024 * 1024;
+/** Entries of a revocation list, kept as texts to ask about open connections. */
+export const REVOCATIONS_MAX = 200_000;
+/** A client's certificate in DER; with an RSA key of 16,384 bits it has 5 KB. */
+export const CERTIFICATE_BYTES_MAX = 64 * 1024;
+/** Bytes in which a length of DER may be written: 4 GB is beyond every bound here. */
+export const DER_LENGTH_BYTES_MAX = 4;
+/** Extensions of a certificate; public ones have about ten. */
+export const CERTIFICATE_EXTENSIONS_MAX = 64;
+/** Alternative names, common names or purposes of a certificate. */
+export const CERTIFICATE_NAMES_MAX = 256;
+/** One name in a certificate: SPIFFE allows ids of 2,048 bytes. */
+export const CERTIFICATE_NAME_CHARACTERS_MAX = 2048;
+/** Certificates between a client's and its authority. */
+export const CERTIFICATE_CHAIN_MAX = 8;
 /** The coarse timer behind every timeout of the gateway. */
 export const GATEWAY_TICK_MS = 100;
 /** Ticks between two looks at every connection. */

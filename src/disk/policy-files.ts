@@ -81,7 +81,7 @@ function namesIn(folder: string): Result<readonly string[]> {
   }
 }
 
-function textOf(bytes: Uint8Array): Result<string> {
+export function textOf(bytes: Uint8Array): Result<string> {
   try {
     return success(decoder.decode(bytes));
   } catch {
@@ -90,7 +90,7 @@ function textOf(bytes: Uint8Array): Result<string> {
 }
 
 /** A pipe or a device in place of a file would hold the process up. */
-function readBounded(path: string, bytesMax: number): Result<Uint8Array> {
+export function readBounded(path: string, bytesMax: number): Result<Uint8Array> {
   try {
     const stats = statSync(path);
     if (!stats.isFile()) return failure('is not a file');

@@ -47,6 +47,7 @@ import {
 } from './holds.ts';
 import { Outbox } from './outbox.ts';
 import type { Pending } from './pending.ts';
+import type { SecurePeer } from './secure-peer.ts';
 import { Session } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import { Wait } from './wait.ts';
@@ -68,6 +69,8 @@ export interface Peer {
   readonly port: number;
   readonly localText: string;
   readonly isTls: boolean;
+  /** What its handshake has shown; undefined on a plain port. */
+  readonly secure?: SecurePeer | undefined;
 }
 
 export class Connection implements LaterReplies {

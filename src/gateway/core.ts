@@ -67,6 +67,8 @@ export class Core {
   readonly monitor: Monitor;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
+  /** When certificates of the gateway stop being good, in seconds, by name. */
+  certificateExpiries: readonly (readonly [name: string, seconds: number])[];
   /** Whose command is being run, its reply going into `out`. */
   running: Connection | undefined;
   /** Pushes of this turn, joined for all who were pushed the same. */
@@ -103,6 +105,7 @@ export class Core {
     this.isAnswering = false;
     this.turnEnd = undefined;
     this.out = new ReplyWriter();
+    this.certificateExpiries = [];
     this.running = undefined;
     this.joined = new Joined();
     this.counters = new Counters(parts.table);

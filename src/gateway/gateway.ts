@@ -5,7 +5,7 @@
  */
 import type { Allowlist } from '../base/cidr.ts';
 import { GATEWAY_SWEEP_TICKS, GATEWAY_TICK_MS } from '../base/limits.ts';
-import type { Result } from '../base/result.ts';
+import { type Result, success } from '../base/result.ts';
 import type { ServerPort } from '../command/ports/server.ts';
 import { PROCESS } from '../observe/latency.ts';
 import type { Clients } from './clients.ts';
@@ -13,7 +13,7 @@ import type { Connection } from './connection.ts';
 import { Core, type CoreParts } from './core.ts';
 import type { Counters } from './counters.ts';
 import { Listener, type ListenOptions } from './listener.ts';
-import { checkMaterial, type TlsMaterial } from './tls.ts';
+import { checkMaterial, expiries, type TlsMaterial } from './tls.ts';
 import type { GatewayView } from './view.ts';
 
 export type GatewayParts = CoreParts;
@@ -51,6 +51,7 @@ export class Gateway {
     const opened = await listener.listen();
     if (!opened.ok) return opened;
     this.listeners.push(listener);
+    if (options.tls !== undefined) this.core.certificateExpiries = expiries(options.tls);
     return { ok: true, value: listener };
   }
 
@@ -90,9 +91,21 @@ export class Gateway {
 
   /** Certificates that do not work are refused, and the old ones stay. */
   replaceTls(material: TlsMaterial): Result<void> {
-    const checked = checkMaterial(material);
-    if (checked.ok) for (const listener of this.listeners) listener.replaceTls(material);
-    return checked;
+    const checked = checkMaterial(material, this.core.clock.nowMs());
+    if (!checked.ok) return checked;
+    for (const listener of this.listeners) listener.replaceTls(material, checked.value);
+    this.core.certificateExpiries = expiries(material);
+    this.closeRevoked(material);
+    return success(undefined);
+  }
+
+  /** Who came with a certificate that has been taken back since. */
+  private closeRevoked({ clients }: TlsMaterial): void {
+    if (clients === undefined) return;
+    for (const connection of Array.from(this.core.clients.all())) {
+      const chain = connection.peer.secure?.chain ?? [];
+      if (chain.some((one) => clients.revocations.has(one))) connection.close('certificate_revoked');
+    }
   }
 
   /** Users who are gone lose their connections now, not at their next command. */

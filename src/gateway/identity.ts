@@ -6,6 +6,7 @@ import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
+import { userOf } from '../identity/certificate.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
@@ -16,7 +17,7 @@ import {
 } from '../resp/refusals.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
 import { Backoff } from './backoff.ts';
-import type { Connection } from './connection.ts';
+import type { Connection, Peer } from './connection.ts';
 import type { Core } from './core.ts';
 
 const DEFAULT_USER = 'default';
@@ -59,8 +60,9 @@ export class Identity {
     });
   }
 
-  private conclude(connection: Connection, name: string, proven: Proven | undefined): Refusal | undefined {
+  private conclude(connection: Connection, name: string, found: Proven | undefined): Refusal | undefined {
     const { core } = this;
+    const proven = found === undefined || this.mayBecome(connection, found.user) ? found : undefined;
     const trusted = core.isTrusted(connection);
     if (proven === undefined) {
       if (!trusted) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
@@ -70,6 +72,7 @@ export class Identity {
     const { user, tenant } = proven;
     if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
     this.take(connection, user, tenant);
+    connection.session.cameByCertificate = false;
     return undefined;
   }
 
@@ -88,10 +91,11 @@ export class Identity {
   }
 
   /** The allowlists of the tenant, the user and, for operators, of administration. */
-  private mayCome(connection: Connection, user: User, tenant: Tenant): boolean {
+  private mayCome({ peer, address }: Connection, user: User, tenant: Tenant): boolean {
     const { view } = this.core;
-    const { address } = connection;
     if (!tenant.isOpen) return false;
+    const onlyTenant = peer.secure?.tenantName;
+    if (onlyTenant !== undefined && tenant.name !== onlyTenant) return false;
     if (tenant.addresses?.allows(address) === false) return false;
     if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
     return !(tenant.isSystem && view.adminAddresses?.allows(address) === false);
@@ -105,12 +109,42 @@ export class Identity {
 
   /** As in Redis: while the user `default` is on and needs no password, a connection is that user from the start. */
   byDefault(connection: Connection): void {
-    const user = this.core.acl.roster.get(DEFAULT_USER);
-    if (user === undefined || !user.enabled || !user.nopass) return;
+    const named = this.userByCertificate(connection.peer);
+    const user = this.core.acl.roster.get(named ?? DEFAULT_USER);
+    if (user === undefined || !user.enabled || (named === undefined && !user.nopass)) return;
     const tenant = this.core.tenants.get(user.tenant);
     if (tenant === undefined || !this.mayCome(connection, user, tenant)) return;
     if (!this.core.isTrusted(connection) && !tenant.hasRoomForConnection) return;
     this.take(connection, user, tenant);
+    connection.session.cameByCertificate = named !== undefined;
+  }
+
+  /** Whom the certificate of a client names, by the policy of now; undefined: nobody, or there is none. */
+  private userByCertificate({ secure }: Peer): string | undefined {
+    const { certificates } = this.core.view;
+    if (secure?.certificate === undefined || certificates === undefined) return undefined;
+    const named = userOf(secure.certificate, certificates.identifyBy, certificates.users);
+    return named.ok ? named.value : undefined;
+  }
+
+  /** The tenant that a client would be of by its certificate. */
+  tenantByCertificate(peer: Peer): Tenant | undefined {
+    const name = this.userByCertificate(peer);
+    const user = name === undefined ? undefined : this.core.acl.roster.get(name);
+    return user === undefined ? undefined : this.core.tenants.get(user.tenant);
+  }
+
+  /** A password is no way to who has a certificate, nor from one who showed a certificate to somebody else. */
+  private mayBecome(connection: Connection, user: User): boolean {
+    const { certificates } = this.core.view;
+    if (certificates === undefined || certificates.passwordAllowed) return true;
+    const named = this.userByCertificate(connection.peer);
+    const isBound = certificates.bound.has(user.name);
+    if (!isBound && (named === undefined || named === user.name)) return true;
+    const reason =
+      named === undefined || named === user.name ? 'password_of_certificate_user' : 'certificate_of_other_user';
+    this.core.denials.refused(reason, { id: connection.id, address: connection.addressText, user: user.name });
+    return false;
   }
 
   /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
@@ -124,12 +158,21 @@ export class Identity {
     const tenant = user === undefined ? undefined : this.core.tenants.get(user.tenant);
     if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
     if (!this.mayCome(connection, user, tenant)) return false;
+    if (!this.isStillProven(connection, user)) return false;
     session.user = user;
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
     }
+    if (session.cameByCertificate) return user.enabled;
     return user.origin === 'runtime' || user === before || stillWelcome(before, user);
+  }
+
+  /** What it came with is still a way to be this user. */
+  private isStillProven({ session, peer }: Connection, user: User): boolean {
+    if (session.cameByCertificate) return this.userByCertificate(peer) === user.name;
+    const { certificates } = this.core.view;
+    return certificates === undefined || certificates.passwordAllowed || !certificates.bound.has(user.name);
   }
 }
 

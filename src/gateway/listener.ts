@@ -6,14 +6,24 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { type Allowlist, parseAddress } from '../base/cidr.ts';
-import { HANDSHAKES_MAX } from '../base/limits.ts';
+import { HANDSHAKE_PULSE_MS, HANDSHAKES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import { MAX_CLIENTS, MAX_CLIENTS_ADDRESS, PROTECTED_MODE, type Refusal } from '../resp/refusals.ts';
+import {
+  CERTIFICATE_REFUSED,
+  MAX_CLIENTS,
+  MAX_CLIENTS_ADDRESS,
+  MAX_CLIENTS_TENANT,
+  PROTECTED_MODE,
+  type Refusal,
+  SERVER_NAME_UNKNOWN,
+} from '../resp/refusals.ts';
 import { bracketed } from './clients.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
-import { type TlsMaterial, tlsOptions } from './tls.ts';
+import { HandshakeBudget } from './handshake-budget.ts';
+import { certificateOf, type SecurePeer } from './secure-peer.ts';
+import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
   readonly bind: string;
@@ -24,6 +34,12 @@ export interface ListenOptions {
 }
 
 const BACKLOG = 511;
+const NAME_REFUSED = 'no server of that name';
+
+interface Refused {
+  readonly refusal: Refusal;
+  readonly reason: CloseReason;
+}
 
 export class Listener {
   private readonly core: Core;
@@ -36,6 +52,11 @@ export class Listener {
    * and which one a runtime hands out differs.
    */
   private readonly handshakes: Map<string, { readonly socket: net.Socket; readonly since_ms: number }>;
+  private readonly budget: HandshakeBudget;
+  /** Set while handshakes are under way. */
+  private pulse: ReturnType<typeof setTimeout> | undefined;
+  private material: TlsMaterial | undefined;
+  private names: ServerNames | undefined;
 
   constructor(core: Core, options: ListenOptions, nextId: () => number) {
     this.core = core;
@@ -43,21 +64,42 @@ export class Listener {
     this.nextId = nextId;
     this.addresses = options.addresses;
     this.handshakes = new Map();
+    this.budget = new HandshakeBudget(core.clock.monotonicMs());
+    this.pulse = undefined;
+    this.material = options.tls;
+    this.names = options.tls === undefined ? undefined : new ServerNames(options.tls);
     this.server = options.tls === undefined ? this.plainServer() : this.tlsServer(options.tls);
     this.server.maxConnections = 1_000_000;
   }
 
   private plainServer(): net.Server {
-    return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket, false));
+    return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket, undefined));
   }
 
   private tlsServer(material: TlsMaterial): net.Server {
     const handshakeTimeout = this.core.view.handshakeTimeoutSeconds * 1000;
-    const server = tls.createServer({ ...tlsOptions(material), handshakeTimeout, noDelay: true, allowHalfOpen: true });
+    const server = tls.createServer({
+      ...tlsOptions(material),
+      handshakeTimeout,
+      noDelay: true,
+      allowHalfOpen: true,
+      requestCert: material.clients !== undefined,
+      // A certificate that does not hold is refused in `accept`, where the reason is known.
+      rejectUnauthorized: false,
+      SNICallback: (asked, done) => {
+        if (this.names?.refuses(asked) === true) done(new Error(NAME_REFUSED));
+        else done(null, this.names?.find(asked)?.context);
+      },
+    });
     server.on('connection', (socket: net.Socket) => this.handshakeBegins(socket));
-    server.on('secureConnection', (socket) => this.accept(socket, true));
+    server.on('secureConnection', (socket) => {
+      this.tally(`${(socket.getProtocol() ?? 'unknown').toLowerCase().replace('.', '_')}_ok`);
+      this.accept(socket, socket);
+    });
     server.on('tlsClientError', (error, socket) => {
-      this.count('handshake_failed', socket.remoteAddress, error.message);
+      const isName = error.message.includes(NAME_REFUSED);
+      this.tally(isName ? 'name_unknown' : 'failed');
+      this.count(isName ? 'server_name_unknown' : 'handshake_failed', socket.remoteAddress, error.message);
       socket.destroy();
     });
     return server;
@@ -78,11 +120,32 @@ export class Listener {
       socket.destroy();
       return;
     }
+    const now_ms = this.core.clock.monotonicMs();
+    const { view } = this.core;
+    const isTrusted = view.trustLoopback && parsed.isLoopback;
+    if (!isTrusted && !this.budget.admits(now_ms, this.handshakes.size, view.handshakeTimeoutSeconds * 1000)) {
+      this.tally('shed');
+      this.count('handshake_shed', address);
+      socket.destroy();
+      return;
+    }
     const key = peerOf(socket);
-    this.handshakes.set(key, { socket, since_ms: this.core.clock.monotonicMs() });
+    this.handshakes.set(key, { socket, since_ms: now_ms });
+    this.watchLag(now_ms);
     socket.once('close', () => {
       if (this.handshakes.get(key)?.socket === socket) this.handshakes.delete(key);
     });
+  }
+
+  /** As long as handshakes are under way it is looked at whether the process keeps up with them. */
+  private watchLag(from_ms: number): void {
+    this.pulse ??= setTimeout(() => {
+      this.pulse = undefined;
+      const now_ms = this.core.clock.monotonicMs();
+      this.budget.pulse(now_ms, now_ms - from_ms - HANDSHAKE_PULSE_MS);
+      if (this.handshakes.size > 0) this.watchLag(now_ms);
+    }, HANDSHAKE_PULSE_MS);
+    this.pulse.unref();
   }
 
   /** Called by the ticker. */
@@ -91,34 +154,38 @@ export class Listener {
     for (const [key, { socket, since_ms }] of this.handshakes) {
       if (now_ms - since_ms <= limit_ms) continue;
       this.handshakes.delete(key);
+      this.tally('timeout');
       this.count('handshake_timeout', socket.remoteAddress);
       socket.destroy();
     }
   }
 
-  private accept(socket: net.Socket, isTls: boolean): void {
+  private accept(socket: net.Socket, secured: tls.TLSSocket | undefined): void {
     const { core } = this;
     socket.on('error', () => {});
-    this.handshakes.delete(peerOf(socket));
+    if (this.handshakes.delete(peerOf(socket))) this.budget.done();
     const address = parseAddress(socket.remoteAddress ?? '');
     if (address === undefined) {
       socket.destroy();
       return;
     }
     core.counters.strangers.connectionsReceived++;
+    const shown = secured === undefined ? undefined : this.shownBy(secured, address.toString());
+    const isTls = secured !== undefined;
     const peer: Peer = {
       address,
       addressText: address.toString(),
       port: socket.remotePort ?? 0,
       localText: `${localAddressOf(socket)}:${socket.localPort ?? 0}`,
       isTls,
+      ...(shown === undefined || 'reason' in shown ? {} : { secure: shown }),
     };
     if (!isTls && this.addresses?.allows(address) === false) {
       this.count('address_denied', peer.addressText);
       socket.destroy();
       return;
     }
-    const refused = this.refusalFor(peer);
+    const refused = shown !== undefined && 'reason' in shown ? shown : this.refusalFor(peer);
     if (refused !== undefined) {
       core.counters.connectionsRejected++;
       this.count(refused.reason, peer.addressText);
@@ -132,7 +199,23 @@ export class Listener {
     core.identity.byDefault(connection);
   }
 
-  private refusalFor(peer: Peer): { refusal: Refusal; reason: CloseReason } | undefined {
+  /** What the handshake has shown, or why it is not enough; told inside TLS, where the client can read it. */
+  private shownBy(socket: tls.TLSSocket, address: string): SecurePeer | Refused {
+    const { core, material, names } = this;
+    const asked = typeof socket.servername === 'string' && socket.servername !== '' ? socket.servername : undefined;
+    if (names?.refuses(asked) === true) return { refusal: SERVER_NAME_UNKNOWN, reason: 'server_name_unknown' };
+    const serverName = asked === undefined ? undefined : folded(asked);
+    const tenantName = asked === undefined ? undefined : names?.find(asked)?.tenantName;
+    if (material?.clients === undefined) return { serverName, tenantName, certificate: undefined, chain: [] };
+    const { revocations } = material.clients;
+    const shown = certificateOf(socket, core.view.certificates, revocations, core.clock.nowMs());
+    if (shown.ok) return { serverName, tenantName, ...shown.value };
+    this.tally('certificate_refused');
+    core.denials.refused(shown.fault, { address });
+    return { refusal: CERTIFICATE_REFUSED, reason: 'certificate_refused' };
+  }
+
+  private refusalFor(peer: Peer): Refused | undefined {
     const { core } = this;
     const { view } = core;
     if (core.clients.count >= view.maxclients) return { refusal: MAX_CLIENTS, reason: 'too_many_clients' };
@@ -142,12 +225,20 @@ export class Listener {
     if (cap > 0 && !exempt && !isTrusted && core.clients.fromAddress(peer.addressText) >= cap) {
       return { refusal: MAX_CLIENTS_ADDRESS, reason: 'too_many_from_address' };
     }
+    const tenant = core.identity.tenantByCertificate(peer);
+    if (tenant?.hasRoomForConnection === false && !isTrusted) {
+      return { refusal: MAX_CLIENTS_TENANT, reason: 'too_many_of_tenant' };
+    }
     const nobodyNeedsPassword =
       core.acl.roster.get('default')?.nopass === true && core.acl.roster.get('default')?.enabled === true;
     if (view.protectedMode && !peer.isTls && nobodyNeedsPassword && !peer.address.isLoopback) {
       return { refusal: PROTECTED_MODE, reason: 'protected_mode' };
     }
     return undefined;
+  }
+
+  private tally(label: string): void {
+    this.core.counters.tallies.count('handshakes', label);
   }
 
   private count(reason: CloseReason, address: string | undefined, detail?: string): void {
@@ -173,8 +264,11 @@ export class Listener {
   }
 
   /** New certificates for handshakes from now on; connections there are stay as they are. */
-  replaceTls(material: TlsMaterial): void {
-    if (this.server instanceof tls.Server) this.server.setSecureContext(tlsOptions(material));
+  replaceTls(material: TlsMaterial, names: ServerNames): void {
+    if (!(this.server instanceof tls.Server)) return;
+    this.server.setSecureContext(tlsOptions(material));
+    this.material = material;
+    this.names = names;
   }
 
   replaceAddresses(addresses: Allowlist | undefined): void {
@@ -193,6 +287,7 @@ export class Listener {
   /** No new connections. */
   close(): void {
     this.server.close();
+    clearTimeout(this.pulse);
     for (const { socket } of this.handshakes.values()) socket.destroy();
   }
 }

@@ -31,6 +31,8 @@ export class Session implements SessionPort {
   readonly id: number;
   user: User | undefined;
   tenant: Tenant | undefined;
+  /** It is who its certificate says, and not who it said. */
+  cameByCertificate: boolean;
   /** The tenant whose data is acted on. */
   namespace: Tenant | undefined;
   rosterVersion: number;
@@ -70,6 +72,7 @@ export class Session implements SessionPort {
     this.user = undefined;
     this.tenant = undefined;
     this.namespace = undefined;
+    this.cameByCertificate = false;
     this.rosterVersion = core.acl.roster.version;
     this.strangerSince_ms = connection.openedAt_ms;
     this.tenantNumber = 0;

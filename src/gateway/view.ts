@@ -1,5 +1,6 @@
 /** What the gateway is told and may be told anew while it runs. The composition root makes it of policy and flags. */
 import type { Allowlist } from '../base/cidr.ts';
+import type { CertificateNameKind } from '../identity/certificate.ts';
 
 /** One class of `client-output-buffer-limit`; 0 is no limit. */
 export interface OutputLimit {
@@ -20,6 +21,18 @@ export interface TimingView {
   readonly latencyThreshold_ms: number;
 }
 
+/** Whom client certificates name. */
+export interface CertificateView {
+  readonly isRequired: boolean;
+  readonly identifyBy: CertificateNameKind;
+  /** A certificate is one way in among others. */
+  readonly passwordAllowed: boolean;
+  /** Names of users by the entry of their certificate. */
+  readonly users: ReadonlyMap<string, string>;
+  /** Those users: without `passwordAllowed` nothing else lets them in. */
+  readonly bound: ReadonlySet<string>;
+}
+
 export interface GatewayView {
   readonly timing: TimingView;
   readonly maxclients: number;
@@ -38,6 +51,8 @@ export interface GatewayView {
   readonly outputLimits: { readonly normal: OutputLimit; readonly pubsub: OutputLimit; readonly replica: OutputLimit };
   /** From where users of the tenant `system` may come; undefined: from anywhere. */
   readonly adminAddresses: Allowlist | undefined;
+  /** Undefined: no user has a certificate. */
+  readonly certificates?: CertificateView | undefined;
   /** From where a user may come, by name; absent: from anywhere. */
   readonly userAddresses: ReadonlyMap<string, Allowlist>;
   /** `--trust-loopback`: on loopback addresses there is no ceiling, no back-off, and no rate. */

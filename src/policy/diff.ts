@@ -7,6 +7,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import type { Budget } from '../tenancy/budget.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 import type { GatewayPolicy, OutputLimitPolicy, Policy, PolicyUser } from './policy.ts';
+import { namesText } from './tls.ts';
 
 export interface NamesDiff {
   readonly added: readonly string[];
@@ -66,7 +67,8 @@ function diffNames<Item>(
 }
 
 function equalUsers(a: PolicyUser, b: PolicyUser): boolean {
-  if (a.tenantName !== b.tenantName || rulesText(a.addresses) !== rulesText(b.addresses)) return false;
+  if (a.tenantName !== b.tenantName || a.certificate !== b.certificate) return false;
+  if (rulesText(a.addresses) !== rulesText(b.addresses)) return false;
   return a.rules.length === b.rules.length && a.rules.every((rule, index) => equalBytes(rule, b.rules[index] ?? rule));
 }
 
@@ -120,6 +122,12 @@ const SETTINGS: readonly Setting[] = [
   atRestart('listeners.tls.bind', ({ tls }) => tls.bind),
   atRestart('listeners.tls.port', ({ tls }) => tls.port),
   atRestart('listeners.tls.profile', ({ tls }) => tls.profile),
+  atRestart('listeners.tls.client_certificates.mode', ({ tls }) => tls.clientCertificates.mode),
+  now('listeners.tls.client_certificates.ca', ({ tls }) => tls.clientCertificates.authoritiesFile ?? ''),
+  now('listeners.tls.client_certificates.crl', ({ tls }) => tls.clientCertificates.revocationsFile ?? ''),
+  now('listeners.tls.client_certificates.identify_by', ({ tls }) => tls.clientCertificates.identifyBy),
+  now('listeners.tls.client_certificates.password_allowed', ({ tls }) => tls.clientCertificates.passwordAllowed),
+  now('listeners.tls.names', ({ tls }) => namesText(tls)),
   now('listeners.tls.addresses', ({ tls }) => rulesText(tls.addresses)),
   atRestart('listeners.plain.bind', ({ plain }) => plain.bind),
   atRestart('listeners.plain.port', ({ plain }) => plain.port),

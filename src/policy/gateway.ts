@@ -19,7 +19,15 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
   eachList(['admin', 'addresses'], admin.addresses);
   const { normal, pubsub, replica } = limits.client_output_buffer_limit;
   const gateway: GatewayPolicy = {
-    tls: listeners.tls,
+    tls: {
+      bind: listeners.tls.bind,
+      port: listeners.tls.port,
+      addresses: listeners.tls.addresses,
+      profile: listeners.tls.profile,
+      clientCertificates: listeners.tls.client_certificates,
+      names: listeners.tls.names,
+      unknownName: listeners.tls.unknown_name,
+    },
     plain: {
       bind: listeners.plain.bind,
       port: listeners.plain.port,

@@ -11,7 +11,15 @@ import { failure, type Result, success } from '../base/result.ts';
 import { NO_BUDGET } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT, type TenantTerms } from '../tenancy/tenant.ts';
 import { gatewayPolicyOf } from './gateway.ts';
-import type { BuiltInUser, Policy, PolicyFiles, PolicyProblem, PolicyUser, Position } from './policy.ts';
+import type {
+  BuiltInUser,
+  Policy,
+  PolicyFiles,
+  PolicyProblem,
+  PolicyUser,
+  Position,
+  TlsListenerPolicy,
+} from './policy.ts';
 import { gatewaySchema, type TenantFile, tenantSchema, type UserEntry, wordsOf } from './schema.ts';
 import { PolicySource } from './source.ts';
 
@@ -57,6 +65,8 @@ class Load {
   private readonly hash: ReturnType<typeof createHash>;
   private readonly tenants: Map<string, { readonly terms: TenantTerms; readonly position: Position }>;
   private readonly users: Map<string, PolicyUser>;
+  /** Whose they are. */
+  private readonly certificates: Map<string, string>;
 
   constructor(files: PolicyFiles, options: LoadOptions) {
     this.problems = [];
@@ -66,6 +76,7 @@ class Load {
     this.hash = createHash('sha256');
     this.tenants = new Map();
     this.users = new Map();
+    this.certificates = new Map();
   }
 
   run(): Policy | undefined {
@@ -89,6 +100,8 @@ class Load {
     if (gatewayFile === undefined) return undefined;
     const policy = gatewayPolicyOf(gatewayFile, (path, list) => this.noteRules(gateway, path, list));
     for (const fault of policy.faults) this.complain(gateway.positionOf(fault.path), fault.message);
+    this.checkServerNames(gateway, policy.gateway.tls);
+    this.noteCertificates(policy.gateway.tls);
     return {
       gateway: policy.gateway,
       tenants: this.orderedTenants(),
@@ -175,7 +188,13 @@ class Load {
       this.complain(source.positionOf([...path, 'acl']), 'the user default needs a password: connections begin as it');
     }
     this.noteDoors(position, entry);
-    this.users.set(name, { name, tenantName: file.tenant, rules, addresses: entry.addresses, position });
+    const { addresses, certificate } = entry;
+    const known = certificate === undefined ? undefined : this.certificates.get(certificate);
+    if (known !== undefined) {
+      this.complain(source.positionOf([...path, 'certificate']), `this certificate is also that of user "${known}"`);
+    }
+    if (certificate !== undefined) this.certificates.set(certificate, name);
+    this.users.set(name, { name, tenantName: file.tenant, rules, addresses, certificate, position });
   }
 
   private passwordHash(position: Position, fileName: string): string | undefined {
@@ -189,14 +208,31 @@ class Load {
     return hash;
   }
 
-  private noteDoors(position: Position, { name, acl, passwordFile }: UserEntry): void {
+  private noteDoors(position: Position, { name, acl, passwordFile, certificate }: UserEntry): void {
     const words = acl.map((rule) => rule.toLowerCase());
     const hasPassword = passwordFile !== undefined || words.some((rule) => /^[#>]/.test(rule));
     if (words.includes('nopass')) this.note(position, `user "${name}" needs no password`);
-    else if (!hasPassword) this.note(position, `user "${name}" has no password and cannot log in`);
+    else if (!hasPassword && certificate === undefined)
+      this.note(position, `user "${name}" has no password and cannot log in`);
     if (!words.includes('on')) this.note(position, `user "${name}" is off: its rules do not say on`);
     if (words.some((rule) => rule.startsWith('>'))) {
       this.note(position, `user "${name}" has its password in clear in the file: better # and its SHA-256`);
+    }
+  }
+
+  private checkServerNames(source: PolicySource, { names }: TlsListenerPolicy): void {
+    const known = new Set([DEFAULT_TENANT, SYSTEM_TENANT, ...this.tenants.keys()]);
+    for (const [index, { tenantName }] of names.entries()) {
+      if (tenantName === undefined || known.has(tenantName)) continue;
+      this.complain(source.positionOf(['listeners', 'tls', 'names', index, 'tenant']), `no tenant "${tenantName}"`);
+    }
+  }
+
+  private noteCertificates({ clientCertificates }: TlsListenerPolicy): void {
+    if (clientCertificates.mode !== 'none') return;
+    for (const { name, certificate, position } of this.users.values()) {
+      if (certificate === undefined || position === undefined) continue;
+      this.note(position, `user "${name}" has a certificate, and no listener asks clients for one`);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import type { Result } from '../base/result.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
+import type { ClientCertificatePolicy, TlsNamesPolicy } from './tls.ts';
 
 /** Lines and columns count from 1, columns in UTF-16 units as editors do. */
 export interface Position {
@@ -36,9 +37,10 @@ export interface ListenerPolicy {
   readonly addresses: Allowlist | undefined;
 }
 
-export interface TlsListenerPolicy extends ListenerPolicy {
+export interface TlsListenerPolicy extends ListenerPolicy, TlsNamesPolicy {
   /** `intermediate`: TLS 1.2 and 1.3; `modern`: 1.3 alone. */
   readonly profile: 'intermediate' | 'modern';
+  readonly clientCertificates: ClientCertificatePolicy;
 }
 
 export interface PlainListenerPolicy extends ListenerPolicy {
@@ -112,6 +114,8 @@ export interface PolicyUser {
   readonly rules: readonly Uint8Array[];
   /** From where it may come; undefined: from anywhere. */
   readonly addresses: Allowlist | undefined;
+  /** The entry of a certificate that is its way in; undefined: a password is. */
+  readonly certificate?: string | undefined;
   /** Undefined for a user that no file mentions. */
   readonly position: Position | undefined;
 }

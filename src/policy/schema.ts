@@ -8,6 +8,7 @@ import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
 import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { LOG_LEVELS } from './policy.ts';
+import { certificateSchema, clientCertificatesSchema, serverNamesSchema, unknownNameSchema } from './tls.ts';
 
 /** `4096`, `64mb`. */
 const size = z.unknown().transform((value, context): number => {
@@ -68,6 +69,9 @@ export const gatewaySchema = z.preprocess(
         port: port.default(6380),
         profile: z.enum(['intermediate', 'modern']).default('intermediate'),
         addresses: addresses.prefault([]),
+        client_certificates: clientCertificatesSchema,
+        names: serverNamesSchema,
+        unknown_name: unknownNameSchema,
       }),
       plain: section({
         bind: bind.default('127.0.0.1'),
@@ -135,10 +139,12 @@ const user = z
     name: z.string().regex(/^[^\s\u0000-\u001f\u007f]{1,256}$/, 'must be a name without blanks'),
     acl: acl.prefault('off'),
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
+    certificate: certificateSchema.optional(),
     addresses: addresses.prefault([]),
   })
-  .transform(({ name, acl: rules, password_file, addresses: from }) => ({
+  .transform(({ name, acl: rules, password_file, certificate, addresses: from }) => ({
     name,
+    certificate,
     acl: rules,
     passwordFile: password_file,
     addresses: from,

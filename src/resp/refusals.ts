@@ -394,6 +394,8 @@ export function onlyInSubscriberMode(command: string): Refusal {
 
 export const MAX_CLIENTS_ADDRESS = refusal('ERR max number of clients reached for your address');
 export const MAX_CLIENTS_TENANT = refusal('ERR max number of clients reached for your tenant');
+export const CERTIFICATE_REFUSED = refusal('NOAUTH your client certificate is not accepted');
+export const SERVER_NAME_UNKNOWN = refusal('ERR no server of that name');
 export const TOO_MANY_SUBSCRIPTIONS = refusal('ERR too many subscriptions');
 export const TOO_MANY_PATTERNS = refusal('ERR too many subscriptions to patterns in your tenant');
 export const RATE_COMMANDS = refusal('BUSY command rate limit of your tenant exceeded, try again later');

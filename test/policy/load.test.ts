@@ -8,7 +8,7 @@ import { failure } from '../../src/base/result.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { describeProblem } from '../../src/policy/policy.ts';
 import { NO_BUDGET } from '../../src/tenancy/budget.ts';
-import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, STORAGE_DEFAULTS } from './support.ts';
+import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, STORAGE_DEFAULTS, TLS_DEFAULTS } from './support.ts';
 
 const TENANT = 'tenants/t1.yaml';
 
@@ -29,7 +29,7 @@ describe('a folder without files', () => {
   it('is the policy of a first start', () => {
     const { gateway, tenants, users, notes, contentHash } = policyOf({});
     expect(gateway).toEqual({
-      tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined },
+      tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined, ...TLS_DEFAULTS },
       plain: { bind: '127.0.0.1', port: 0, addresses: undefined, allowRemote: false },
       limits: {
         maxclients: 10_000,
@@ -49,6 +49,7 @@ describe('a folder without files', () => {
       },
       adminAddresses: undefined,
       storage: STORAGE_DEFAULTS,
+      TLS_DEFAULTS,
       logLevel: 'info',
       shutdownTimeoutSeconds: 10,
     });
@@ -102,6 +103,7 @@ shutdown_timeout: 0
         port: 7000,
         profile: 'modern',
         addresses: expect.objectContaining({ rules: ['10.0.0.0/8'] }),
+        ...TLS_DEFAULTS,
       },
       plain: {
         bind: '::',
@@ -128,6 +130,7 @@ shutdown_timeout: 0
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
       storage: {
         ...STORAGE_DEFAULTS,
+        TLS_DEFAULTS,
         shards: 2,
         dataFolder: '/data',
         maxmemoryBytes: 1_073_741_824,

@@ -11,6 +11,7 @@ import {
   type PolicyFiles,
   type PolicyProblem,
   type StoragePolicy,
+  type TlsListenerPolicy,
 } from '../../src/policy/policy.ts';
 
 const table = new CommandTable(shardDeclarations);
@@ -30,6 +31,18 @@ export const STORAGE_DEFAULTS: StoragePolicy = {
   maxmemoryPolicy: 'noeviction',
   maxmemorySamples: 5,
   backups: { folder: undefined, everySeconds: 0, keep: 7 },
+};
+
+export const TLS_DEFAULTS: Pick<TlsListenerPolicy, 'clientCertificates' | 'names' | 'unknownName'> = {
+  clientCertificates: {
+    mode: 'none',
+    authoritiesFile: undefined,
+    revocationsFile: undefined,
+    identifyBy: 'san_uri',
+    passwordAllowed: false,
+  },
+  names: [],
+  unknownName: 'default',
 };
 
 export class MemoryFiles implements PolicyFiles {
