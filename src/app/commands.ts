@@ -4,6 +4,7 @@ import { runBackup } from './backup.ts';
 import { runCheck } from './check.ts';
 import { runCheckAof } from './check-aof.ts';
 import { runCheckRdb } from './check-rdb.ts';
+import { runDiff } from './diff.ts';
 import { runDrill } from './drill.ts';
 import { runExplain } from './explain.ts';
 import { runExport } from './export.ts';
@@ -76,6 +77,15 @@ export const explain: Command = {
   usage: '--user U -- COMMAND …',
   summary: 'says whether a user may run a command, and why',
   run: async (args, edge) => tell(runExplain(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const diff: Command = {
+  usage: '[--against FOLDER]',
+  summary: 'says what these policies would change, and whose sessions would end',
+  run: async (args, edge) => {
+    const result = await runDiff(args, { ...edge, table: tableAlone() });
+    return result.exitCode === 1 ? edge.fail(result.output) : tell(result, edge);
+  },
 };
 
 export const checkAof: Command = {

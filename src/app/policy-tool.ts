@@ -69,9 +69,13 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
     readPassword: (name) =>
       MADE_AT_START.includes(name) && !disk.hasPassword(name) ? success('') : disk.readPassword(name),
   };
+  const madeAtStart = (name: string): string => {
+    const password = disk.hasPassword(name) ? disk.readPassword(name) : success('');
+    return password.ok ? password.value : '';
+  };
   const policy = loadPolicy(files, {
     aclFault: (rules) => aclFaultOf(table, rules),
-    builtIns: builtInUsers({ app: '', admin: '' }),
+    builtIns: builtInUsers({ app: madeAtStart('app.password'), admin: madeAtStart('admin.password') }),
   });
   const paths = disk.list();
   return { folder, policy, files: paths.ok ? paths.value : [] };

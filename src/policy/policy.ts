@@ -112,6 +112,8 @@ export interface PolicyUser {
   readonly rules: readonly Uint8Array[];
   /** From where it may come; undefined: from anywhere. */
   readonly addresses: Allowlist | undefined;
+  /** Rules on trial, said after `rules` and only reported on; empty: none. */
+  readonly dryRunRules: readonly Uint8Array[];
   /** Undefined for a user that no file mentions. */
   readonly position: Position | undefined;
 }

@@ -136,12 +136,14 @@ const user = z
     acl: acl.prefault('off'),
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
     addresses: addresses.prefault([]),
+    dry_run_acl: acl.prefault(''),
   })
-  .transform(({ name, acl: rules, password_file, addresses: from }) => ({
+  .transform(({ name, acl: rules, password_file, addresses: from, dry_run_acl }) => ({
     name,
     acl: rules,
     passwordFile: password_file,
     addresses: from,
+    dryRunAcl: dry_run_acl,
   }));
 
 const budget = section({
@@ -172,6 +174,7 @@ export const tenantSchema = z.strictObject({
   addresses: addresses.prefault([]),
   budget,
   suspended: z.boolean().default(false),
+  dry_run_acl: acl.prefault(''),
 });
 
 export type TenantFile = z.output<typeof tenantSchema>;
