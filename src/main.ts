@@ -13,7 +13,9 @@ import {
   diff,
   drill,
   explain,
+  exportAcl,
   exportData,
+  importAcl,
   importData,
   restore,
   serve,
@@ -34,6 +36,8 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['drill', drill],
   ['import', importData],
   ['export', exportData],
+  ['import-acl', importAcl],
+  ['export-acl', exportAcl],
   ['certs', certs],
 ]);
 

@@ -8,8 +8,10 @@ import { runDiff } from './diff.ts';
 import { runDrill } from './drill.ts';
 import { runExplain } from './explain.ts';
 import { runExport } from './export.ts';
+import { runExportAcl } from './export-acl.ts';
 import { ensureFirstStart } from './first-start.ts';
 import { runImport } from './import.ts';
+import { runImportAcl } from './import-acl.ts';
 import { parseOptions } from './options.ts';
 import type { ToolResult } from './policy-tool.ts';
 import { runRestore } from './restore.ts';
@@ -86,6 +88,18 @@ export const diff: Command = {
     const result = await runDiff(args, { ...edge, table: tableAlone() });
     return result.exitCode === 1 ? edge.fail(result.output) : tell(result, edge);
   },
+};
+
+export const importAcl: Command = {
+  usage: 'FILE --tenant T [--write]',
+  summary: 'makes a tenant file of an ACL file of Redis',
+  run: async (args, edge) => done(runImportAcl(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const exportAcl: Command = {
+  usage: '[--tenant T]',
+  summary: 'writes the users as an ACL file that Redis loads',
+  run: async (args, edge) => done(runExportAcl(args, { ...edge, table: tableAlone() }), edge),
 };
 
 export const checkAof: Command = {

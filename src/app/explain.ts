@@ -67,10 +67,14 @@ function textOf({ allowed, user, tenant, gates }: Explanation, words: readonly s
 }
 
 /** Pure: the answer follows from the policy and the command table alone. */
-export function explain(policy: Policy, { table }: Pick<ToolEdge, 'table'>, question: Question): Explanation {
+export function explain(
+  policy: Policy,
+  { table }: Pick<ToolEdge, 'table'>,
+  question: Question,
+  users: Roster = usersOf(policy, table),
+): Explanation {
   const name = latin1(bytesOf(question.user));
-  const roster = rosterOf(policy, table, new Roster(0, []), false);
-  const known = roster.ok ? roster.value.get(name) : undefined;
+  const known = users.get(name);
   const terms = policy.tenants.find((one) => one.name === known?.tenant);
   const request = Request.of(...question.words.map((word) => bytesOf(word)));
   const written = policy.users.find((one) => one.name === name);
@@ -85,4 +89,9 @@ export function explain(policy: Policy, { table }: Pick<ToolEdge, 'table'>, ques
   const last = gates.at(-1);
   const allowed = last?.verdict !== 'refuse';
   return { allowed, code: allowed ? 'ok' : (last?.code ?? ''), user: question.user, tenant: terms?.name ?? '', gates };
+}
+
+function usersOf(policy: Policy, table: ToolEdge['table']): Roster {
+  const roster = rosterOf(policy, table, new Roster(0, []), false);
+  return roster.ok ? roster.value : new Roster(0, []);
 }

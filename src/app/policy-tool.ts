@@ -54,8 +54,14 @@ export interface Loaded {
   readonly files: readonly string[];
 }
 
+/** A file that is not there yet, to be judged among those that are. */
+export interface AddedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
 /** The policy that `serve` would come up with, given the same flags and environment. */
-export function loadForTool({ values }: Words, { environment, cwd, table }: ToolEdge): Loaded {
+export function loadForTool({ values }: Words, { environment, cwd, table }: ToolEdge, added?: AddedFile): Loaded {
   const folderOf = (flag: string, variable: string, fallback: string) => {
     const said = values.get(flag);
     return resolve(cwd, typeof said === 'string' ? said : (environment[variable] ?? fallback));
@@ -64,8 +70,11 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
   const passwords = folderOf('certs', 'PORTCULLIS_CERTS', 'certs-dev');
   const disk = new DiskPolicyFiles(folder, passwords);
   const files: PolicyFiles = {
-    list: () => disk.list(),
-    read: (path) => disk.read(path),
+    list() {
+      const found = disk.list();
+      return found.ok && added !== undefined ? success([...found.value, added.path]) : found;
+    },
+    read: (path) => (path === added?.path ? success(added.text) : disk.read(path)),
     readPassword: (name) =>
       MADE_AT_START.includes(name) && !disk.hasPassword(name) ? success('') : disk.readPassword(name),
   };

@@ -56,15 +56,20 @@ export class MemoryFiles implements PolicyFiles {
   }
 }
 
-export function load(files: Files, passwords: Files = {}): Result<Policy, readonly PolicyProblem[]> {
+/** @param judge the commands that rules may speak of: those of the shards unless said otherwise */
+export function load(
+  files: Files,
+  passwords: Files = {},
+  judge: CommandTable = table,
+): Result<Policy, readonly PolicyProblem[]> {
   return loadPolicy(new MemoryFiles(files, passwords), {
-    aclFault: (rules) => aclFaultOf(table, rules),
+    aclFault: (rules) => aclFaultOf(judge, rules),
     builtIns: BUILT_INS,
   });
 }
 
-export function policyOf(files: Files, passwords: Files = {}): Policy {
-  const loaded = load(files, passwords);
+export function policyOf(files: Files, passwords: Files = {}, judge: CommandTable = table): Policy {
+  const loaded = load(files, passwords, judge);
   if (!loaded.ok) throw new Error(loaded.fault.map(describeProblem).join('\n'));
   return loaded.value;
 }
