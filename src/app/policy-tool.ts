@@ -52,6 +52,7 @@ export interface Loaded {
   readonly policy: Result<Policy, readonly PolicyProblem[]>;
   /** Paths of the files read, relative to the folder. */
   readonly files: readonly string[];
+  readonly read: PolicyFiles['read'];
 }
 
 /** A file that is not there yet, to be judged among those that are. */
@@ -87,7 +88,7 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
     builtIns: builtInUsers({ app: madeAtStart('app.password'), admin: madeAtStart('admin.password') }),
   });
   const paths = disk.list();
-  return { folder, policy, files: paths.ok ? paths.value : [] };
+  return { folder, policy, files: paths.ok ? paths.value : [], read: files.read };
 }
 
 /** One line per problem, as compilers write them, so that editors find the place. */
