@@ -47,6 +47,7 @@ export function newUser(name: string, tenant: string, table: CommandTable, origi
     passwordHashes: [],
     root: new Permissions(emptyDraft(table.all.length)),
     selectors: [],
+    dryRun: undefined,
     origin,
   };
 }
@@ -77,7 +78,8 @@ export function applyRules(user: User, rules: readonly string[], table: CommandT
     if (fault !== undefined) return failure(`Error in ACL SETUSER modifier '${shown(rule)}': ${fault}`);
   }
   const { root, ...rest } = draft;
-  return success({ ...user, ...rest, root: new Permissions(root) });
+  // What was on trial stood on the rules before.
+  return success({ ...user, ...rest, root: new Permissions(root), dryRun: undefined });
 }
 
 /** What may be a password is not repeated, not even where none can be; of other rules what C takes for the text. */

@@ -14,6 +14,8 @@ export interface User {
   readonly passwordHashes: readonly string[];
   readonly root: Permissions;
   readonly selectors: readonly Permissions[];
+  /** What it would be with the rules on trial, which are only reported on; undefined: none are. */
+  readonly dryRun: User | undefined;
   /** Who said so: a policy file may replace and remove its own users only. */
   readonly origin: 'policy' | 'runtime' | 'builtin';
 }

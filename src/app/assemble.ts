@@ -32,6 +32,7 @@ import type { Ending } from './lifecycle.ts';
 import type { Options } from './options.ts';
 import { Persistence } from './persistence.ts';
 import { type Plan, planOf } from './plan.ts';
+import { policyPort } from './policy-view.ts';
 import { sealInThread } from './seal/spawn.ts';
 import { Server } from './server-port.ts';
 import { makeStorage, type Storage } from './storage.ts';
@@ -204,6 +205,7 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
     tenantNumber: (name) => tenants.get(name)?.number,
     persistence,
     backups,
+    policy: policyPort(() => keeper.current, registry, gateway.core),
     end: {
       begin({ save, force }) {
         void persistence.saveAtEnd(save).then((saved) => {

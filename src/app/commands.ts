@@ -4,11 +4,14 @@ import { runBackup } from './backup.ts';
 import { runCheck } from './check.ts';
 import { runCheckAof } from './check-aof.ts';
 import { runCheckRdb } from './check-rdb.ts';
+import { runDiff } from './diff.ts';
 import { runDrill } from './drill.ts';
 import { runExplain } from './explain.ts';
 import { runExport } from './export.ts';
+import { runExportAcl } from './export-acl.ts';
 import { ensureFirstStart } from './first-start.ts';
 import { runImport } from './import.ts';
+import { runImportAcl } from './import-acl.ts';
 import { parseOptions } from './options.ts';
 import type { ToolResult } from './policy-tool.ts';
 import { runRestore } from './restore.ts';
@@ -76,6 +79,27 @@ export const explain: Command = {
   usage: '--user U -- COMMAND …',
   summary: 'says whether a user may run a command, and why',
   run: async (args, edge) => tell(runExplain(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const diff: Command = {
+  usage: '[--against FOLDER]',
+  summary: 'says what these policies would change, and whose sessions would end',
+  run: async (args, edge) => {
+    const result = await runDiff(args, { ...edge, table: tableAlone() });
+    return result.exitCode === 1 ? edge.fail(result.output) : tell(result, edge);
+  },
+};
+
+export const importAcl: Command = {
+  usage: 'FILE --tenant T [--write]',
+  summary: 'makes a tenant file of an ACL file of Redis',
+  run: async (args, edge) => done(runImportAcl(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const exportAcl: Command = {
+  usage: '[--tenant T]',
+  summary: 'writes the users as an ACL file that Redis loads',
+  run: async (args, edge) => done(runExportAcl(args, { ...edge, table: tableAlone() }), edge),
 };
 
 export const checkAof: Command = {

@@ -52,10 +52,17 @@ export interface Loaded {
   readonly policy: Result<Policy, readonly PolicyProblem[]>;
   /** Paths of the files read, relative to the folder. */
   readonly files: readonly string[];
+  readonly read: PolicyFiles['read'];
+}
+
+/** A file that is not there yet, to be judged among those that are. */
+export interface AddedFile {
+  readonly path: string;
+  readonly text: string;
 }
 
 /** The policy that `serve` would come up with, given the same flags and environment. */
-export function loadForTool({ values }: Words, { environment, cwd, table }: ToolEdge): Loaded {
+export function loadForTool({ values }: Words, { environment, cwd, table }: ToolEdge, added?: AddedFile): Loaded {
   const folderOf = (flag: string, variable: string, fallback: string) => {
     const said = values.get(flag);
     return resolve(cwd, typeof said === 'string' ? said : (environment[variable] ?? fallback));
@@ -64,17 +71,24 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
   const passwords = folderOf('certs', 'PORTCULLIS_CERTS', 'certs-dev');
   const disk = new DiskPolicyFiles(folder, passwords);
   const files: PolicyFiles = {
-    list: () => disk.list(),
-    read: (path) => disk.read(path),
+    list() {
+      const found = disk.list();
+      return found.ok && added !== undefined ? success([...found.value, added.path]) : found;
+    },
+    read: (path) => (path === added?.path ? success(added.text) : disk.read(path)),
     readPassword: (name) =>
       MADE_AT_START.includes(name) && !disk.hasPassword(name) ? success('') : disk.readPassword(name),
   };
+  const madeAtStart = (name: string): string => {
+    const password = disk.hasPassword(name) ? disk.readPassword(name) : success('');
+    return password.ok ? password.value : '';
+  };
   const policy = loadPolicy(files, {
     aclFault: (rules) => aclFaultOf(table, rules),
-    builtIns: builtInUsers({ app: '', admin: '' }),
+    builtIns: builtInUsers({ app: madeAtStart('app.password'), admin: madeAtStart('admin.password') }),
   });
   const paths = disk.list();
-  return { folder, policy, files: paths.ok ? paths.value : [] };
+  return { folder, policy, files: paths.ok ? paths.value : [], read: files.read };
 }
 
 /** One line per problem, as compilers write them, so that editors find the place. */

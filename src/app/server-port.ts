@@ -6,6 +6,7 @@ import { DEBUG_SLEEP_MS_MAX } from '../base/limits.ts';
 import type { Backend, RealmCounts } from '../command/ports/backend.ts';
 import type { InsightPort } from '../command/ports/insight.ts';
 import type { BackupPort, PersistencePort } from '../command/ports/persistence.ts';
+import type { PolicyPort } from '../command/ports/policy.ts';
 import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
 import type { SessionPort } from '../command/ports/session.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -37,6 +38,7 @@ export interface ServerParts {
   readonly tenantNumber: (name: string) => number | undefined;
   readonly persistence: PersistencePort;
   readonly backups: BackupPort & { figures(): BackupFigures };
+  readonly policy: PolicyPort;
   readonly end: { begin(how: ShutdownOrder): boolean; abort(): boolean };
 }
 
@@ -48,6 +50,7 @@ export class Server implements ServerPort {
   readonly insight: InsightPort;
   readonly persistence: PersistencePort;
   readonly backups: BackupPort;
+  readonly policy: PolicyPort;
   readonly startedAt_ms: number;
   readonly runId: string;
   private readonly parts: ServerParts;
@@ -61,6 +64,7 @@ export class Server implements ServerPort {
     this.backend = parts.backend;
     this.persistence = parts.persistence;
     this.backups = parts.backups;
+    this.policy = parts.policy;
     this.insight = new Insight({
       slowlog: parts.slowlog,
       latency: parts.latency,

@@ -44,6 +44,11 @@ function applyTo(table: CommandTable, rules: readonly string[]): Result<User> {
   return applyRules(newUser('', '', table, 'policy'), rules, table);
 }
 
+function applyTexts(user: User, rules: readonly Uint8Array[], table: CommandTable): Result<User> {
+  const texts = rules.map((rule) => latin1(rule));
+  return applyRules(user, texts, table);
+}
+
 /** Without the words about ACL SETUSER, which nobody said here. */
 function reasonOf(fault: string): string {
   return fault.replace(/^Error in ACL SETUSER modifier '[\s\S]*': /, '');
@@ -58,15 +63,13 @@ export function rosterOf(policy: Policy, table: CommandTable, before: Roster, tr
   const tenants = new Set(policy.tenants.map(({ name }) => name));
   for (const user of before.users())
     if (user.origin === 'runtime' && tenants.has(user.tenant)) users.set(user.name, user);
-  for (const { name, tenantName, rules, position } of policy.users) {
+  for (const { name, tenantName, rules, dryRunRules, position } of policy.users) {
     const empty = newUser(name, tenantName, table, position === undefined ? 'builtin' : 'policy');
-    const made = applyRules(
-      empty,
-      rules.map((rule) => latin1(rule)),
-      table,
-    );
+    const made = applyTexts(empty, rules, table);
     if (!made.ok) return failure(`user ${name}: ${made.fault}`);
-    users.set(name, made.value);
+    const tried = dryRunRules.length === 0 ? success(undefined) : applyTexts(made.value, dryRunRules, table);
+    if (!tried.ok) return failure(`user ${name}: dry_run_acl: ${tried.fault}`);
+    users.set(name, { ...made.value, dryRun: tried.value });
   }
   if (trusted) {
     const made = applyRules(

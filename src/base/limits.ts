@@ -251,6 +251,9 @@ export const ACL_LOG_GROUPING_MS = 60_000;
 /** Entries that ACL LOG shows unasked, and the longest password of ACL GENPASS, as in Redis. */
 export const ACL_LOG_SHOWN_DEFAULT = 10;
 export const ACL_GENPASS_BITS_MAX = 4096;
+/** Kinds of would-be refusals that POLICY DRYRUN lists, and the longest beginning of keys that makes a kind. */
+export const DRY_RUN_ROWS_MAX = 1024;
+export const DRY_RUN_CLASS_BYTES_MAX = 64;
 
 // -- Gateway -----------------------------------------------------------------------------------------------------------
 

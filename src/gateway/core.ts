@@ -23,6 +23,7 @@ import type { Connection } from './connection.ts';
 import { Counters } from './counters.ts';
 import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
+import { DryRuns } from './dry-runs.ts';
 import { Exec } from './exec.ts';
 import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
@@ -59,6 +60,7 @@ export class Core {
   readonly dispatcher: Dispatcher;
   readonly exec: Exec;
   readonly denials: Denials;
+  readonly dryRuns: DryRuns;
   /** When waits end that nothing else ends. */
   readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
@@ -113,6 +115,7 @@ export class Core {
     this.identity = new Identity(this);
     this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
     this.denials = new Denials(this, parts.aclLog);
+    this.dryRuns = new DryRuns(this);
     this.pubsub = new PubSub();
     this.tracking = new Tracking(this);
     this.backend.tell(new News(this));

@@ -102,6 +102,7 @@ export class Dispatcher {
       const refusal = user === undefined ? undefined : this.argumentsGate(connection, user, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
     }
+    if (user?.dryRun !== undefined) core.dryRuns.judge(connection, user.dryRun, command, request, keys);
     if (session.transaction !== undefined && command.isQueued) return this.queue(connection, command, request, out);
     if (fault !== undefined) return this.fail(connection, command, fault, out);
     this.execute(connection, command, request, out);

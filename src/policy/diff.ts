@@ -69,7 +69,11 @@ function diffNames<Item>(
 function equalUsers(a: PolicyUser, b: PolicyUser): boolean {
   if (a.tenantName !== b.tenantName || a.certificate !== b.certificate) return false;
   if (rulesText(a.addresses) !== rulesText(b.addresses)) return false;
-  return a.rules.length === b.rules.length && a.rules.every((rule, index) => equalBytes(rule, b.rules[index] ?? rule));
+  return equalRules(a.rules, b.rules) && equalRules(a.dryRunRules, b.dryRunRules);
+}
+
+function equalRules(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((rule, index) => equalBytes(rule, b[index] ?? rule));
 }
 
 function equalTerms(a: TenantTerms, b: TenantTerms): boolean {
@@ -78,8 +82,8 @@ function equalTerms(a: TenantTerms, b: TenantTerms): boolean {
 }
 
 /**
- * Users whose connections end when a policy has made one roster of another: gone, of another tenant, off, or without the
- * password they may have come with. Every other change of rights is felt at the next command.
+ * Users whose connections end when a policy has made one roster of another: gone, of another tenant, off, or without
+ * any password of before. The gateway judges the same (`gateway/identity.ts`). Every other change of rights is felt at the next command.
  */
 export function closedUsers(before: Roster, after: Roster): readonly string[] {
   return before
@@ -88,11 +92,16 @@ export function closedUsers(before: Roster, after: Roster): readonly string[] {
     .map(({ name }) => name);
 }
 
-function mustClose(before: User, after: User | undefined): boolean {
+/** The hashes themselves, or whatever else tells whether they are the same. */
+type Door = Pick<User, 'tenant' | 'enabled' | 'nopass' | 'passwordHashes'>;
+
+export function mustClose(before: Door, after: Door | undefined): boolean {
   if (after === undefined || after.tenant !== before.tenant) return true;
   if (!after.enabled) return before.enabled;
-  if (after.nopass) return false;
-  return before.nopass || before.passwordHashes.some((hash) => !after.passwordHashes.includes(hash));
+  if (after.nopass || before.nopass) return false;
+  // Passwords that overlap are a rotation; without one in common nobody who came before could come again.
+  const { passwordHashes } = before;
+  return passwordHashes.length > 0 && !passwordHashes.some((hash) => after.passwordHashes.includes(hash));
 }
 
 function rulesText(list: Allowlist | undefined): string {
@@ -118,7 +127,7 @@ function atRestart(name: string, get: Setting['get']): Setting {
   return { name, holds: 'restart', get };
 }
 
-const SETTINGS: readonly Setting[] = [
+export const SETTINGS: readonly Setting[] = [
   atRestart('listeners.tls.bind', ({ tls }) => tls.bind),
   atRestart('listeners.tls.port', ({ tls }) => tls.port),
   atRestart('listeners.tls.profile', ({ tls }) => tls.profile),

@@ -10,6 +10,7 @@ import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { NO_BUDGET } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT, type TenantTerms } from '../tenancy/tenant.ts';
+import { readTrial } from './dry-run.ts';
 import { gatewayPolicyOf } from './gateway.ts';
 import type {
   BuiltInUser,
@@ -180,6 +181,18 @@ class Load {
       const at = source.positionOfWord([...path, 'acl'], fault.index);
       return this.complain(at, `ACL rule "${shown}": ${fault.message}`);
     }
+    const trial = readTrial(
+      rules,
+      [
+        { words: file.dry_run_acl, path: ['dry_run_acl'] },
+        { words: entry.dryRunAcl, path: [...path, 'dry_run_acl'] },
+      ],
+      this.options.aclFault,
+    );
+    if (trial.fault !== undefined) {
+      const { path: at, index: word, message } = trial.fault;
+      return this.complain(source.positionOfWord(at, word), `dry_run_acl: ${message}`);
+    }
     if (entry.passwordFile !== undefined) {
       const hash = this.passwordHash(source.positionOf([...path, 'password_file']), entry.passwordFile);
       if (hash !== undefined) rules.push(bytesOf(`#${hash}`));
@@ -194,7 +207,16 @@ class Load {
       this.complain(source.positionOf([...path, 'certificate']), `this certificate is also that of user "${known}"`);
     }
     if (certificate !== undefined) this.certificates.set(certificate, name);
-    this.users.set(name, { name, tenantName: file.tenant, rules, addresses, certificate, position });
+    const { tenant: tenantName } = file;
+    this.users.set(name, {
+      name,
+      tenantName,
+      rules,
+      addresses,
+      certificate,
+      dryRunRules: trial.rules,
+      position,
+    });
   }
 
   private passwordHash(position: Position, fileName: string): string | undefined {
@@ -249,7 +271,15 @@ class Load {
       if (isHidden || this.users.has(name)) continue;
       this.remember(name, one.acl);
       const rules = wordsOf(one.acl).map((rule) => bytesOf(rule));
-      this.users.set(name, { name, tenantName: one.tenantName, rules, addresses: undefined, position: undefined });
+      const { tenantName } = one;
+      this.users.set(name, {
+        name,
+        tenantName,
+        rules,
+        addresses: undefined,
+        dryRunRules: [],
+        position: undefined,
+      });
     }
   }
 

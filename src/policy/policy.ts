@@ -116,6 +116,8 @@ export interface PolicyUser {
   readonly addresses: Allowlist | undefined;
   /** The entry of a certificate that is its way in; undefined: a password is. */
   readonly certificate?: string | undefined;
+  /** Rules on trial, said after `rules` and only reported on; empty: none. */
+  readonly dryRunRules: readonly Uint8Array[];
   /** Undefined for a user that no file mentions. */
   readonly position: Position | undefined;
 }

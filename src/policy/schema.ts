@@ -141,13 +141,15 @@ const user = z
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
     certificate: certificateSchema.optional(),
     addresses: addresses.prefault([]),
+    dry_run_acl: acl.prefault(''),
   })
-  .transform(({ name, acl: rules, password_file, certificate, addresses: from }) => ({
+  .transform(({ name, acl: rules, password_file, certificate, addresses: from, dry_run_acl }) => ({
     name,
     certificate,
     acl: rules,
     passwordFile: password_file,
     addresses: from,
+    dryRunAcl: dry_run_acl,
   }));
 
 const budget = section({
@@ -178,6 +180,7 @@ export const tenantSchema = z.strictObject({
   addresses: addresses.prefault([]),
   budget,
   suspended: z.boolean().default(false),
+  dry_run_acl: acl.prefault(''),
 });
 
 export type TenantFile = z.output<typeof tenantSchema>;

@@ -27,7 +27,7 @@ const TENANT = [
   'tenant: one',
   'users:',
   "  - { name: one-app, acl: 'on >secret ~one:* +@all -@dangerous', addresses: [10.0.0.0/8] }",
-  'budget: { largest_value: 10b, commands_per_second: 5 }',
+  'budget: { memory: 1mb, largest_value: 10b, commands_per_second: 5 }',
   '',
 ].join('\n');
 
@@ -54,6 +54,20 @@ describe('check', () => {
     expect(output).toMatch(/^policies\/tenants\/two\.yaml:2:32: /m);
     expect(output).toContain('2 problems: these policies would be refused\n');
     expect(output).not.toContain('secret');
+  });
+
+  it('warns of risky choices where they stand, and takes them all the same', () => {
+    const files = { 'gateway.yaml': 'limits:\n  timeout: 0\n', 'tenants/one.yaml': TENANT };
+    const { exitCode, output } = runCheck([], edgeWith(files));
+    expect(output).toContain('policies/gateway.yaml:2:12: note: idle clients stay for ever');
+    expect(exitCode).toBe(0);
+    const told = JSON.parse(runCheck(['--json'], edgeWith(files)).output);
+    expect(told.good).toBe(true);
+    expect(told.notes).toContainEqual(
+      expect.objectContaining({ code: 'no_idle_timeout', file: 'gateway.yaml', line: 2, column: 12 }),
+    );
+    const bad = JSON.parse(runCheck(['--json'], edgeWith({ 'tenants/one.yaml': 'tenant: one\nnosuch: 1\n' })).output);
+    expect(bad).toMatchObject({ good: false, problems: [{ file: 'tenants/one.yaml', line: 2, column: 1 }] });
   });
 
   it('refuses a flag it does not know', () => {
@@ -83,6 +97,35 @@ describe('explain', () => {
     const explained = asked(...args.split(' '));
     expect(explained.output).toContain(verdict);
     expect(explained.exitCode).toBe(exitCode);
+  });
+
+  it('gives a stable code with every verdict', () => {
+    const codesOf = (...args: string[]) => {
+      const { code, gates } = JSON.parse(asked('--json', ...args).output);
+      return [code, gates.map((gate: { gate: string; code: string }) => `${gate.gate}=${gate.code}`)];
+    };
+    expect(codesOf('--user', 'one-app', '--address', '10.1.1.1', '--', 'GET', 'two:a')).toEqual([
+      'acl_key',
+      expect.arrayContaining([
+        'listener=ok',
+        'password=ok',
+        'user addresses=ok',
+        'rate=budget_commands',
+        'acl=acl_key',
+      ]),
+    ]);
+    expect(codesOf('--user', 'app', '--', 'SHUTDOWN')[0]).toBe('ceiling');
+    expect(codesOf('--user', 'one-app', '--address', '11.1.1.1', '--', 'PING')[0]).toBe('address_not_listed');
+  });
+
+  it('says what rules on trial would refuse, and passes', () => {
+    const file = TENANT.replace('addresses:', "dry_run_acl: '-get', addresses:");
+    const explained = runExplain(
+      ['--user', 'one-app', '--address', '10.1.1.1', '--', 'GET', 'one:a'],
+      edgeWith({ 'tenants/one.yaml': file }),
+    );
+    expect(explained.exitCode).toBe(0);
+    expect(explained.output).toMatch(/dry run +pass +would_deny_acl_command +the rules on trial would refuse/);
   });
 
   it('answers in JSON when asked to, and usage when it is asked nothing', () => {

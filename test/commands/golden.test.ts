@@ -81,7 +81,7 @@ function theirFacts(info: Plain): Plain {
 const table = tableAlone();
 /** What redis-server 7.0 does not know: its subcommands of DEBUG, what came with 7.2, and what is only here. */
 const UNKNOWN_THERE =
-  /^(debug\||tenant|portcullis\.|cluster\|myshardid$|client\|setinfo$|client\|no-touch$|h(p?expire(at|time)?|p?ttl|persist|getdel|getex|setex)$)/;
+  /^(debug\||tenant|policy|portcullis\.|cluster\|myshardid$|client\|setinfo$|client\|no-touch$|h(p?expire(at|time)?|p?ttl|persist|getdel|getex|setex)$)/;
 /** Said differently on purpose: QUIT was deprecated by 7.2. */
 const DEPRECATED_LATER = new Set(['quit']);
 /** Take a word more since 7.2: WITHSCORE. */

@@ -8,7 +8,16 @@ import { failure } from '../../src/base/result.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { describeProblem } from '../../src/policy/policy.ts';
 import { NO_BUDGET } from '../../src/tenancy/budget.ts';
-import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, STORAGE_DEFAULTS, TLS_DEFAULTS } from './support.ts';
+import {
+  BUILT_INS,
+  GATEWAY_DEFAULTS,
+  load,
+  MemoryFiles,
+  policyOf,
+  problemsOf,
+  STORAGE_DEFAULTS,
+  TLS_DEFAULTS,
+} from './support.ts';
 
 const TENANT = 'tenants/t1.yaml';
 
@@ -28,31 +37,7 @@ function gatewayFaultOf(text: string): string {
 describe('a folder without files', () => {
   it('is the policy of a first start', () => {
     const { gateway, tenants, users, notes, contentHash } = policyOf({});
-    expect(gateway).toEqual({
-      tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined, ...TLS_DEFAULTS },
-      plain: { bind: '127.0.0.1', port: 0, addresses: undefined, allowRemote: false },
-      limits: {
-        maxclients: 10_000,
-        connectionsPerIp: 200,
-        perIpExempt: expect.objectContaining({ rules: ['127.0.0.0/8', '::1/128'] }),
-        timeoutSeconds: 300,
-        tcpKeepaliveSeconds: 60,
-        handshakeTimeoutSeconds: 10,
-        authenticationTimeoutSeconds: 10,
-        protoMaxBulkBytes: 67_108_864,
-        clientQueryBufferBytes: 67_108_864,
-        outputLimits: {
-          normal: { hardBytes: 268_435_456, softBytes: 67_108_864, softSeconds: 60 },
-          pubsub: { hardBytes: 33_554_432, softBytes: 8_388_608, softSeconds: 60 },
-          replica: { hardBytes: 268_435_456, softBytes: 67_108_864, softSeconds: 60 },
-        },
-      },
-      adminAddresses: undefined,
-      storage: STORAGE_DEFAULTS,
-      TLS_DEFAULTS,
-      logLevel: 'info',
-      shutdownTimeoutSeconds: 10,
-    });
+    expect(gateway).toEqual(GATEWAY_DEFAULTS);
     expect(tenants).toEqual([
       { name: 'default', budget: NO_BUDGET, addresses: undefined, suspended: false },
       { name: 'system', budget: NO_BUDGET, addresses: undefined, suspended: false },
@@ -130,7 +115,6 @@ shutdown_timeout: 0
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
       storage: {
         ...STORAGE_DEFAULTS,
-        TLS_DEFAULTS,
         shards: 2,
         dataFolder: '/data',
         maxmemoryBytes: 1_073_741_824,

@@ -132,10 +132,10 @@ describe('connections that must end', () => {
     [['on', '>a'], ['on', '>a'], false],
     [['on', '>a'], ['on', '>a', '~x', '+@all'], false],
     [['on', '>a'], ['on', '>a', '>b'], false],
-    [['on', '>a', '>b'], ['on', '>a'], true],
+    [['on', '>a', '>b'], ['on', '>a'], false],
     [['on', '>a'], ['on', '>b'], true],
     [['on', '>a'], ['on', 'nopass'], false],
-    [['on', 'nopass'], ['on', '>a'], true],
+    [['on', 'nopass'], ['on', '>a'], false],
     [['on', '>a'], ['off', '>a'], true],
     [['off', '>a'], ['off', '>b'], false],
   ])('of a user that was %j and is %j: %s', (before, after, ends) => {

@@ -1,4 +1,5 @@
 /** Policy files in memory, read with the real judge of ACL rules. */
+import { expect } from 'vitest';
 import { aclFaultOf } from '../../src/app/users.ts';
 import { failure, type Result, success } from '../../src/base/result.ts';
 import { CommandTable } from '../../src/command/table.ts';
@@ -69,15 +70,20 @@ export class MemoryFiles implements PolicyFiles {
   }
 }
 
-export function load(files: Files, passwords: Files = {}): Result<Policy, readonly PolicyProblem[]> {
+/** @param judge the commands that rules may speak of: those of the shards unless said otherwise */
+export function load(
+  files: Files,
+  passwords: Files = {},
+  judge: CommandTable = table,
+): Result<Policy, readonly PolicyProblem[]> {
   return loadPolicy(new MemoryFiles(files, passwords), {
-    aclFault: (rules) => aclFaultOf(table, rules),
+    aclFault: (rules) => aclFaultOf(judge, rules),
     builtIns: BUILT_INS,
   });
 }
 
-export function policyOf(files: Files, passwords: Files = {}): Policy {
-  const loaded = load(files, passwords);
+export function policyOf(files: Files, passwords: Files = {}, judge: CommandTable = table): Policy {
+  const loaded = load(files, passwords, judge);
   if (!loaded.ok) throw new Error(loaded.fault.map(describeProblem).join('\n'));
   return loaded.value;
 }
@@ -87,3 +93,29 @@ export function problemsOf(files: Files, passwords: Files = {}): readonly string
   const loaded = load(files, passwords);
   return loaded.ok ? [] : loaded.fault.map(describeProblem);
 }
+
+/** What gateway.yaml means when it says nothing. */
+export const GATEWAY_DEFAULTS = {
+  tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined, ...TLS_DEFAULTS },
+  plain: { bind: '127.0.0.1', port: 0, addresses: undefined, allowRemote: false },
+  limits: {
+    maxclients: 10_000,
+    connectionsPerIp: 200,
+    perIpExempt: expect.objectContaining({ rules: ['127.0.0.0/8', '::1/128'] }),
+    timeoutSeconds: 300,
+    tcpKeepaliveSeconds: 60,
+    handshakeTimeoutSeconds: 10,
+    authenticationTimeoutSeconds: 10,
+    protoMaxBulkBytes: 67_108_864,
+    clientQueryBufferBytes: 67_108_864,
+    outputLimits: {
+      normal: { hardBytes: 268_435_456, softBytes: 67_108_864, softSeconds: 60 },
+      pubsub: { hardBytes: 33_554_432, softBytes: 8_388_608, softSeconds: 60 },
+      replica: { hardBytes: 268_435_456, softBytes: 67_108_864, softSeconds: 60 },
+    },
+  },
+  adminAddresses: undefined,
+  storage: STORAGE_DEFAULTS,
+  logLevel: 'info',
+  shutdownTimeoutSeconds: 10,
+};

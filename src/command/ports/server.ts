@@ -4,6 +4,7 @@ import type { CommandTable } from '../table.ts';
 import type { Backend } from './backend.ts';
 import type { InsightPort } from './insight.ts';
 import type { BackupPort, PersistencePort } from './persistence.ts';
+import type { PolicyPort } from './policy.ts';
 import type { SessionPort } from './session.ts';
 
 /** A tenant as operators see it. A limit of 0 is none. */
@@ -34,6 +35,7 @@ export interface ServerPort {
   readonly insight: InsightPort;
   readonly persistence: PersistencePort;
   readonly backups: BackupPort;
+  readonly policy: PolicyPort;
   readonly startedAt_ms: number;
   /** 40 hexadecimal digits, new at every start: INFO's run_id. */
   readonly runId: string;

@@ -8,6 +8,7 @@ import { latency } from './latency.ts';
 import { lolwut } from './lolwut.ts';
 import { monitor } from './monitor.ts';
 import { bgrewriteaof, bgsave, lastsave, save } from './persistence.ts';
+import { policy } from './policy.ts';
 import { info, shutdown, time } from './process.ts';
 import { module, role } from './role.ts';
 import { slowlog } from './slowlog.ts';
@@ -27,6 +28,7 @@ export const serverDeclarations: readonly Declaration[] = [
   lolwut,
   module,
   monitor,
+  policy,
   readonly,
   readwrite,
   role,

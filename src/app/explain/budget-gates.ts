@@ -1,0 +1,26 @@
+/** What is left depends on the moment: here is what it is measured against. */
+import { type Asked, depends, type Finding, type GateStep } from './gate.ts';
+
+function perSecond(code: string, most: number | undefined): Finding | undefined {
+  if (most === undefined || most === 0) return undefined;
+  return depends(code, `up to ${most} per second, then slowed down`);
+}
+
+function memoryFinding({ terms }: Asked): Finding | undefined {
+  if (terms === undefined || terms.budget.memoryBytes === 0) return undefined;
+  const { memoryBytes, policy } = terms.budget;
+  return depends('budget_memory', `up to ${memoryBytes} bytes, then ${policy}`);
+}
+
+export const BUDGET_GATES: readonly GateStep[] = [
+  { gate: 'bytes in', judge: ({ terms }) => perSecond('budget_bytes_in', terms?.budget.bytesInPerSecond) },
+  { gate: 'bytes out', judge: ({ terms }) => perSecond('budget_bytes_out', terms?.budget.bytesOutPerSecond) },
+  { gate: 'memory', judge: memoryFinding },
+  {
+    gate: 'largest reply',
+    judge({ terms }) {
+      const most = terms?.budget.largestReplyBytes ?? 0;
+      return most === 0 ? undefined : depends('budget_reply', `up to ${most} bytes`);
+    },
+  },
+];

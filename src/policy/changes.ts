@@ -1,0 +1,155 @@
+/** What one policy makes of another, for people to read before it happens. Pure, over descriptions. */
+import type { PolicyDescription, TenantDescription, UserDescription } from './description.ts';
+import { mustClose } from './diff.ts';
+
+export interface Change {
+  readonly kind: 'added' | 'removed' | 'changed';
+  readonly what: 'tenant' | 'user' | 'setting';
+  readonly name: string;
+  /** Short sentences; for a setting when it holds. */
+  readonly details: readonly string[];
+}
+
+/** Sessions of a user that end, and why. */
+export interface Closing {
+  readonly user: string;
+  readonly tenant: string;
+  readonly why: string;
+  /** Open now, where a running server was asked. */
+  readonly connections: number;
+}
+
+export interface Changes {
+  readonly changes: readonly Change[];
+  readonly closings: readonly Closing[];
+}
+
+export function changesOf(before: PolicyDescription, after: PolicyDescription): Changes {
+  const tenants = new Set(after.tenants.map(({ name }) => name));
+  const named = new Set(after.users.map(({ name }) => name));
+  // Whom ACL SETUSER made stays, unless the new files name it or its tenant is gone.
+  const staying = before.users.filter((user) => !user.isOfPolicy && !named.has(user.name) && tenants.has(user.tenant));
+  const next = { ...after, users: [...after.users, ...staying] };
+  return {
+    changes: [
+      ...compare('tenant', before.tenants, next.tenants, tenantDetails, (tenant) => [budgetText(tenant)]),
+      ...compare('user', before.users, next.users, userDetails, (user) => [
+        `of ${user.tenant}`,
+        doorText(user),
+        user.rules.join(' '),
+      ]),
+      ...settingChanges(before, next),
+    ],
+    closings: closingsOf(before, next),
+  };
+}
+
+function compare<Item extends { readonly name: string }>(
+  what: Change['what'],
+  before: readonly Item[],
+  after: readonly Item[],
+  details: (old: Item, now: Item) => readonly string[],
+  facts: (item: Item) => readonly string[],
+): readonly Change[] {
+  const olds = new Map(before.map((item) => [item.name, item]));
+  const nows = new Map(after.map((item) => [item.name, item]));
+  const changes: Change[] = [];
+  for (const old of before) {
+    if (!nows.has(old.name)) changes.push({ kind: 'removed', what, name: old.name, details: [] });
+  }
+  for (const now of after) {
+    const old = olds.get(now.name);
+    if (old === undefined) changes.push({ kind: 'added', what, name: now.name, details: facts(now) });
+    else {
+      const found = details(old, now);
+      if (found.length > 0) changes.push({ kind: 'changed', what, name: now.name, details: found });
+    }
+  }
+  return changes;
+}
+
+function settingChanges(before: PolicyDescription, after: PolicyDescription): readonly Change[] {
+  const olds = new Map(before.settings.map(({ name, value }) => [name, value]));
+  return after.settings
+    .filter(({ name, value }) => olds.get(name) !== value)
+    .map(({ name, value, holds }) => ({
+      kind: 'changed',
+      what: 'setting',
+      name,
+      details: [`${olds.get(name) ?? 'unset'} → ${value}`, holds === 'now' ? 'holds at once' : 'holds at a restart'],
+    }));
+}
+
+function budgetText({ budget }: TenantDescription): string {
+  const said = Object.entries(budget).filter(([, value]) => value !== '0');
+  return said.map(([name, value]) => `${name} ${value}`).join(', ');
+}
+
+function doorText({ enabled, nopass, passwordHashes: { length } }: UserDescription): string {
+  const door = nopass ? 'needs no password' : `${length} password${length === 1 ? '' : 's'}`;
+  return `${enabled ? 'on' : 'off'}, ${door}`;
+}
+
+function tenantDetails(old: TenantDescription, now: TenantDescription): readonly string[] {
+  const details: string[] = [];
+  if (old.suspended !== now.suspended) details.push(now.suspended ? 'is suspended' : 'is open again');
+  if (old.addresses !== now.addresses) details.push(`addresses: ${old.addresses} → ${now.addresses}`);
+  for (const [name, value] of Object.entries(now.budget)) {
+    if (old.budget[name] !== value) details.push(`budget ${name}: ${old.budget[name] ?? 'unset'} → ${value}`);
+  }
+  return [...details, ...otherDetails(old.others, now.others)];
+}
+
+function userDetails(old: UserDescription, now: UserDescription): readonly string[] {
+  const details: string[] = [];
+  if (old.tenant !== now.tenant) details.push(`tenant: ${old.tenant} → ${now.tenant}`);
+  if (old.enabled !== now.enabled) details.push(now.enabled ? 'is switched on' : 'is switched off');
+  if (old.nopass !== now.nopass) details.push(now.nopass ? 'needs no password any more' : 'needs a password');
+  const added = now.passwordHashes.filter((hash) => !old.passwordHashes.includes(hash)).length;
+  const removed = old.passwordHashes.filter((hash) => !now.passwordHashes.includes(hash)).length;
+  if (added > 0) details.push(`passwords added: ${added}`);
+  if (removed > 0) details.push(`passwords removed: ${removed}`);
+  details.push(...ruleDetails('rules', old.rules, now.rules));
+  details.push(...ruleDetails('rules on trial', old.dryRunRules, now.dryRunRules));
+  if (old.addresses !== now.addresses) details.push(`addresses: ${old.addresses} → ${now.addresses}`);
+  return [...details, ...otherDetails(old.others, now.others)];
+}
+
+function ruleDetails(what: string, old: readonly string[], now: readonly string[]): readonly string[] {
+  const removed = old.filter((rule) => !now.includes(rule));
+  const added = now.filter((rule) => !old.includes(rule));
+  const details: string[] = [];
+  if (removed.length > 0) details.push(`${what} removed: ${removed.join(' ')}`);
+  if (added.length > 0) details.push(`${what} added: ${added.join(' ')}`);
+  const isMoved = details.length === 0 && old.join(' ') !== now.join(' ');
+  // The last rule wins, so an order is a meaning.
+  return isMoved ? [`${what} in another order: ${old.join(' ')} → ${now.join(' ')}`] : details;
+}
+
+function otherDetails(old: Readonly<Record<string, string>>, now: Readonly<Record<string, string>>): readonly string[] {
+  const names = new Set([...Object.keys(old), ...Object.keys(now)]);
+  return Array.from(names)
+    .filter((name) => old[name] !== now[name])
+    .map((name) => `${name} changed`);
+}
+
+function closingsOf(before: PolicyDescription, after: PolicyDescription): readonly Closing[] {
+  const users = new Map(after.users.map((user) => [user.name, user]));
+  const open = new Set(after.tenants.filter(({ suspended }) => !suspended).map(({ name }) => name));
+  const closings: Closing[] = [];
+  for (const old of before.users) {
+    if (!old.enabled) continue;
+    const now = users.get(old.name);
+    const why = whyClosed(old, now, open.has(now?.tenant ?? ''));
+    if (why !== undefined) closings.push({ user: old.name, tenant: old.tenant, why, connections: old.connections });
+  }
+  return closings;
+}
+
+function whyClosed(old: UserDescription, now: UserDescription | undefined, isOpen: boolean): string | undefined {
+  if (now === undefined) return 'is gone';
+  if (!isOpen) return 'its tenant is suspended';
+  if (!mustClose(old, now)) return undefined;
+  if (now.tenant !== old.tenant) return 'is of another tenant';
+  return now.enabled ? 'has lost a password' : 'is switched off';
+}
