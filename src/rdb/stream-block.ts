@@ -1,6 +1,8 @@
 /**
  * A block of a stream from outside (`engine/types/stream-block.ts` has its layout): is it one, with IDs that rise and counts that
  * are true? The listpack itself must be valid, and written as we would.
+ *
+ * Only entries that live rise: XSETID may set a stream back to before one that was deleted, and it goes on from there.
  */
 import { after } from '../engine/listpack.ts';
 import { elementBytes, integerAt, LISTPACK_END_BYTE } from '../engine/listpack-element.ts';
@@ -32,7 +34,8 @@ export class BlockCheck {
   }
 
   /**
-   * Whether a pack is a block known by the ID `master` whose entries come behind `last`, which becomes the ID of its last entry.
+   * Whether a pack is a block known by the ID `master` whose living entries come behind `last`, which becomes the ID of the
+   * last of them.
    */
   holds(pack: Pack, master: StreamId, last: StreamId): boolean {
     if (pack.first === -1) return false;
@@ -46,7 +49,10 @@ export class BlockCheck {
     this.living = 0;
     this.deleted = 0;
     while (!this.isAtEnd) {
-      if (!this.readEntry(master) || id.compare(last) <= 0) return false;
+      const { deleted } = this;
+      if (!this.readEntry(master)) return false;
+      if (this.deleted > deleted) continue;
+      if (id.compare(last) <= 0) return false;
       last.copyFrom(id);
     }
     return this.living === living && this.deleted === deleted;

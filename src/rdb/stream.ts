@@ -35,7 +35,7 @@ export function readStreamValue(reader: RdbReader, into: LoadedValue, database: 
   if (!reader.room(LARGE_HEAD_BYTES)) return false;
   const stream = new Stream(database.ground);
   into.setLarge(ValueType.stream, Encoding.stream, stream);
-  /** The last entry's, be it deleted or not; and whether there is one. */
+  /** The last living entry's. */
   const lastEntry = new StreamId();
   if (!readBlocks(reader, stream, lastEntry) || !readHead(reader, stream, lastEntry, form)) return false;
   for (let left = reader.readCount(GROUP_BYTES_MIN); left > 0; left--) {
@@ -45,11 +45,15 @@ export function readStreamValue(reader: RdbReader, into: LoadedValue, database: 
 }
 
 function readBlocks(reader: RdbReader, stream: Stream, last: StreamId): boolean {
-  for (let left = reader.readCount(BLOCK_BYTES_MIN); left > 0; left--) {
+  const before = new StreamId();
+  const blocks = reader.readCount(BLOCK_BYTES_MIN);
+  for (let left = blocks; left > 0; left--) {
     if (!reader.readString()) return false;
     const { text, textStart, textEnd } = reader;
     if (textEnd - textStart !== ID_BYTES) return reader.fail('bad data');
+    before.copyFrom(master);
     idFrom(text, textStart, master);
+    if (left < blocks && master.compare(before) <= 0) return reader.fail('bad data');
     if (!readListpack(reader, pack)) return false;
     canonicalisePack();
     if (pack.end - pack.at > BLOCK_BYTES_MAX || !check.holds(pack, master, last)) return reader.fail('bad data');
@@ -81,6 +85,5 @@ function readHead(reader: RdbReader, stream: Stream, lastEntry: StreamId, form: 
   if (!readId(reader, maxDeletedId) || !readId(reader, maxDeletedId)) return false;
   const added = readBig(reader);
   stream.setEntriesAdded(added);
-  const isSound = maxDeletedId.compare(stream.lastId) <= 0 && added >= BigInt(length);
-  return reader.failure === undefined && (isSound || reader.fail('bad data'));
+  return reader.failure === undefined && (added >= BigInt(length) || reader.fail('bad data'));
 }

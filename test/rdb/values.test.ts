@@ -160,6 +160,26 @@ const STREAMS: readonly Case[] = [
     ],
   },
   {
+    name: 'a stream set back behind what was deleted',
+    commands: [
+      ['XADD', 'k', '5-1', 'a', 'b'],
+      ['XADD', 'k', '9-1', 'a', 'b'],
+      ['XDEL', 'k', '9-1'],
+      ['XSETID', 'k', '6-0', 'ENTRIESADDED', '2', 'MAXDELETEDID', '1-0'],
+    ],
+  },
+  {
+    name: 'a stream that has gone on behind what was deleted',
+    commands: [
+      ...ENTRIES,
+      ['XADD', 'k', '99999-1', 'a', 'b'],
+      ['XDEL', 'k', '99999-1'],
+      ['XSETID', 'k', '2000-0', 'ENTRIESADDED', '9999', 'MAXDELETEDID', '1-0'],
+      ...ENTRIES.map(([command = '', key = '', , ...rest], index) => [command, key, `${3000 + index}-1`, ...rest]),
+      ['XDEL', 'k', '3000-1'],
+    ],
+  },
+  {
     name: 'a stream with groups',
     commands: [
       ['XGROUP', 'CREATE', 'k', 'g', '$', 'MKSTREAM'],
