@@ -121,7 +121,7 @@ export class CoreFigures implements GatewayFigures {
   }
 
   own(): readonly (readonly [name: string, value: number | string])[] {
-    const { counters } = this.core;
+    const { counters, security } = this.core;
     const closed = Array.from(counters.closed, ([reason, count]) => [`closed_${reason}`, count] as const);
     return [
       ['tenants', this.registry.all().length],
@@ -129,6 +129,7 @@ export class CoreFigures implements GatewayFigures {
       ['bugs', counters.bugs],
       ...closed,
       ...counters.tallies.lines(),
+      ...security.figures,
     ];
   }
 

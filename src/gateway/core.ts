@@ -30,6 +30,7 @@ import { Joined } from './joined.ts';
 import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { Security } from './security.ts';
 import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
@@ -59,6 +60,8 @@ export class Core {
   readonly dispatcher: Dispatcher;
   readonly exec: Exec;
   readonly denials: Denials;
+  /** What is recorded of it all, and counted as a sign of attack. */
+  readonly security: Security;
   /** When waits end that nothing else ends. */
   readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
@@ -91,7 +94,8 @@ export class Core {
     this.acl = parts.acl;
     this.tenants = parts.tenants;
     this.clock = parts.clock;
-    this.log = parts.log;
+    this.security = new Security(this);
+    this.log = this.security.listenedTo(parts.log);
     this.databases = parts.databases;
     this.view = view;
     this.server = undefined;
@@ -272,6 +276,7 @@ export class Core {
     this.monitor.remove(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
+    this.security.closed(connection, reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {
       id: connection.id,
       address: connection.addressText,

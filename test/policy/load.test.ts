@@ -8,7 +8,7 @@ import { failure } from '../../src/base/result.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { describeProblem } from '../../src/policy/policy.ts';
 import { NO_BUDGET } from '../../src/tenancy/budget.ts';
-import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, STORAGE_DEFAULTS } from './support.ts';
+import { BUILT_INS, load, MemoryFiles, policyOf, problemsOf, SECTION_DEFAULTS } from './support.ts';
 
 const TENANT = 'tenants/t1.yaml';
 
@@ -48,7 +48,7 @@ describe('a folder without files', () => {
         },
       },
       adminAddresses: undefined,
-      storage: STORAGE_DEFAULTS,
+      ...SECTION_DEFAULTS,
       logLevel: 'info',
       shutdownTimeoutSeconds: 10,
     });
@@ -126,13 +126,11 @@ shutdown_timeout: 0
         },
       },
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
+      ...SECTION_DEFAULTS,
       storage: {
-        ...STORAGE_DEFAULTS,
-        shards: 2,
-        dataFolder: '/data',
-        maxmemoryBytes: 1_073_741_824,
-        maxmemoryPolicy: 'allkeys-lru',
-        maxmemorySamples: 10,
+        ...SECTION_DEFAULTS.storage,
+        ...{ shards: 2, dataFolder: '/data' },
+        ...{ maxmemoryBytes: 1_073_741_824, maxmemoryPolicy: 'allkeys-lru', maxmemorySamples: 10 },
       },
       logLevel: 'debug',
       shutdownTimeoutSeconds: 0,
