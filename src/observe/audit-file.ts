@@ -88,6 +88,8 @@ export class AuditFile implements AuditSink {
   private wholeBytes: number;
   /** A sync has failed: what the file holds is not to be trusted, and the next batch begins another. */
   private isDoubtful: boolean;
+  /** Why the end of the file before may not be on the disk. */
+  private endFault: string | undefined;
   /** Number of the line to come. */
   private nextSequence: number;
 
@@ -99,12 +101,13 @@ export class AuditFile implements AuditSink {
     this.firstSequence = found.firstSequence;
     this.wholeBytes = file.length;
     this.isDoubtful = false;
+    this.endFault = undefined;
     this.nextSequence = found.continuation.sequence + 1;
   }
 
   /** Opens what is there, or begins; the fault is one line. */
   static open(disk: Disk, options: AuditFileOptions): Result<AuditFile> {
-    const made = disk.makeFolder(dirname(options.path));
+    const made = madeFolder(disk, dirname(options.path));
     if (!made.ok) return failure(made.fault.message);
     const found = look(disk, options.path);
     if (!found.ok) return found;
@@ -168,7 +171,8 @@ export class AuditFile implements AuditSink {
 
   sync(done: (fault: string | undefined) => void): void {
     const { file } = this;
-    if (file === undefined) return done('there is no file');
+    // The last one was synced when it was full, and the next has nothing yet.
+    if (file === undefined) return done(this.endFault);
     file.sync((fault) => {
       if (fault !== undefined && this.file === file) this.isDoubtful = true;
       done(fault?.message);
@@ -177,7 +181,7 @@ export class AuditFile implements AuditSink {
 
   syncNow(): Result<void> {
     const { file } = this;
-    if (file === undefined) return failure('there is no file');
+    if (file === undefined) return this.endFault === undefined ? success(undefined) : failure(this.endFault);
     const synced = file.syncNow();
     if (synced.ok) return synced;
     this.isDoubtful = true;
@@ -194,7 +198,8 @@ export class AuditFile implements AuditSink {
     const { disk, file } = this;
     const { path, keep } = this.options;
     // Whoever reads the next file may rely on all of this one.
-    file?.syncNow();
+    const synced = file?.syncNow();
+    this.endFault = synced?.ok === false ? synced.fault.message : undefined;
     const renamed = renameAside(disk, path, this.firstSequence);
     if (!renamed.ok) return failure(renamed.fault.message);
     file?.close();
@@ -210,6 +215,18 @@ export class AuditFile implements AuditSink {
     this.file?.close();
     this.file = undefined;
   }
+}
+
+/** With the folders above it, all of which are there after a power cut as well. */
+function madeFolder(disk: Disk, folder: string): DiskResult<void> {
+  const status = disk.status(folder);
+  if (!status.ok) return status;
+  if (status.value !== undefined) return success(undefined);
+  const above = dirname(folder);
+  const ready = above === folder ? success(undefined) : madeFolder(disk, above);
+  if (!ready.ok) return ready;
+  const made = disk.makeFolder(folder);
+  return made.ok ? disk.syncFolder(above) : made;
 }
 
 interface Found {
