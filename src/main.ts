@@ -4,6 +4,7 @@
  * stdout carries what was asked for (the line to paste, help, a verdict); whatever goes wrong is one line on stderr.
  */
 import {
+  audit,
   backup,
   type Command,
   certs,
@@ -31,6 +32,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['check-rdb', checkRdb],
   ['explain', explain],
   ['diff', diff],
+  ['audit', audit],
   ['backup', backup],
   ['restore', restore],
   ['drill', drill],

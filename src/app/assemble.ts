@@ -15,12 +15,14 @@ import { CertificateFiles } from '../disk/certificate-files.ts';
 import { DiskPolicyFiles } from '../disk/policy-files.ts';
 import { realDisk } from '../disk/real-disk.ts';
 import { createGateway, type Gateway } from '../gateway/gateway.ts';
+import type { Security } from '../gateway/security.ts';
 import type { TlsMaterial } from '../gateway/tls.ts';
 import { PROCESS } from '../observe/latency.ts';
 import { createLog, type Log } from '../observe/log.ts';
 import { loadPolicy } from '../policy/load.ts';
 import { PolicyKeeper } from '../policy/reload.ts';
 import { type Tenant, TenantRegistry } from '../tenancy/tenant.ts';
+import { alertTermsOf, auditTermsOf, recordedLog } from './audit.ts';
 import { Backups, backupsFolderOf } from './backups.ts';
 import { Config } from './config/config.ts';
 import type { NumberedTenant } from './figures.ts';
@@ -90,7 +92,8 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
     const material = tlsFiles.read(loaded.value.gateway.tls, systemClock.nowMs());
     if (!material.ok) return material;
   }
-  const log = createLog({ level: loaded.value.gateway.logLevel });
+  let security: Security | undefined;
+  const log = recordedLog(createLog({ level: loaded.value.gateway.logLevel }), () => security);
   const keeper = new PolicyKeeper(loaded.value, load);
   const built = build({
     plan: plan.value,
@@ -103,6 +106,7 @@ export async function assemble(options: Options, ending: Ending, cwd: string): P
     cwd,
   });
   governance = built.governance;
+  security = built.gateway.core.security;
   const begun = governance.begin();
   if (!begun.ok) {
     await dismantle(built);
@@ -170,6 +174,8 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
     const { tls, plain } = keeper.current.gateway;
     const view = viewOf(keeper.current, config.settings, plan.trustLoopback);
     gateway.reconfigure(view, { tls: tls.addresses, plain: plain.addresses });
+    const { audit, alerts } = keeper.current.gateway;
+    gateway.core.security.adopt(auditTermsOf(audit), alertTermsOf(alerts));
   };
   const config: Config = new Config(plan.settings, plan.facts, (settings) => {
     backend.configureEngine(settings);

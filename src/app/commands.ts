@@ -1,5 +1,6 @@
 /** The subcommands of the process, each with what --help says of it. A command prints its result and gives an exit code. */
 import { realDisk } from '../disk/real-disk.ts';
+import { runAudit } from './audit-tool.ts';
 import { runBackup } from './backup.ts';
 import { runCheck } from './check.ts';
 import { runCheckAof } from './check-aof.ts';
@@ -106,6 +107,12 @@ export const checkAof: Command = {
   usage: '[--fix] PATH',
   summary: 'says whether an append-only log is whole; --fix cuts off an unfinished end',
   run: async (args, edge) => tell(runCheckAof(args, { cwd: edge.cwd, disk: realDisk }), edge),
+};
+
+export const audit: Command = {
+  usage: 'verify [--key FILE] FILE…',
+  summary: 'says whether an audit trail is whole, or where it is not',
+  run: async (args, edge) => tell(runAudit(args, { cwd: edge.cwd, disk: realDisk }), edge),
 };
 
 export const backup: Command = {

@@ -121,7 +121,7 @@ export class CoreFigures implements GatewayFigures {
   }
 
   own(): readonly (readonly [name: string, value: number | string])[] {
-    const { counters } = this.core;
+    const { counters, security } = this.core;
     const closed = Array.from(counters.closed, ([reason, count]) => [`closed_${reason}`, count] as const);
     const expiries = this.core.certificateExpiries.map(([name, seconds]) => `${name}=${seconds}`).join(',');
     return [
@@ -131,6 +131,7 @@ export class CoreFigures implements GatewayFigures {
       ...closed,
       ...(expiries === '' ? [] : [['cert_not_after', expiries] as const]),
       ...counters.tallies.lines(),
+      ...security.figures,
     ];
   }
 

@@ -1,5 +1,6 @@
 /** What serves, with what it holds from outside: the lock of the data folder, ports, threads, timers, and a watch on files. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../base/clock.ts';
 import {
   POLICY_POLL_MS,
   POLICY_SETTLE_MS,
@@ -9,10 +10,12 @@ import {
 } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { FolderLock } from '../disk/lock.ts';
+import { realDisk } from '../disk/real-disk.ts';
 import { FolderWatch } from '../disk/watch.ts';
 import type { TlsMaterial } from '../gateway/tls.ts';
 import { redistribute } from '../persist/redistribute.ts';
 import { assemble, dismantle, type Parts } from './assemble.ts';
+import { auditTermsOf, openAudit } from './audit.ts';
 import type { Edge } from './commands.ts';
 import { type Assembly, Ending, live, oneAtATime } from './lifecycle.ts';
 import { LoadProgress } from './load-progress.ts';
@@ -33,7 +36,7 @@ export async function serveUntilEnded(options: Options, { cwd, print, onSignal }
     await dismantle(parts.value);
     return lock;
   }
-  return live(new Serving(parts.value, lock.value, options), ending, { log, print, onSignal });
+  return live(new Serving(parts.value, lock.value, options, cwd), ending, { log, print, onSignal });
 }
 
 class Serving implements Assembly {
@@ -42,14 +45,16 @@ class Serving implements Assembly {
   private readonly parts: Parts;
   private readonly lock: FolderLock;
   private readonly options: Options;
+  private readonly cwd: string;
   private readonly timer: ReturnType<typeof setInterval>;
   private watch: FolderWatch | undefined;
   private material: TlsMaterial | undefined;
 
-  constructor(parts: Parts, lock: FolderLock, options: Options) {
+  constructor(parts: Parts, lock: FolderLock, options: Options, cwd: string) {
     this.parts = parts;
     this.lock = lock;
     this.options = options;
+    this.cwd = cwd;
     this.pasteLine = lineFor(parts);
     const { plan } = parts;
     this.facts = { tls: shown(plan.tls), plain: shown(plan.plain), shards: plan.shards };
@@ -75,6 +80,8 @@ class Serving implements Assembly {
       );
     }
     gateway.attach(server);
+    const audited = this.beginAudit();
+    if (!audited.ok) return audited;
     if (plan.tls !== undefined) {
       const material = readTls();
       if (!material.ok) return material;
@@ -87,6 +94,19 @@ class Serving implements Assembly {
       const opened = await gateway.listen({ ...plan.plain, addresses: policy.gateway.plain.addresses, tls: undefined });
       if (!opened.ok) return opened;
     }
+    return success(undefined);
+  }
+
+  /** Before anybody can come, and behind the lock: a trail has one writer. */
+  private beginAudit(): Result<void> {
+    const { plan, governance, gateway, log, files } = this.parts;
+    const settings = governance.policy.gateway.audit;
+    const readSecret = (name: string) => files.readPassword(name);
+    const { dataFolder } = plan;
+    const { cwd } = this;
+    const opened = openAudit({ settings, dataFolder, cwd, disk: realDisk, clock: systemClock, log, readSecret });
+    if (!opened.ok) return opened;
+    if (opened.value !== undefined) gateway.core.security.record(opened.value, auditTermsOf(settings));
     return success(undefined);
   }
 

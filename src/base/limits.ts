@@ -348,3 +348,42 @@ export const TIMED_TOGETHER_MAX = 16;
 export const TIMED_ALONE_BYTES = 4096;
 /** Below this threshold of SLOWLOG or LATENCY every command is timed alone, as a share would decide what is logged. */
 export const TIMED_ALONE_BELOW_US = 1000;
+
+// -- Audit -------------------------------------------------------------------------------------------------------------
+
+/** Records wait at most so long for the write they share: what the death of the process may take, but for acts of operators. */
+export const AUDIT_FLUSH_MS = 100;
+/** … or until there are so many bytes of them: larger writes gain nothing. */
+export const AUDIT_BATCH_BYTES = 64 * 1024;
+/** Records that wait while the sink takes none; past it they are counted and lost, or what makes them is refused. */
+export const AUDIT_QUEUE_BYTES_MAX = 1024 * 1024;
+/** What was written is on the disk after this time, as with `appendfsync everysec`. */
+export const AUDIT_SYNC_MS = 1000;
+/** Bytes of one text of a record, and keys or arguments of one record: a record is a line, not a copy of the request. */
+export const AUDIT_TEXT_BYTES_MAX = 128;
+export const AUDIT_LIST_MAX = 16;
+/** A line is never longer: two lists of sixteen texts, six bytes each for what has to be escaped, and the rest. */
+export const AUDIT_LINE_BYTES_MAX = 48 * 1024;
+/** The end of a file that is read when it is written on: a batch that was not whole, and the seal before it. */
+export const AUDIT_TAIL_BYTES = AUDIT_QUEUE_BYTES_MAX + 4 * AUDIT_LINE_BYTES_MAX;
+/** Events that strangers can cause: lines a second of one kind and source, of all together, and kinds told apart. */
+export const AUDIT_BURST_LINES_PER_SECOND = 5;
+export const AUDIT_BURST_ALL_LINES_PER_SECOND = 500;
+export const AUDIT_BURST_KINDS_MAX = 1024;
+/** Rotated files that may stay. */
+export const AUDIT_FILES_KEPT_MAX = 10_000;
+/** A secret that the chain is made with: 32 bytes are as many as the hash has. */
+export const AUDIT_KEY_BYTES_MIN = 32;
+/** Answers that wait for the disk, each that of one act: past it acts are refused. */
+export const AUDIT_WAITING_MAX = 4096;
+/** Bytes on their way to a collector that does not take them. */
+export const SYSLOG_WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** A collector that is gone is tried again after this time. */
+export const SYSLOG_RETRY_MS = 1000;
+
+// -- Signs of attack ---------------------------------------------------------------------------------------------------
+
+/** Pairs of cause and source that are counted at a time; those that come when it is full share one source. */
+export const ALERT_SOURCES_MAX = 4096;
+/** The same cause and source raise an alert no more often. */
+export const ALERT_INTERVAL_MS = 60_000;

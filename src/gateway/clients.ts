@@ -67,6 +67,7 @@ export class Clients {
   add(connection: Connection): void {
     this.byId.set(connection.id, connection);
     this.perAddress.set(connection.addressText, this.fromAddress(connection.addressText) + 1);
+    this.core.security.opened(connection);
   }
 
   remove(connection: Connection): void {

@@ -95,6 +95,8 @@ export class Connection implements LaterReplies {
   /** It is shown what others run. */
   isMonitor: boolean;
   subscriptions: Subscriptions | undefined;
+  /** Who it is in records of the audit; made when one is written. */
+  auditWho: Uint8Array | undefined;
   private readonly core: Core;
   private readonly socket: Socket;
   private readonly outbox: Outbox;
@@ -129,6 +131,7 @@ export class Connection implements LaterReplies {
     this.isSubscriber = false;
     this.isMonitor = false;
     this.subscriptions = undefined;
+    this.auditWho = undefined;
     this.held = 0;
     this.postponed = false;
     this.inputEnded = false;
@@ -279,7 +282,9 @@ export class Connection implements LaterReplies {
   /** A place in the order of replies for one that comes later. */
   later(): LaterReply {
     const isSilent = !this.session.showsReplies && this.session.dropsReply();
-    return this.pending.open(this.session.protocol, isSilent, this.lastCommand, this.counters);
+    const place = this.pending.open(this.session.protocol, isSilent, this.lastCommand, this.counters);
+    const { audit } = this.core.security;
+    return audit === undefined ? place : audit.placed(place, this);
   }
 
   /** As `later`, but nothing behind this request runs until its reply has come. Without `cut` nothing ends it before. */

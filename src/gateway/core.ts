@@ -31,6 +31,7 @@ import { Joined } from './joined.ts';
 import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { Security } from './security.ts';
 import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
@@ -61,6 +62,8 @@ export class Core {
   readonly exec: Exec;
   readonly denials: Denials;
   readonly dryRuns: DryRuns;
+  /** What is recorded of it all, and counted as a sign of attack. */
+  readonly security: Security;
   /** When waits end that nothing else ends. */
   readonly deadlines: Deadlines;
   readonly pubsub: PubSub;
@@ -95,7 +98,8 @@ export class Core {
     this.acl = parts.acl;
     this.tenants = parts.tenants;
     this.clock = parts.clock;
-    this.log = parts.log;
+    this.security = new Security(this);
+    this.log = this.security.listenedTo(parts.log);
     this.databases = parts.databases;
     this.view = view;
     this.server = undefined;
@@ -278,6 +282,7 @@ export class Core {
     this.monitor.remove(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
+    this.security.closed(connection, reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {
       id: connection.id,
       address: connection.addressText,

@@ -1,6 +1,7 @@
 /** What happens beside the reply when somebody is refused: a count, a line in ACL LOG, a line in the log of the process. */
 import type { AclLog, DenialReason } from '../acl/log.ts';
 import type { Command } from '../command/command.ts';
+import { actionOf } from './audit.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
@@ -16,21 +17,31 @@ export class Denials {
   authentication(connection: Connection, userName: string): void {
     connection.counters.deniedAuth++;
     this.write(connection, 'auth', 'auth', userName);
+    this.core.security.loginFailed(connection, userName, this.core.identity.whyNot(connection, userName));
   }
 
   command(connection: Connection, command: Command): void {
     connection.counters.deniedCommand++;
     this.write(connection, 'command', command.fullName, connection.session.userName);
+    this.core.security.denied(connection, 'command', actionOf(command));
   }
 
-  key(connection: Connection, object: string): void {
+  key(connection: Connection, command: Command, object: string): void {
     connection.counters.deniedKey++;
     this.write(connection, 'key', object, connection.session.userName);
+    this.core.security.denied(connection, 'key', actionOf(command), object);
   }
 
-  channel(connection: Connection, object: string): void {
+  channel(connection: Connection, command: Command, object: string): void {
     connection.counters.deniedChannel++;
     this.write(connection, 'channel', object, connection.session.userName);
+    this.core.security.denied(connection, 'channel', actionOf(command), object);
+  }
+
+  /** What no user of a tenant may do, whatever the rules say. */
+  ceiling(connection: Connection, command: Command): void {
+    this.core.counters.tallies.count('denied', 'ceiling');
+    this.core.security.denied(connection, 'ceiling', actionOf(command));
   }
 
   /**
@@ -40,6 +51,7 @@ export class Denials {
   refused(reason: string, fields: Readonly<Record<string, string | number | undefined>>): void {
     this.core.counters.tallies.count('denied', reason);
     this.core.log.event('warn', 'access.denied', reason, fields);
+    this.core.security.refused(reason, fields);
   }
 
   private write(connection: Connection, reason: DenialReason, object: string, userName: string): void {
@@ -48,7 +60,7 @@ export class Denials {
     this.aclLog.add(
       {
         reason,
-        context: 'toplevel',
+        context: isInMulti(connection) ? 'multi' : 'toplevel',
         object,
         userName,
         tenantName: connection.session.tenantName,
@@ -63,4 +75,9 @@ export class Denials {
       object: reason === 'key' || reason === 'channel' ? undefined : object,
     });
   }
+}
+
+/** As in Redis: what is refused while it is queued, and what EXEC finds refused by then. */
+function isInMulti({ session }: Connection): boolean {
+  return session.transaction !== undefined || session.isInTransaction;
 }

@@ -35,6 +35,8 @@ import {
 } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
+import { AUDIT_UNAVAILABLE } from '../resp/session-refusals.ts';
+import { actionOf, NOT_RECORDED } from './audit.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
@@ -71,7 +73,10 @@ export class Dispatcher {
     const { core } = this;
     core.timing.isFresh = false;
     const command = core.table.resolve(request);
-    if (command === undefined) return this.refuse(connection, undefined, this.unknown(request), out);
+    if (command === undefined) {
+      core.security.unknownCommand(connection);
+      return this.refuse(connection, undefined, this.unknown(request), out);
+    }
     if (!command.arityHolds(request.argc)) return this.refuse(connection, command, wrongArity(command.fullName), out);
     const { session } = connection;
     if (session.rosterVersion !== core.acl.roster.version && !core.identity.renew(connection)) {
@@ -80,7 +85,10 @@ export class Dispatcher {
     connection.lastCommand = command.id;
     const { user } = session;
     if (user === undefined) {
-      if (!command.isNoAuth) return this.refuse(connection, command, NOAUTH, out);
+      if (!command.isNoAuth) {
+        core.security.stranger(connection, actionOf(command));
+        return this.refuse(connection, command, NOAUTH, out);
+      }
     } else {
       const refusal = this.gates(connection, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);
@@ -92,7 +100,10 @@ export class Dispatcher {
       if (core.clients.isPaused && !command.isNoAuth && core.clients.pauses(connection, command)) {
         return connection.postpone();
       }
-      if (!this.isWithinRate(connection)) return this.refuse(connection, command, RATE_COMMANDS, out);
+      if (!this.isWithinRate(connection)) {
+        core.security.overRate(connection, actionOf(command));
+        return this.refuse(connection, command, RATE_COMMANDS, out);
+      }
     }
     const fault = command.parse(request);
     const { keys } = this;
@@ -132,9 +143,14 @@ export class Dispatcher {
     const { user } = session;
     if (user === undefined && !command.isNoAuth) return NOAUTH;
     if (user !== undefined && !user.root.allCommands && !checkCommand(user, command, request)) {
+      // A command that waits has been told of once already.
+      if (session.isInTransaction) core.denials.command(connection, command);
       return rulesChanged('no permission to execute the command or subcommand');
     }
-    if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    if (command.ceiling === 'operator' && !session.isOperator) {
+      core.denials.ceiling(connection, command);
+      return ceiling(command.fullName);
+    }
     const fault = command.parse(request);
     keys.clear();
     if (command.fixedKey === 0 && !command.hasChannels) return fault;
@@ -161,10 +177,14 @@ export class Dispatcher {
     const from_ms = isAlone ? timing.beginAlone() : 0;
     counters.called(command.id);
     const mark = out.length;
+    const { audit } = core.security;
+    const isRecorded = audit !== undefined && audit.kinds[command.id] !== NOT_RECORDED;
+    if (isRecorded) audit.begin(connection, command, request);
     if (command.runShard !== undefined) {
       if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
       // What runs elsewhere is timed there, and comes with the reply; what waits is not slow.
       if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
+        if (isRecorded) audit.sent(connection, command, request);
         if (connection.session.caching !== undefined) connection.session.endCaching(command);
         if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
         return;
@@ -173,6 +193,7 @@ export class Dispatcher {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
+    if (isRecorded) audit.ran(connection, command, request, out, mark);
     if (isAlone) timing.endAlone(connection, command, request, counters, from_ms);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);
@@ -190,11 +211,15 @@ export class Dispatcher {
       core.denials.command(connection, command);
       return nopermCommand(command.fullName);
     }
-    if (command.ceiling === 'operator' && !session.isOperator) return ceiling(command.fullName);
+    if (command.ceiling === 'operator' && !session.isOperator) {
+      core.denials.ceiling(connection, command);
+      return ceiling(command.fullName);
+    }
     if (connection.isSubscriber && session.protocol === 2 && !IN_SUBSCRIBER_MODE.has(command.fullName)) {
       return this.notWhileSubscribed(connection, user, command, request);
     }
     if (connection.isMonitor && command.flags.some(isAboutData)) return MONITOR_ONLY;
+    if (core.security.audit?.refuses(command) === true) return AUDIT_UNAVAILABLE;
     return core.loading && !command.flags.includes('loading') ? LOADING : undefined;
   }
 
@@ -206,10 +231,10 @@ export class Dispatcher {
     if (verdict === ALLOWED) return undefined;
     const object = request.text(denied.argument);
     if (verdict === DENIED_CHANNEL) {
-      this.core.denials.channel(connection, object);
+      this.core.denials.channel(connection, command, object);
       return NOPERM_CHANNEL;
     }
-    this.core.denials.key(connection, object);
+    this.core.denials.key(connection, command, object);
     return keyRefusal(request, this.keys);
   }
 

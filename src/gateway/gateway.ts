@@ -128,6 +128,7 @@ export class Gateway {
     this.tickAt_ms = now_ms;
     this.ticks++;
     this.core.clients.checkPause(now_ms);
+    this.core.security.tick(now_ms);
     // Nothing is being written between two turns: memory that a large reply took is given back.
     this.core.out.reset();
     const sweeps = this.ticks % GATEWAY_SWEEP_TICKS === 0;
@@ -179,6 +180,7 @@ export class Gateway {
     for (const connection of Array.from(this.core.clients.all())) connection.close('shutdown');
     clearInterval(this.ticker);
     this.core.deadlines.close();
+    this.core.security.close('ended');
   }
 }
 

@@ -46,7 +46,10 @@ export class Identity {
     const address = connection.addressText;
     const trusted = core.isTrusted(connection);
     const name = userName === undefined ? DEFAULT_USER : latin1(userName);
-    if (!trusted && this.backoff.holds(address, name, now_ms)) return RATE_AUTH;
+    if (!trusted && this.backoff.holds(address, name, now_ms)) {
+      core.security.loginFailed(connection, name, 'too_many_failures');
+      return RATE_AUTH;
+    }
     const proof = this.prove(connection, name, secret);
     if (!(proof instanceof Promise)) return this.conclude(connection, name, proof);
     // Its transaction runs in one piece: nothing in it may be answered later.
@@ -70,7 +73,10 @@ export class Identity {
       return WRONGPASS;
     }
     const { user, tenant } = proven;
-    if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
+    if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) {
+      core.security.loginFailed(connection, name, 'too_many_connections');
+      return MAX_CLIENTS_TENANT;
+    }
     this.take(connection, user, tenant);
     connection.session.cameByCertificate = false;
     return undefined;
@@ -88,6 +94,16 @@ export class Identity {
     const tenant = core.tenants.get(user.tenant);
     if (!user.enabled || tenant === undefined || !this.mayCome(connection, user, tenant)) return undefined;
     return { user, tenant };
+  }
+
+  /** Why nobody was proven, as far as it can be told: for records, never for who asked. */
+  whyNot(connection: Connection, name: string): string {
+    const user = this.core.acl.roster.get(name);
+    if (user === undefined) return 'unknown_user';
+    if (!user.enabled) return 'user_disabled';
+    const tenant = this.core.tenants.get(user.tenant);
+    if (tenant === undefined || !tenant.isOpen) return 'tenant_closed';
+    return this.mayCome(connection, user, tenant) ? 'wrong_secret' : 'address_denied';
   }
 
   /** The allowlists of the tenant, the user and, for operators, of administration. */

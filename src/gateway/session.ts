@@ -144,6 +144,7 @@ export class Session implements SessionPort {
     this.isOperator = tenant.isSystem || this.core.isTrusted(this.connection);
     this.rosterVersion = this.core.acl.roster.version;
     this.core.limit(this.connection, tenant);
+    this.core.security.loggedIn(this.connection);
   }
 
   /** Nobody again. */
@@ -156,6 +157,7 @@ export class Session implements SessionPort {
     this.tenant = undefined;
     this.namespace = undefined;
     this.isOperator = false;
+    this.core.security.changed(this.connection);
     this.core.pubsub.leaveAll(this.connection);
     this.connection.counters = this.core.counters.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
@@ -176,6 +178,7 @@ export class Session implements SessionPort {
     }
     this.namespace = tenant;
     this.tenantNumber = tenant.number;
+    this.core.security.changed(this.connection);
     return true;
   }
 

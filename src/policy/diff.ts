@@ -6,6 +6,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Allowlist } from '../base/cidr.ts';
 import type { Budget } from '../tenancy/budget.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
+import { auditTermsText, auditText } from './audit.ts';
 import type { GatewayPolicy, OutputLimitPolicy, Policy, PolicyUser } from './policy.ts';
 import { namesText } from './tls.ts';
 
@@ -160,6 +161,9 @@ export const SETTINGS: readonly Setting[] = [
   now('storage.maxmemory', ({ storage }) => storage.maxmemoryBytes),
   now('storage.maxmemory_policy', ({ storage }) => storage.maxmemoryPolicy),
   now('storage.maxmemory_samples', ({ storage }) => storage.maxmemorySamples),
+  atRestart('audit', ({ audit }) => auditText(audit)),
+  now('audit.records', ({ audit }) => auditTermsText(audit)),
+  now('alerts', ({ alerts }) => JSON.stringify(alerts)),
   now('logging.level', ({ logLevel }) => logLevel),
   now('shutdown_timeout', ({ shutdownTimeoutSeconds }) => shutdownTimeoutSeconds),
 ];

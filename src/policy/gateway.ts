@@ -59,6 +59,8 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
         keep: storage.backups.keep,
       },
     },
+    audit: file.audit,
+    alerts: file.alerts,
     logLevel: file.logging.level,
     shutdownTimeoutSeconds: file.shutdown_timeout,
   };

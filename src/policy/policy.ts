@@ -3,6 +3,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import type { Result } from '../base/result.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
+import type { AlertSettings, AuditSettings } from './audit.ts';
 import type { ClientCertificatePolicy, TlsNamesPolicy } from './tls.ts';
 
 /** Lines and columns count from 1, columns in UTF-16 units as editors do. */
@@ -99,6 +100,8 @@ export interface GatewayPolicy {
   /** From where users of the tenant `system` may come; undefined: from anywhere. */
   readonly adminAddresses: Allowlist | undefined;
   readonly storage: StoragePolicy;
+  readonly audit: AuditSettings;
+  readonly alerts: AlertSettings;
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutSeconds: number;
 }

@@ -7,6 +7,7 @@ import { Allowlist } from '../base/cidr.ts';
 import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
 import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
+import { alertsSection, auditSection } from './audit.ts';
 import { LOG_LEVELS } from './policy.ts';
 import { certificateSchema, clientCertificatesSchema, serverNamesSchema, unknownNameSchema } from './tls.ts';
 
@@ -109,6 +110,8 @@ export const gatewaySchema = z.preprocess(
         keep: z.int().min(1).max(BACKUPS_KEPT_MAX).default(7),
       }),
     }),
+    audit: auditSection(size),
+    alerts: alertsSection,
     logging: section({ level: z.enum(LOG_LEVELS).default('info') }),
     shutdown_timeout: z.int().min(0).max(600).default(10),
   }),

@@ -29,3 +29,9 @@ export function prefixesOverlap(prefix: string, other: string, which: string): R
     `ERR Prefix '${prefix}' overlaps with ${which} prefix '${other}'. Prefixes for a single client must not overlap.`,
   );
 }
+
+/** Commands that have to be recorded, while nothing can be. */
+export const AUDIT_UNAVAILABLE = refusal(
+  'MISCONF The audit trail cannot be written: commands that have to be recorded are refused until it can',
+);
+export const AUDIT_NOT_WRITTEN = refusal('MISCONF The command has run, but the audit trail could not be written');

@@ -25,9 +25,16 @@ export function gateOf(world: AclWorld): Gate {
     acl: world.registry,
     clients: { isPaused: false },
     denials: {
-      key: (_connection: unknown, object: string) => deniedKeys.push(object),
+      key: (_connection: unknown, _command: unknown, object: string) => deniedKeys.push(object),
       channel: () => undefined,
       command: () => undefined,
+      ceiling: () => undefined,
+    },
+    security: {
+      audit: undefined,
+      unknownCommand: () => undefined,
+      stranger: () => undefined,
+      overRate: () => undefined,
     },
     isTrusted: () => false,
     timing: { isFresh: false, beginAlone: () => 0, endAlone: () => undefined, share: () => undefined },

@@ -15,7 +15,7 @@ import {
   MemoryFiles,
   policyOf,
   problemsOf,
-  STORAGE_DEFAULTS,
+  SECTION_DEFAULTS,
   TLS_DEFAULTS,
 } from './support.ts';
 
@@ -113,13 +113,11 @@ shutdown_timeout: 0
         },
       },
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
+      ...SECTION_DEFAULTS,
       storage: {
-        ...STORAGE_DEFAULTS,
-        shards: 2,
-        dataFolder: '/data',
-        maxmemoryBytes: 1_073_741_824,
-        maxmemoryPolicy: 'allkeys-lru',
-        maxmemorySamples: 10,
+        ...SECTION_DEFAULTS.storage,
+        ...{ shards: 2, dataFolder: '/data' },
+        ...{ maxmemoryBytes: 1_073_741_824, maxmemoryPolicy: 'allkeys-lru', maxmemorySamples: 10 },
       },
       logLevel: 'debug',
       shutdownTimeoutSeconds: 0,

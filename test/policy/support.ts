@@ -4,6 +4,7 @@ import { aclFaultOf } from '../../src/app/users.ts';
 import { failure, type Result, success } from '../../src/base/result.ts';
 import { CommandTable } from '../../src/command/table.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
+import type { AlertSettings, AuditSettings } from '../../src/policy/audit.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import {
   type BuiltInUser,
@@ -25,7 +26,7 @@ export const BUILT_INS: readonly BuiltInUser[] = [
   { name: 'default', tenantName: 'default', acl: 'off' },
 ];
 
-export const STORAGE_DEFAULTS: StoragePolicy = {
+const STORAGE_DEFAULTS: StoragePolicy = {
   shards: 1,
   dataFolder: 'data',
   maxmemoryBytes: 0,
@@ -45,6 +46,32 @@ export const TLS_DEFAULTS: Pick<TlsListenerPolicy, 'clientCertificates' | 'names
   names: [],
   unknownName: 'default',
 };
+
+const AUDIT_DEFAULTS: AuditSettings = {
+  sink: 'none',
+  file: undefined,
+  rotateBytes: 67_108_864,
+  keep: 16,
+  syslog: { transport: 'udp', host: '127.0.0.1', port: 514 },
+  onFailure: 'deny',
+  writes: false,
+  readsOneIn: 0,
+  keys: 'none',
+  arguments: [],
+  keyFile: undefined,
+};
+
+const ALERT_DEFAULTS: AlertSettings = {
+  windowSeconds: 60,
+  guessing: 20,
+  scanning: 30,
+  denied: 100,
+  oversized: 10,
+  handshakes: 50,
+  flooding: 1000,
+};
+
+export const SECTION_DEFAULTS = { storage: STORAGE_DEFAULTS, audit: AUDIT_DEFAULTS, alerts: ALERT_DEFAULTS };
 
 export class MemoryFiles implements PolicyFiles {
   private readonly files: ReadonlyMap<string, string>;
@@ -115,7 +142,7 @@ export const GATEWAY_DEFAULTS = {
     },
   },
   adminAddresses: undefined,
-  storage: STORAGE_DEFAULTS,
+  ...SECTION_DEFAULTS,
   logLevel: 'info',
   shutdownTimeoutSeconds: 10,
 };

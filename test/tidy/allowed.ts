@@ -36,7 +36,10 @@ interface Permit {
 
 /** Who may touch the world outside the process. Importing a type of these modules is free. */
 export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
-  'node:net': [{ path: 'src/gateway/listener.ts', reason: 'accepts connections' }],
+  'node:net': [
+    { path: 'src/gateway/listener.ts', reason: 'accepts connections' },
+    { path: 'src/observe/syslog.ts', reason: 'sends the audit trail to a collector' },
+  ],
   'node:tls': [
     { path: 'src/gateway/listener.ts', reason: 'accepts connections' },
     { path: 'src/gateway/tls.ts', reason: 'builds the secure contexts' },
@@ -53,7 +56,7 @@ export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
   'node:child_process': [],
   'node:http': [],
   'node:https': [],
-  'node:dgram': [],
+  'node:dgram': [{ path: 'src/observe/syslog.ts', reason: 'sends the audit trail to a collector' }],
   'node:vm': [],
 };
 

@@ -1,0 +1,105 @@
+/** `audit:` and `alerts:` of gateway.yaml: what is recorded, where to, and what counts as a sign of attack. */
+import { z } from 'zod';
+import { AUDIT_FILES_KEPT_MAX } from '../base/limits.ts';
+
+export interface AuditSettings {
+  readonly sink: 'none' | 'file' | 'stdout' | 'syslog';
+  /** As written; undefined: `audit/audit.log` in the data folder. */
+  readonly file: string | undefined;
+  readonly rotateBytes: number;
+  /** Older files that stay; 0: all of them. */
+  readonly keep: number;
+  readonly syslog: { readonly transport: 'udp' | 'tcp'; readonly host: string; readonly port: number };
+  readonly onFailure: 'deny' | 'drop';
+  readonly writes: boolean;
+  readonly readsOneIn: number;
+  readonly keys: 'none' | 'names' | 'hashed';
+  /** Full lower-case names, `config|set` for a subcommand. */
+  readonly arguments: readonly string[];
+  /** A file of the certificates folder; undefined: seals are plain hashes. */
+  readonly keyFile: string | undefined;
+}
+
+export interface AlertSettings {
+  readonly windowSeconds: number;
+  /** Events of one source within the window; 0: no alert. */
+  readonly guessing: number;
+  readonly scanning: number;
+  readonly denied: number;
+  readonly oversized: number;
+  readonly handshakes: number;
+  readonly flooding: number;
+}
+
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.preprocess((value) => value ?? {}, z.strictObject(shape)).prefault({});
+}
+
+const ROTATE_BYTES_MIN = 64 * 1024;
+const COMMAND = /^[A-Za-z][A-Za-z0-9._-]{0,40}(?:[| ][A-Za-z][A-Za-z0-9_-]{0,40})?$/;
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
+const count = z.int().min(0).max(1_000_000_000);
+
+/** @param size how a number of bytes is written */
+export function auditSection(size: z.ZodType<number, unknown>) {
+  return section({
+    sink: z.enum(['none', 'file', 'stdout', 'syslog']).default('none'),
+    file: z.string().min(1).max(1024).optional(),
+    rotate: section({
+      size: size.prefault('64mb').refine((bytes) => bytes >= ROTATE_BYTES_MIN, 'must be at least 64kb'),
+      keep: z.int().min(0).max(AUDIT_FILES_KEPT_MAX).default(16),
+    }),
+    syslog: section({
+      transport: z.enum(['udp', 'tcp']).default('udp'),
+      host: z.string().min(1).max(255).default('127.0.0.1'),
+      port: z.int().min(1).max(65_535).default(514),
+    }),
+    on_failure: z.enum(['deny', 'drop']).default('deny'),
+    writes: z.boolean().default(false),
+    reads_one_in: count.default(0),
+    keys: z.enum(['none', 'names', 'hashed']).default('none'),
+    arguments: z
+      .array(z.string().regex(COMMAND, 'must be the name of a command, such as get or config set'))
+      .max(1000)
+      .prefault([]),
+    key_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
+  }).transform(
+    (written): AuditSettings => ({
+      sink: written.sink,
+      file: written.file,
+      rotateBytes: written.rotate.size,
+      keep: written.rotate.keep,
+      syslog: written.syslog,
+      onFailure: written.on_failure,
+      writes: written.writes,
+      readsOneIn: written.reads_one_in,
+      keys: written.keys,
+      arguments: written.arguments.map((name) => name.toLowerCase().replace(' ', '|')),
+      keyFile: written.key_file,
+    }),
+  );
+}
+
+export const alertsSection = section({
+  window: z.int().min(1).max(3600).default(60),
+  guessing: count.default(20),
+  scanning: count.default(30),
+  denied: count.default(100),
+  oversized: count.default(10),
+  handshakes: count.default(50),
+  flooding: count.default(1000),
+}).transform(
+  ({ window, ...thresholds }): AlertSettings => ({
+    windowSeconds: window,
+    ...thresholds,
+  }),
+);
+
+/** What of it holds at once, and what at the next start: texts that differ when the settings do. */
+export function auditText({ sink, file, rotateBytes, keep, syslog, onFailure, keyFile }: AuditSettings): string {
+  return JSON.stringify([sink, file, rotateBytes, keep, syslog, onFailure, keyFile]);
+}
+
+export function auditTermsText({ writes, readsOneIn, keys, arguments: shown }: AuditSettings): string {
+  return JSON.stringify([writes, readsOneIn, keys, shown]);
+}
