@@ -62,7 +62,7 @@ async function inForce(work: DataWork): Promise<Result<PolicyDescription>> {
 const MARKS = { added: '+', removed: '-', changed: '~' } as const;
 
 /** For a terminal. Names and rules are texts from files and from other machines. */
-export function changesText({ changes, closings }: Changes): string {
+function changesText({ changes, closings }: Changes): string {
   if (changes.length === 0 && closings.length === 0) return 'nothing would change\n';
   const lines: string[] = [];
   for (const { kind, what, name, details } of changes) {

@@ -25,38 +25,38 @@ function named(heading: string): string[] {
 /** Would end the connection, wait for ever, or answer nothing. */
 const NOT_ASKED = new Set(['quit', 'reset', 'client|reply', 'auth', 'hello', 'monitor', 'client|pause', 'multi']);
 const VALUE = 'v'.repeat(20_000);
-const MANY = Array.from({ length: 20 }, () => 'big');
+const MANY = Array.from({ length: 20 }, () => 'big{a}');
 
-/** Requests whose words name a size, or many times the same. `big` holds 20,000 bytes, collections twenty members of 1,000. */
+/** All in one slot, so that several shards take them. Requests whose words name a size, or many times the same. `big` holds 20,000 bytes, collections twenty members of 1,000. */
 const GREEDY: readonly (readonly string[])[] = [
-  ['SETRANGE', 'new', '1000000', 'x'],
-  ['SETBIT', 'new', '8000000', '1'],
-  ['BITFIELD', 'new', 'SET', 'u8', '1000000', '1'],
-  ['COPY', 'big', 'new'],
-  ['BITOP', 'NOT', 'new', 'big'],
-  ['PFADD', 'new', ...Array.from({ length: 20 }, (_, i) => `${i}`)],
-  ['PFMERGE', 'new', 'pf'],
-  ['SDIFFSTORE', 'new', 'set'],
-  ['ZUNIONSTORE', 'new', '1', 'zset'],
-  ['ZRANGESTORE', 'new', 'zset', '0', '-1'],
-  ['SORT', 'list', 'ALPHA', 'STORE', 'new'],
-  ['XADD', 'new', '*', 'f', 'v'],
-  ['XGROUP', 'CREATE', 'new', 'g', '$', 'MKSTREAM'],
-  ['LPUSH', 'new', 'x'],
-  ['ZADD', 'new', '1', 'x'],
+  ['SETRANGE', 'new{a}', '1000000', 'x'],
+  ['SETBIT', 'new{a}', '8000000', '1'],
+  ['BITFIELD', 'new{a}', 'SET', 'u8', '1000000', '1'],
+  ['COPY', 'big{a}', 'new{a}'],
+  ['BITOP', 'NOT', 'new{a}', 'big{a}'],
+  ['PFADD', 'new{a}', ...Array.from({ length: 20 }, (_, i) => `${i}`)],
+  ['PFMERGE', 'new{a}', 'pf{a}'],
+  ['SDIFFSTORE', 'new{a}', 'set{a}'],
+  ['ZUNIONSTORE', 'new{a}', '1', 'zset{a}'],
+  ['ZRANGESTORE', 'new{a}', 'zset{a}', '0', '-1'],
+  ['SORT', 'list{a}', 'ALPHA', 'STORE', 'new{a}'],
+  ['XADD', 'new{a}', '*', 'f', 'v'],
+  ['XGROUP', 'CREATE', 'new{a}', 'g', '$', 'MKSTREAM'],
+  ['LPUSH', 'new{a}', 'x'],
+  ['ZADD', 'new{a}', '1', 'x'],
   ['MGET', ...MANY],
-  ['GET', 'big'],
-  ['GETRANGE', 'big', '0', '-1'],
-  ['DUMP', 'big'],
-  ['LCS', 'pf', 'pf'],
-  ['LRANGE', 'list', '0', '-1'],
-  ['SMEMBERS', 'set'],
-  ['HGETALL', 'hash'],
-  ['ZRANGE', 'zset', '0', '-1'],
-  ['SORT', 'list', 'ALPHA'],
-  ['SRANDMEMBER', 'set', '-10000'],
-  ['HRANDFIELD', 'hash', '-10000'],
-  ['ZRANDMEMBER', 'zset', '-10000'],
+  ['GET', 'big{a}'],
+  ['GETRANGE', 'big{a}', '0', '-1'],
+  ['DUMP', 'big{a}'],
+  ['LCS', 'pf{a}', 'pf{a}'],
+  ['LRANGE', 'list{a}', '0', '-1'],
+  ['SMEMBERS', 'set{a}'],
+  ['HGETALL', 'hash{a}'],
+  ['ZRANGE', 'zset{a}', '0', '-1'],
+  ['SORT', 'list{a}', 'ALPHA'],
+  ['SRANDMEMBER', 'set{a}', '-10000'],
+  ['HRANDFIELD', 'hash{a}', '-10000'],
+  ['ZRANDMEMBER', 'zset{a}', '-10000'],
   ['SCAN', '0', 'COUNT', '1000000'],
 ];
 
@@ -93,13 +93,13 @@ async function ask(name: string, words: readonly string[]): Promise<void> {
 
 async function seed(): Promise<void> {
   await user.ask('FLUSHALL');
-  await user.ask('SET', 'big', VALUE);
-  await user.ask('PFADD', 'pf', 'a');
+  await user.ask('SET', 'big{a}', VALUE);
+  await user.ask('PFADD', 'pf{a}', 'a');
   const twenty = Array.from({ length: 20 }, (_, i) => `${'m'.repeat(1000)}${i}`);
-  await user.ask('RPUSH', 'list', ...twenty);
-  await user.ask('SADD', 'set', ...twenty);
-  await user.ask('HSET', 'hash', ...twenty.flatMap((member) => [member, 'v']));
-  await user.ask('ZADD', 'zset', ...twenty.flatMap((member) => ['1', member]));
+  await user.ask('RPUSH', 'list{a}', ...twenty);
+  await user.ask('SADD', 'set{a}', ...twenty);
+  await user.ask('HSET', 'hash{a}', ...twenty.flatMap((member) => [member, 'v']));
+  await user.ask('ZADD', 'zset{a}', ...twenty.flatMap((member) => ['1', member]));
 }
 
 beforeAll(async () => {
@@ -144,7 +144,7 @@ describe('the amplification rule', () => {
       if (/^B[LZ]|^XREAD|^DEBUG/.test(template.line)) continue;
       await ask(
         template.words[0]?.toLowerCase() ?? '',
-        filled(template, (_place, index) => `fresh${index}`),
+        filled(template, (_place, index) => `fresh${index}{a}`),
       );
     }
     expect(Array.from(replies.keys()).toSorted()).toEqual(
