@@ -36,7 +36,7 @@ export async function runDiff(args: readonly string[], edge: DataEdge): Promise<
 
 function described(policy: Policy, table: CommandTable): Result<PolicyDescription> {
   const roster = rosterOf(policy, table, new Roster(0, []), false);
-  return roster.ok ? success(describePolicy(policy, roster.value, () => 0)) : roster;
+  return roster.ok ? success(describePolicy(policy, roster.value, () => [])) : roster;
 }
 
 function inFolder(folder: string, { options, cwd }: DataWork, edge: DataEdge): Result<PolicyDescription> {
