@@ -36,7 +36,7 @@ export async function runDiff(args: readonly string[], edge: DataEdge): Promise<
 
 function described(policy: Policy, table: CommandTable): Result<PolicyDescription> {
   const roster = rosterOf(policy, table, new Roster(0, []), false);
-  return roster.ok ? success(describePolicy(policy, roster.value, () => 0)) : roster;
+  return roster.ok ? success(describePolicy(policy, roster.value, () => [])) : roster;
 }
 
 function inFolder(folder: string, { options, cwd }: DataWork, edge: DataEdge): Result<PolicyDescription> {
@@ -62,7 +62,7 @@ async function inForce(work: DataWork): Promise<Result<PolicyDescription>> {
 const MARKS = { added: '+', removed: '-', changed: '~' } as const;
 
 /** For a terminal. Names and rules are texts from files and from other machines. */
-export function changesText({ changes, closings }: Changes): string {
+function changesText({ changes, closings }: Changes): string {
   if (changes.length === 0 && closings.length === 0) return 'nothing would change\n';
   const lines: string[] = [];
   for (const { kind, what, name, details } of changes) {

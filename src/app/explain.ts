@@ -17,7 +17,7 @@ import { loadForTool, parseWords, problemLines, type ToolEdge, type ToolResult }
 import { rosterOf } from './users.ts';
 
 /** The whole way of a request, gate by gate. */
-export const CHAIN: readonly GateStep[] = [...CONNECTION_GATES, ...LOGIN_GATES, ...REQUEST_GATES, ...BUDGET_GATES];
+const CHAIN: readonly GateStep[] = [...CONNECTION_GATES, ...LOGIN_GATES, ...REQUEST_GATES, ...BUDGET_GATES];
 
 export interface Explanation {
   readonly allowed: boolean;

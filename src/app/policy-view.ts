@@ -9,11 +9,14 @@ export function policyPort(current: () => Policy, acl: AclRegistry, core: Core):
   const { dryRuns } = core;
   return {
     show() {
-      const open = new Map<string, number>();
-      for (const { session } of core.clients.all()) {
-        if (session.user !== undefined) open.set(session.userName, (open.get(session.userName) ?? 0) + 1);
+      const open = new Map<string, string[]>();
+      for (const { session, addressText } of core.clients.all()) {
+        if (session.user === undefined) continue;
+        const known = open.get(session.userName);
+        if (known === undefined) open.set(session.userName, [addressText]);
+        else known.push(addressText);
       }
-      return descriptionJson(describePolicy(current(), acl.roster, (name) => open.get(name) ?? 0));
+      return descriptionJson(describePolicy(current(), acl.roster, (name) => open.get(name) ?? []));
     },
     dryRuns: () => dryRuns.list(),
     unlistedDryRuns: () => dryRuns.unlisted,

@@ -1,6 +1,11 @@
 /** What one policy makes of another, for people to read before it happens. Pure, over descriptions. */
+import { Allowlist, parseAddress } from '../base/cidr.ts';
+import { SYSTEM_TENANT } from '../base/names.ts';
 import type { PolicyDescription, TenantDescription, UserDescription } from './description.ts';
 import { mustClose } from './diff.ts';
+
+/** What a description says of a list that lets everybody. */
+const ANYBODY = 'any';
 
 export interface Change {
   readonly kind: 'added' | 'removed' | 'changed';
@@ -135,21 +140,51 @@ function otherDetails(old: Readonly<Record<string, string>>, now: Readonly<Recor
 
 function closingsOf(before: PolicyDescription, after: PolicyDescription): readonly Closing[] {
   const users = new Map(after.users.map((user) => [user.name, user]));
-  const open = new Set(after.tenants.filter(({ suspended }) => !suspended).map(({ name }) => name));
+  const tenants = new Map(after.tenants.map((tenant) => [tenant.name, tenant]));
   const closings: Closing[] = [];
   for (const old of before.users) {
     if (!old.enabled) continue;
     const now = users.get(old.name);
-    const why = whyClosed(old, now, open.has(now?.tenant ?? ''));
-    if (why !== undefined) closings.push({ user: old.name, tenant: old.tenant, why, connections: old.connections });
+    const tenant = tenants.get(now?.tenant ?? '');
+    const { name: user, tenant: tenantName } = old;
+    const why = whyClosed(old, now, tenant);
+    if (why !== undefined) closings.push({ user, tenant: tenantName, why, connections: old.from.length });
+    else if (now !== undefined && tenant !== undefined && old.from.length > 0) {
+      const left = leftOut(old.from, listsOf(now, tenant, after));
+      if (left > 0)
+        closings.push({ user, tenant: tenantName, why: 'may not come from there any more', connections: left });
+    }
   }
   return closings;
 }
 
-function whyClosed(old: UserDescription, now: UserDescription | undefined, isOpen: boolean): string | undefined {
+function whyClosed(
+  old: UserDescription,
+  now: UserDescription | undefined,
+  tenant: TenantDescription | undefined,
+): string | undefined {
   if (now === undefined) return 'is gone';
-  if (!isOpen) return 'its tenant is suspended';
+  if (tenant?.suspended !== false) return 'its tenant is suspended';
   if (!mustClose(old, now)) return undefined;
   if (now.tenant !== old.tenant) return 'is of another tenant';
   return now.enabled ? 'has lost a password' : 'is switched off';
+}
+
+/** The lists that a connection of this user has to be in, as at a login. */
+function listsOf(user: UserDescription, tenant: TenantDescription, { settings }: PolicyDescription): readonly string[] {
+  const ofAdmin = settings.find(({ name }) => name === 'admin.addresses')?.value ?? ANYBODY;
+  return [user.addresses, tenant.addresses, ...(tenant.name === SYSTEM_TENANT ? [ofAdmin] : [])];
+}
+
+/** How many of these connections are in one of the lists no more. */
+function leftOut(from: readonly string[], texts: readonly string[]): number {
+  const lists: Allowlist[] = [];
+  for (const text of texts) {
+    const list = text === ANYBODY ? undefined : Allowlist.parse(text.split(' '));
+    if (list?.ok === true) lists.push(list.value);
+  }
+  return from.filter((text) => {
+    const address = parseAddress(text);
+    return address !== undefined && lists.some((list) => !list.allows(address));
+  }).length;
 }

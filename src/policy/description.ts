@@ -25,8 +25,8 @@ const userSchema = z.object({
   addresses: z.string(),
   /** Whatever else the files say of it: names, and fingerprints of the values. */
   others: z.record(z.string(), z.string()),
-  /** Open now; of a folder 0. */
-  connections: z.number(),
+  /** The address of each connection that is open now; of a folder none. */
+  from: z.array(z.string()),
 });
 
 const tenantSchema = z.object({
@@ -53,17 +53,17 @@ export type TenantDescription = z.infer<typeof tenantSchema>;
 export function describePolicy(
   policy: Policy,
   roster: Roster,
-  connectionsOf: (userName: string) => number,
+  comingFrom: (userName: string) => readonly string[],
 ): PolicyDescription {
   const written = new Map(policy.users.map((user) => [user.name, user]));
   return {
-    users: roster.users().map((user) => describeUser(user, written.get(user.name), connectionsOf(user.name))),
+    users: roster.users().map((user) => describeUser(user, written.get(user.name), comingFrom(user.name))),
     tenants: policy.tenants.map(describeTenant),
     settings: SETTINGS.map(({ name, holds, get }) => ({ name, holds, value: String(get(policy.gateway)) })),
   };
 }
 
-function describeUser(user: User, written: PolicyUser | undefined, connections: number): UserDescription {
+function describeUser(user: User, written: PolicyUser | undefined, from: readonly string[]): UserDescription {
   const { name, tenantName, rules, dryRunRules, addresses, position, ...others } = written ?? NOBODY;
   return {
     name: readable(user.name),
@@ -76,7 +76,7 @@ function describeUser(user: User, written: PolicyUser | undefined, connections: 
     dryRunRules: user.dryRun === undefined ? [] : rulesOf(user.dryRun),
     addresses: addressesText(addresses),
     others: fingerprints(others),
-    connections,
+    from: Array.from(from),
   };
 }
 

@@ -15,6 +15,7 @@ import { fileCases } from './cases/files.ts';
 import { keyCases } from './cases/keys.ts';
 import { logCases } from './cases/logs.ts';
 import { memoryCases } from './cases/memory.ts';
+import { outwardCases } from './cases/outward.ts';
 import { payloadCases } from './cases/payloads.ts';
 import { policyCases } from './cases/policies.ts';
 import { protocolCases } from './cases/protocol.ts';
@@ -63,6 +64,7 @@ const cases: readonly AttackCase[] = [
   ...fileCases,
   ...logCases,
   ...policyCases,
+  ...outwardCases,
   ...transportCases,
   ...tlsCases,
   ...startCases,

@@ -17,11 +17,11 @@ import { type Files, policyOf } from './support.ts';
 const T1 = 'tenants/t1.yaml';
 const table = tableAlone();
 
-function described(files: Files, more: readonly User[] = [], open: Readonly<Record<string, number>> = {}) {
+function described(files: Files, more: readonly User[] = [], open: Readonly<Record<string, readonly string[]>> = {}) {
   const policy = policyOf(files);
   const made = rosterOf(policy, table, new Roster(0, more), false);
   if (!made.ok) throw new Error(made.fault);
-  const told = descriptionJson(describePolicy(policy, made.value, (name) => open[name] ?? 0));
+  const told = descriptionJson(describePolicy(policy, made.value, (name) => open[name] ?? []));
   // As it travels.
   return descriptionSchema.parse(JSON.parse(told));
 }
@@ -122,8 +122,25 @@ describe('the changes between two policies', () => {
   });
 
   it('count the open connections of those whose sessions would end', () => {
-    const before = described(user('on >pw'), [], { ann: 3 });
+    const before = described(user('on >pw'), [], { ann: ['10.0.0.1', '10.0.0.1', '::1'] });
     expect(told(changesOf(before, described(tenant(''))))).toContain('ends: ann is gone (3)');
+  });
+
+  it('count those who come from where they may not any more', () => {
+    const from = { ann: ['10.0.0.1', '10.0.0.1', '11.0.0.1', '::ffff:10.1.1.1'], admin: ['127.0.0.1', '192.168.0.1'] };
+    const before = described(user('on >pw'), [], from);
+    const narrower = user('on >pw', ', addresses: [10.0.0.0/24]');
+    expect(told(changesOf(before, described(narrower)))).toContain('ends: ann may not come from there any more (2)');
+    const shut = described({ ...tenant("{ name: ann, acl: 'on >pw' }", 'addresses: [11.0.0.0/8]\n') });
+    expect(told(changesOf(before, shut))).toContain('ends: ann may not come from there any more (3)');
+    const admins = described({ ...user('on >pw'), 'gateway.yaml': 'admin: { addresses: [127.0.0.0/8] }\n' });
+    expect(told(changesOf(before, admins))).toEqual([
+      'changed setting admin.addresses: any → 127.0.0.0/8; holds at once',
+      'ends: admin may not come from there any more (1)',
+    ]);
+    expect(told(changesOf(before, described(user('on >pw', ', addresses: ["10.0.0.0/7"]'))))).toEqual([
+      'changed user ann: addresses: any → 10.0.0.0/7',
+    ]);
   });
 
   it('leave users by command alone, unless the files name them or their tenant goes', () => {
@@ -143,7 +160,7 @@ describe('the description of a policy', () => {
     const policy = policyOf(files);
     const made = rosterOf(policy, table, new Roster(0, []), false);
     if (!made.ok) throw new Error(made.fault);
-    const text = descriptionJson(describePolicy(policy, made.value, () => 0));
+    const text = descriptionJson(describePolicy(policy, made.value, () => []));
     const hash = made.value.get('ann')?.passwordHashes[0] ?? 'none';
     expect(text).not.toContain('hunter2');
     expect(text).not.toContain(hash.slice(0, 16));

@@ -10,7 +10,7 @@ import type { Request } from '../../resp/request.ts';
 import type { TenantTerms } from '../../tenancy/tenant.ts';
 
 /** `depends`: decided by what else is going on when the request comes. */
-export type GateVerdict = 'pass' | 'refuse' | 'depends';
+type GateVerdict = 'pass' | 'refuse' | 'depends';
 
 export interface Finding {
   readonly verdict: GateVerdict;

@@ -8,6 +8,8 @@ import type { Serve } from './serve.ts';
 export class Wire {
   readonly closed: Promise<void>;
   isClosed: boolean;
+  /** Of all replies so far. */
+  receivedBytes: number;
   /** Gets what comes out of band in RESP3; without it that counts as a reply. */
   pushed: ((reply: Reply) => void) | undefined;
   private readonly socket: Socket;
@@ -21,6 +23,7 @@ export class Wire {
     this.failing = [];
     this.rest = Buffer.alloc(0);
     this.isClosed = false;
+    this.receivedBytes = 0;
     this.pushed = undefined;
     socket.on('data', (chunk: Buffer) => this.take(chunk));
     socket.on('error', () => {});
@@ -90,6 +93,7 @@ export class Wire {
   }
 
   private take(chunk: Buffer): void {
+    this.receivedBytes += chunk.length;
     this.rest = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     for (;;) {
       const parsed = parseReply(this.rest);

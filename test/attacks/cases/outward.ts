@@ -1,0 +1,162 @@
+/** Groups I, K and F: addresses that are written to be misread, and commands that would make the process call somebody. */
+import { rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { type AttackCase, attack, becomes, holds, matches, pause, same } from '../case.ts';
+import { PASSWORD } from '../password.ts';
+import { hashOf, type World } from '../world.ts';
+
+/** What some parser takes for an address or a network, and what must not be one. */
+const NO_ADDRESS: readonly string[] = [
+  '010.0.0.1',
+  '10.1',
+  '0x0a000001',
+  '10.0.0.1\\n',
+  '10.0.0.0/08',
+  '10.0.0.0/33',
+  '10.0.0.0/-1',
+  '\uff11\uff10.0.0.1',
+  '10.0.0.1 ',
+  '::ffff:10.0.0.1/200',
+  'fe80::1%eth0',
+  '',
+];
+
+/** Puts a tenant file there, has it read, gives what was logged, and takes it away again. */
+async function adopted(world: World, text: string): Promise<readonly string[]> {
+  const path = join(world.folder, 'policies', 'tenants', 'bad.yaml');
+  const place = world.logEnd;
+  const lines = () => world.logSince(place).filter((line) => line.includes('"event":"policy.'));
+  const isDone = () => lines().some((line) => /"event":"policy\.(?:refused|reloaded)"/.test(line));
+  writeFileSync(path, text);
+  world.reload();
+  try {
+    holds(await becomes(isDone), 'nothing was said');
+    return lines();
+  } finally {
+    rmSync(path, { force: true });
+    const after = world.logEnd;
+    world.reload();
+    await becomes(() => world.logSince(after).some((line) => /"event":"policy\.(?:unchanged|reloaded)"/.test(line)));
+  }
+}
+
+function tenantFrom(address: string): string {
+  return `tenant: three\nusers:\n  - { name: intruder, acl: 'on #${hashOf(PASSWORD)} ~* +@all' }\naddresses:\n  - "${address}"\n`;
+}
+
+async function addressesThatAreNone(world: World): Promise<void> {
+  for (const address of NO_ADDRESS) {
+    const lines = await adopted(world, tenantFrom(address));
+    const refused = lines.find((line) => line.includes('"event":"policy.refused"')) ?? '';
+    matches(refused, /bad\.yaml:5:5/, `${JSON.stringify(address)} is refused where it stands`);
+  }
+  const anon = await world.anon('127.0.0.83');
+  matches(await anon.ask('AUTH', 'intruder', PASSWORD), /^-WRONGPASS /, 'who came with them');
+  anon.close();
+}
+
+async function hostBits(world: World): Promise<void> {
+  const lines = await adopted(world, tenantFrom('10.1.2.3/8'));
+  holds(
+    lines.some((line) => line.includes('"event":"policy.reloaded"')),
+    'a network with host bits is taken',
+  );
+  const note = lines.find((line) => line.includes('"event":"policy.note"') && line.includes('10.1.2.3/8')) ?? '';
+  matches(note, /bad\.yaml:5:5: 10\.1\.2\.3\/8 is read as 10\.0\.0\.0\/8/, 'and it is said how it is read');
+}
+
+/** A port of ours that nobody has any business to call. */
+async function trap(): Promise<{ server: Server; port: string; calls: () => number }> {
+  let calls = 0;
+  const server = createServer((socket) => {
+    calls++;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: String((server.address() as AddressInfo).port), calls: () => calls };
+}
+
+/** Asked as each of these users; none of it may be done, and nobody is called. */
+async function callsNobody(
+  world: World,
+  users: readonly string[],
+  requests: (port: string) => readonly (readonly string[])[],
+): Promise<void> {
+  const { server, port, calls } = await trap();
+  try {
+    for (const user of users) {
+      const wire = await world.as(user);
+      for (const words of requests(port)) {
+        matches(await wire.ask(...words), /^-(?:NOPERM|ERR) /, `${user}: ${words.join(' ')}`);
+      }
+      same(await wire.ask('PING'), '+PONG\r\n', `${user} is in step afterwards`);
+      wire.close();
+    }
+    await pause(100);
+    same(calls(), 0, 'calls to another place');
+  } finally {
+    server.close();
+  }
+}
+
+const OUTWARD = (port: string) => [
+  ['REPLICAOF', '127.0.0.1', port],
+  ['SLAVEOF', '127.0.0.1', port],
+  ['MIGRATE', '127.0.0.1', port, 't1:a', '0', '100'],
+  ['CLUSTER', 'MEET', '127.0.0.1', port],
+  ['CLUSTER', 'REPLICATE', 'a'.repeat(40)],
+  ['FAILOVER', 'TO', '127.0.0.1', port],
+  ['FAILOVER', 'TO', '127.0.0.1', port, 'FORCE', 'TIMEOUT', '1'],
+  ['SENTINEL', 'MONITOR', 'x', '127.0.0.1', port, '1'],
+  ['CONFIG', 'SET', 'replicaof', `127.0.0.1 ${port}`],
+  ['DEBUG', 'RELOAD'],
+];
+
+const MIGRATIONS = (port: string) => [
+  ['MIGRATE', '127.0.0.1', port, 'canary:1', '0', '100'],
+  ['MIGRATE', '127.0.0.1', port, '', '0', '100', 'KEYS', 'canary:1', 't1:a'],
+  ['MIGRATE', '127.0.0.1', port, 't1:a', '0', '100', 'AUTH', 'KEYS', 'KEYS', 'canary:1'],
+  ['MIGRATE', '127.0.0.1', port, '', '0', '100', 'AUTH2', 'KEYS', 'KEYS', 'KEYS', 'canary:1'],
+  ['MIGRATE', '127.0.0.1', port, '', '0', '100', 'COPY', 'REPLACE', 'KEYS'],
+  ['MIGRATE', '127.0.0.1', port],
+];
+
+const REPLICATION: readonly (readonly string[])[] = [
+  ['PSYNC', '?', '-1'],
+  ['PSYNC', 'a'.repeat(40), '1'],
+  ['SYNC'],
+  ['REPLCONF', 'listening-port', '1'],
+  ['REPLCONF', 'capa', 'eof', 'capa', 'psync2'],
+  ['REPLCONF', 'ACK', '1'],
+  ['REPLCONF', 'GETACK', '*'],
+];
+
+async function noReplicaGetsIn(world: World): Promise<void> {
+  const anon = await world.anon('127.0.0.84');
+  for (const words of REPLICATION) {
+    matches(await anon.ask(...words), /^-(?:NOAUTH|ERR unknown command)/, `anon: ${words.join(' ')}`);
+  }
+  same(await anon.ask('PING'), '-NOAUTH Authentication required.\r\n', 'nothing came behind it');
+  anon.close();
+  for (const user of ['t1', 't1x']) {
+    const wire = await world.as(user);
+    for (const words of REPLICATION) {
+      matches(await wire.ask(...words), /^-(?:NOPERM|ERR unknown command)/, `${user}: ${words.join(' ')}`);
+    }
+    same(await wire.ask('PING'), '+PONG\r\n', `${user} is in step afterwards`);
+    wire.close();
+  }
+}
+
+export const outwardCases: readonly AttackCase[] = [
+  attack('I59', 'addresses that only look like some', addressesThatAreNone),
+  attack('I60', 'a network with host bits is read in one way, and that is said', hostBits),
+  attack('K94', 'every form of MIGRATE, over keys of another tenant', (world) =>
+    callsNobody(world, ['t1', 't1x'], MIGRATIONS),
+  ),
+  attack('F168', 'commands that would make the process call somebody', (world) =>
+    callsNobody(world, ['t1', 't1x'], OUTWARD),
+  ),
+  attack('F169', 'whoever pretends to be a replica gets no stream', noReplicaGetsIn),
+];
