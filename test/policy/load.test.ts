@@ -49,7 +49,6 @@ describe('a folder without files', () => {
       },
       adminAddresses: undefined,
       storage: STORAGE_DEFAULTS,
-      TLS_DEFAULTS,
       logLevel: 'info',
       shutdownTimeoutSeconds: 10,
     });
@@ -101,9 +100,7 @@ shutdown_timeout: 0
       tls: {
         bind: '0.0.0.0',
         port: 7000,
-        profile: 'modern',
-        addresses: expect.objectContaining({ rules: ['10.0.0.0/8'] }),
-        ...TLS_DEFAULTS,
+        ...{ profile: 'modern', addresses: expect.objectContaining({ rules: ['10.0.0.0/8'] }), ...TLS_DEFAULTS },
       },
       plain: {
         bind: '::',
@@ -130,7 +127,6 @@ shutdown_timeout: 0
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
       storage: {
         ...STORAGE_DEFAULTS,
-        TLS_DEFAULTS,
         shards: 2,
         dataFolder: '/data',
         maxmemoryBytes: 1_073_741_824,
