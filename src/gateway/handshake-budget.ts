@@ -18,6 +18,7 @@ import {
 /** Of the rate, at each pulse: it falls fast, and comes back within a second. */
 const SLOWER = 0.7;
 const FASTER = 1.04;
+const BURST_MS = 5 * HANDSHAKE_PULSE_MS;
 /** Of the time a handshake may take: what waits longer for its turn would hardly be finished. */
 const WAIT_SHARE_MAX = 0.4;
 
@@ -56,10 +57,10 @@ export class HandshakeBudget {
     this.tokens = Math.min(this.tokens, this.burst);
   }
 
-  /** What one pulse has room for. */
+  /** What a pulse or a few have room for: a thread that is late looks here late, too. */
   private get burst(): number {
     if (this.ratePerSecond >= HANDSHAKE_RATE_MAX) return HANDSHAKE_BURST_MAX;
-    return Math.max(1, (this.ratePerSecond * HANDSHAKE_PULSE_MS) / 1000);
+    return Math.max(1, (this.ratePerSecond * BURST_MS) / 1000);
   }
 
   private refill(now_ms: number): void {
