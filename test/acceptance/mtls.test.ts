@@ -117,7 +117,7 @@ describe('a listener that requires certificates', () => {
   });
   afterAll(() => serve?.dispose());
 
-  it('makes a client the user its SPIFFE id names, from the start', async () => {
+  it('T43: makes a client the user its SPIFFE id names from the start, and not the one of its common name', async () => {
     const { text } = await talk(serve, { pair: t1 }, 'ACL WHOAMI', 'SET a b');
     expect(text).toBe('$6\r\nt1-app\r\n+OK\r\n');
   });
