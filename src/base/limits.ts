@@ -291,12 +291,12 @@ export const WRITE_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 export const ERROR_CODES_MAX = 128;
 /** Handshakes under way on one listener: each costs memory before anybody has said who they are. */
 export const HANDSHAKES_MAX = 4096;
-/** Handshakes let in at once while the process keeps up: the pools of a few applications that start together. */
-export const HANDSHAKE_BURST_MAX = 512;
+/** Handshakes begun at once while the process keeps up: some 30 ms of cryptography. */
+export const HANDSHAKE_BURST_MAX = 64;
 /** New handshakes per second while the process keeps up: more than one processor can do. */
 export const HANDSHAKE_RATE_MAX = 4000;
-/** … and while it does not: few enough to go unnoticed, and enough for a client to get in within a few tries. */
-export const HANDSHAKE_RATE_MIN = 25;
+/** … and while it does not: a twentieth of a processor, and a client gets in. */
+export const HANDSHAKE_RATE_MIN = 100;
 /** How often the process is asked whether it keeps up while handshakes are under way. */
 export const HANDSHAKE_PULSE_MS = 10;
 /** So late a timer may be before handshakes are taken to be in the way of those who are in. */

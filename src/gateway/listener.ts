@@ -1,12 +1,10 @@
 /**
  * Opens a port and decides who gets a connection: all clients, those of one address, the allowlist, protected mode. For
- * TLS all of that comes before a handshake is paid for, and the handshake itself has a bound that is enforced here, as
- * neither runtime closes the socket of a handshake that timed out.
+ * TLS all of that comes before a handshake is paid for; certificates and names of clients are judged when it is over.
  */
 import net from 'node:net';
 import tls from 'node:tls';
 import { type Allowlist, parseAddress } from '../base/cidr.ts';
-import { HANDSHAKE_PULSE_MS, HANDSHAKES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import {
   CERTIFICATE_REFUSED,
@@ -21,7 +19,7 @@ import { bracketed } from './clients.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
-import { HandshakeBudget } from './handshake-budget.ts';
+import { Handshakes } from './handshakes.ts';
 import { certificateOf, type SecurePeer } from './secure-peer.ts';
 import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
@@ -36,6 +34,13 @@ export interface ListenOptions {
 const BACKLOG = 511;
 const NAME_REFUSED = 'no server of that name';
 
+/** As handshakes that came to nothing are counted. */
+const RESULTS: ReadonlyMap<CloseReason, string> = new Map([
+  ['handshake_shed', 'shed'],
+  ['too_many_handshakes', 'shed'],
+  ['handshake_timeout', 'timeout'],
+]);
+
 interface Refused {
   readonly refusal: Refusal;
   readonly reason: CloseReason;
@@ -47,14 +52,9 @@ export class Listener {
   private readonly server: net.Server;
   private readonly nextId: () => number;
   private addresses: Allowlist | undefined;
-  /**
-   * Handshakes under way, by the peer's address and port: the socket below TLS and the one above it are different objects,
-   * and which one a runtime hands out differs.
-   */
-  private readonly handshakes: Map<string, { readonly socket: net.Socket; readonly since_ms: number }>;
-  private readonly budget: HandshakeBudget;
-  /** Set while handshakes are under way. */
-  private pulse: ReturnType<typeof setTimeout> | undefined;
+  /** Set on a TLS listener: who does the handshakes, and when. The ports are opened by `server`. */
+  private readonly secure: tls.Server | undefined;
+  private readonly handshakes: Handshakes;
   private material: TlsMaterial | undefined;
   private names: ServerNames | undefined;
 
@@ -63,20 +63,32 @@ export class Listener {
     this.options = options;
     this.nextId = nextId;
     this.addresses = options.addresses;
-    this.handshakes = new Map();
-    this.budget = new HandshakeBudget(core.clock.monotonicMs());
-    this.pulse = undefined;
+    this.handshakes = new Handshakes({
+      now_ms: () => core.clock.monotonicMs(),
+      timeout_ms: () => core.view.handshakeTimeoutSeconds * 1000,
+      begin: (socket) => this.secure?.emit('connection', socket),
+      refused: (reason, socket) => {
+        this.tally(RESULTS.get(reason) ?? 'failed');
+        this.count(reason, socket.remoteAddress);
+      },
+    });
     this.material = options.tls;
     this.names = options.tls === undefined ? undefined : new ServerNames(options.tls);
-    this.server = options.tls === undefined ? this.plainServer() : this.tlsServer(options.tls);
+    this.secure = options.tls === undefined ? undefined : this.tlsServer(options.tls);
+    this.server = this.netServer();
     this.server.maxConnections = 1_000_000;
   }
 
-  private plainServer(): net.Server {
-    return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket, undefined));
+  /** Nothing is read of a client of TLS before it is its turn. */
+  private netServer(): net.Server {
+    const isTls = this.secure !== undefined;
+    return net.createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: isTls }, (socket) => {
+      if (isTls) this.handshakeBegins(socket);
+      else this.accept(socket, undefined);
+    });
   }
 
-  private tlsServer(material: TlsMaterial): net.Server {
+  private tlsServer(material: TlsMaterial): tls.Server {
     const handshakeTimeout = this.core.view.handshakeTimeoutSeconds * 1000;
     const server = tls.createServer({
       ...tlsOptions(material),
@@ -91,12 +103,12 @@ export class Listener {
         else done(null, this.names?.find(asked)?.context);
       },
     });
-    server.on('connection', (socket: net.Socket) => this.handshakeBegins(socket));
     server.on('secureConnection', (socket) => {
       this.tally(`${(socket.getProtocol() ?? 'unknown').toLowerCase().replace('.', '_')}_ok`);
       this.accept(socket, socket);
     });
     server.on('tlsClientError', (error, socket) => {
+      this.handshakes.finished(socket);
       const isName = error.message.includes(NAME_REFUSED);
       this.tally(isName ? 'name_unknown' : 'failed');
       this.count(isName ? 'server_name_unknown' : 'handshake_failed', socket.remoteAddress, error.message);
@@ -115,55 +127,18 @@ export class Listener {
       return;
     }
     socket.on('error', () => {});
-    if (this.handshakes.size >= HANDSHAKES_MAX) {
-      this.count('too_many_handshakes', address);
-      socket.destroy();
-      return;
-    }
-    const now_ms = this.core.clock.monotonicMs();
-    const { view } = this.core;
-    const isTrusted = view.trustLoopback && parsed.isLoopback;
-    if (!isTrusted && !this.budget.admits(now_ms, this.handshakes.size, view.handshakeTimeoutSeconds * 1000)) {
-      this.tally('shed');
-      this.count('handshake_shed', address);
-      socket.destroy();
-      return;
-    }
-    const key = peerOf(socket);
-    this.handshakes.set(key, { socket, since_ms: now_ms });
-    this.watchLag(now_ms);
-    socket.once('close', () => {
-      if (this.handshakes.get(key)?.socket === socket) this.handshakes.delete(key);
-    });
-  }
-
-  /** As long as handshakes are under way it is looked at whether the process keeps up with them. */
-  private watchLag(from_ms: number): void {
-    this.pulse ??= setTimeout(() => {
-      this.pulse = undefined;
-      const now_ms = this.core.clock.monotonicMs();
-      this.budget.pulse(now_ms, now_ms - from_ms - HANDSHAKE_PULSE_MS);
-      if (this.handshakes.size > 0) this.watchLag(now_ms);
-    }, HANDSHAKE_PULSE_MS);
-    this.pulse.unref();
+    this.handshakes.offer(socket, this.core.view.trustLoopback && parsed.isLoopback);
   }
 
   /** Called by the ticker. */
   checkHandshakes(now_ms: number): void {
-    const limit_ms = this.core.view.handshakeTimeoutSeconds * 1000;
-    for (const [key, { socket, since_ms }] of this.handshakes) {
-      if (now_ms - since_ms <= limit_ms) continue;
-      this.handshakes.delete(key);
-      this.tally('timeout');
-      this.count('handshake_timeout', socket.remoteAddress);
-      socket.destroy();
-    }
+    this.handshakes.check(now_ms);
   }
 
   private accept(socket: net.Socket, secured: tls.TLSSocket | undefined): void {
     const { core } = this;
     socket.on('error', () => {});
-    if (this.handshakes.delete(peerOf(socket))) this.budget.done();
+    this.handshakes.finished(socket);
     const address = parseAddress(socket.remoteAddress ?? '');
     if (address === undefined) {
       socket.destroy();
@@ -265,8 +240,8 @@ export class Listener {
 
   /** New certificates for handshakes from now on; connections there are stay as they are. */
   replaceTls(material: TlsMaterial, names: ServerNames): void {
-    if (!(this.server instanceof tls.Server)) return;
-    this.server.setSecureContext(tlsOptions(material));
+    if (this.secure === undefined) return;
+    this.secure.setSecureContext(tlsOptions(material));
     this.material = material;
     this.names = names;
   }
@@ -287,13 +262,8 @@ export class Listener {
   /** No new connections. */
   close(): void {
     this.server.close();
-    clearTimeout(this.pulse);
-    for (const { socket } of this.handshakes.values()) socket.destroy();
+    this.handshakes.close();
   }
-}
-
-function peerOf({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Written as the address of the client is: an IPv4 one that came in over IPv6 as IPv4. */

@@ -117,7 +117,7 @@ describe('a listener that requires certificates', () => {
   });
   afterAll(() => serve?.dispose());
 
-  it('makes a client the user its SPIFFE id names, from the start', async () => {
+  it('T43: makes a client the user its SPIFFE id names from the start, and not the one of its common name', async () => {
     const { text } = await talk(serve, { pair: t1 }, 'ACL WHOAMI', 'SET a b');
     expect(text).toBe('$6\r\nt1-app\r\n+OK\r\n');
   });
@@ -126,7 +126,7 @@ describe('a listener that requires certificates', () => {
     expect((await talk(serve, { pair: t1 }, 'RESET', 'ACL WHOAMI')).text).toBe('+RESET\r\n$6\r\nt1-app\r\n');
   });
 
-  it('says the reason of a refusal in a counter and in the log, and lets nobody in', async () => {
+  it('T40: lets none of the bad ones in, and says the reason of each', async () => {
     const other = await Authority.make('other authority');
     const weak = await Authority.make('test authority with SHA-1', 'SHA-1');
     const names = [{ type: 'url', value: T1 }] as const;
@@ -164,7 +164,7 @@ describe('a listener that requires certificates', () => {
     expect((await talk(serve, { pair: t1 }, 'PING')).text).toBe('+PONG\r\n');
   });
 
-  it('takes no password: not of another, not of itself', async () => {
+  it('A36: takes no password, not of another and not of itself', async () => {
     const words = ['AUTH t3-app "a password for tests"', 'AUTH t2-app x', 'AUTH t1-app x', 'ACL WHOAMI'];
     const { text } = await talk(serve, { pair: t1 }, ...words);
     expect(text).toMatch(/^(-WRONGPASS [^\r]*\r\n){3}\$6\r\nt1-app\r\n$/);
@@ -178,7 +178,7 @@ describe('a listener that requires certificates', () => {
     }
   });
 
-  it('closes what a new revocation list names, and refuses it from then on', async () => {
+  it('T48: closes what a new revocation list names, and refuses it from then on', async () => {
     const doomed = await authority.sign({ names: [{ type: 'url', value: T2 }] });
     const socket = tls.connect({
       port: serve.tlsPort,
@@ -201,7 +201,7 @@ describe('a listener that requires certificates', () => {
     expect(serve.events('connection.closed').some(({ msg }) => msg === 'certificate_revoked')).toBe(true);
   });
 
-  it('keeps the list it has when the new one is no good', async () => {
+  it('T54: keeps the list it has when the new one is no good', async () => {
     const stranger = await Authority.make('stranger');
     for (const list of ['nonsense', await stranger.revoke([]), await authority.revoke([], -0.5, -1)]) {
       const before = serve.events('tls.refused').length;
@@ -264,6 +264,17 @@ limits: { maxclients: 3 }
   });
   afterAll(() => serve?.dispose());
 
+  it('T46: stays without a certificate who has none, whatever session it comes with', async () => {
+    const pair = await authority.sign({ names: [{ type: 'url', value: T1 }] });
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      for (const first of [{ pair, maxVersion }, { maxVersion }]) {
+        const { session } = await talk(serve, first, 'PING', 'PING');
+        const again = await talk(serve, { maxVersion, session }, 'ACL WHOAMI');
+        expect([again.isResumed, again.text.slice(0, 7)], maxVersion).toEqual([false, '-NOAUTH']);
+      }
+    }
+  });
+
   it('takes a password from who shows none, and nothing from who shows a bad one', async () => {
     const login = 'AUTH t3-app "a password for tests"';
     expect((await talk(serve, {}, login, 'PING')).text).toBe('+OK\r\n+PONG\r\n');
@@ -311,7 +322,7 @@ limits: { maxclients: 3 }
     }
   });
 
-  it('replaces the certificate of a name, and keeps it when the new one does not work', async () => {
+  it('T54: replaces the certificate of a name, and keeps it when the new one does not work', async () => {
     const next = await authority.sign({ subject: 'CN=next', purpose: SERVER });
     const asked = () => talk(serve, { name: 'redis.t1.example' }, 'PING');
     put(serve, 't1.key', next.key);

@@ -5,6 +5,8 @@ import * as x509 from '@peculiar/x509';
 
 x509.cryptoProvider.set(webcrypto);
 
+export { x509 };
+
 const EC = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const RSA_SHA1 = {
   name: 'RSASSA-PKCS1-v1_5',
