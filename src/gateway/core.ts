@@ -11,7 +11,7 @@ import type { AclLog } from '../acl/log.ts';
 import type { AclRegistry } from '../acl/registry.ts';
 import type { Clock } from '../base/clock.ts';
 import { Deadlines } from '../base/deadlines.ts';
-import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
+import { MULTIBULK_MAX } from '../base/limits.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { ServerPort } from '../command/ports/server.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -33,6 +33,7 @@ import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
 import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
+import { Turns } from './turns.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -67,6 +68,7 @@ export class Core {
   readonly tracking: Tracking;
   readonly timing: Timing;
   readonly monitor: Monitor;
+  readonly turns: Turns;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** When certificates of the gateway stop being good, in seconds, by name. */
@@ -120,6 +122,7 @@ export class Core {
     this.tracking = new Tracking(this);
     this.backend.tell(new News(this));
     this.timing = new Timing(this);
+    this.turns = new Turns(parts.clock, this.timing);
     this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
     this.exec = new Exec(this);
@@ -164,12 +167,6 @@ export class Core {
   beginTurn(): void {
     this.turn_ms = this.clock.monotonicMs();
     this.timing.begin(this.turn_ms);
-  }
-
-  isTurnLong(): boolean {
-    const { timing } = this;
-    const now_ms = timing.isFresh ? timing.readAt_ms : this.clock.monotonicMs();
-    return now_ms - this.turn_ms > TURN_MS_MAX;
   }
 
   /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */

@@ -179,6 +179,7 @@ export class Gateway {
     for (const connection of Array.from(this.core.clients.all())) connection.close('shutdown');
     clearInterval(this.ticker);
     this.core.deadlines.close();
+    this.core.turns.close();
   }
 }
 

@@ -135,6 +135,7 @@ export class Session implements SessionPort {
       tenant.connections++;
       if (this.tenant !== undefined) this.databaseNumber = 0;
       this.connection.counters = this.core.counters.of(tenant.number);
+      this.connection.share = this.core.turns.of(tenant.number);
       this.connection.counters.connectionsReceived++;
     }
     this.user = user;
@@ -158,6 +159,7 @@ export class Session implements SessionPort {
     this.isOperator = false;
     this.core.pubsub.leaveAll(this.connection);
     this.connection.counters = this.core.counters.strangers;
+    this.connection.share = this.core.turns.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
   }
 
