@@ -238,6 +238,10 @@ export const POLICY_SETTLE_MS_MAX = 1000;
 export const POLICY_POLL_MS = 10_000;
 /** A connection held back for its bandwidth asks again after this at the latest, as the budget may have changed. */
 export const RATE_WAIT_MS_MAX = 1000;
+/** A command is delayed by its rate for no longer: past it the wait would be of no use to its client, and it is refused. */
+export const RATE_DELAY_MS_MAX = 5000;
+/** Addresses whose rates are remembered, those seen last: some 10 MB. */
+export const RATE_ADDRESSES_MAX = 20_000;
 
 // -- Users -------------------------------------------------------------------------------------------------------------
 

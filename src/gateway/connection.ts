@@ -41,6 +41,7 @@ import {
 import { Outbox } from './outbox.ts';
 import { NOT_RESP, type Peer } from './peer.ts';
 import type { Pending } from './pending.ts';
+import { type Meters, NO_METERS, type UserUse } from './rates.ts';
 import { Session } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import type { Share } from './turns.ts';
@@ -68,8 +69,14 @@ export class Connection implements LaterReplies {
   lastActive_ms: number;
   /** The id of the last command in the table; -1 before the first. */
   lastCommand: number;
-  /** Time until which the tenant's bandwidth holds the connection. */
+  /** Time until which a rate holds the connection. */
   rateUntil_ms: number;
+  /** What it is measured by. */
+  meters: Meters;
+  /** The command that waits for its rate has spent what it needs. */
+  isPaidFor: boolean;
+  /** Set when its user has a budget. */
+  userUse: UserUse | undefined;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
   /** It is shown what others run. */
@@ -104,6 +111,9 @@ export class Connection implements LaterReplies {
     this.lastActive_ms = this.openedAt_ms;
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
+    this.meters = NO_METERS;
+    this.isPaidFor = false;
+    this.userUse = undefined;
     this.isSubscriber = false;
     this.isMonitor = false;
     this.subscriptions = undefined;
@@ -147,7 +157,7 @@ export class Connection implements LaterReplies {
     this.lastActive_ms = core.turn_ms;
     this.decoder.feed(chunk);
     this.work();
-    if (core.limitsBandwidth(this)) core.chargeInput(this, chunk.length);
+    if (this.meters.bytes.length > 0) core.rates.chargeInput(this, chunk.length);
   }
 
   /** Runs what the decoder has, until it needs more or the connection has to wait. */
@@ -299,10 +309,10 @@ export class Connection implements LaterReplies {
     this.release(HELD_BY_WAIT);
   }
 
-  /** The request just dispatched waits until the pause is over; nothing behind it runs before. */
-  postpone(): void {
+  /** The request just dispatched waits for as long as it is held for this; nothing behind it runs before. */
+  postpone(why: number): void {
     this.postponed = true;
-    this.hold(HELD_BY_PAUSE);
+    this.hold(why);
   }
 
   /** A pause is over. Not at once: whoever ends it may be in the middle of a turn, and the writer is theirs. */

@@ -25,12 +25,12 @@ import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { DryRuns } from './dry-runs.ts';
 import { Exec } from './exec.ts';
-import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import { Joined } from './joined.ts';
 import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { RateLimits } from './rates.ts';
 import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
 import { Turns } from './turns.ts';
@@ -69,6 +69,7 @@ export class Core {
   readonly timing: Timing;
   readonly monitor: Monitor;
   readonly turns: Turns;
+  readonly rates: RateLimits;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** When certificates of the gateway stop being good, in seconds, by name. */
@@ -116,6 +117,7 @@ export class Core {
     this.clients = new Clients(this);
     this.identity = new Identity(this);
     this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
+    this.rates = new RateLimits(this);
     this.denials = new Denials(this, parts.aclLog);
     this.dryRuns = new DryRuns(this);
     this.pubsub = new PubSub();
@@ -143,6 +145,7 @@ export class Core {
       const { tenant } = connection.session;
       if (tenant !== undefined) this.limit(connection, tenant);
     }
+    this.rates.adopt(this.clock.monotonicMs());
   }
 
   /** What a connection of this tenant may send in one piece, and be sent. */
@@ -229,50 +232,12 @@ export class Core {
     this.joined.release();
   }
 
-  // -- Bandwidth -------------------------------------------------------------------------------------------------------
-
-  limitsBandwidth(connection: Connection): boolean {
-    const { tenant } = connection.session;
-    return tenant !== undefined && (tenant.bytesIn.rate > 0 || tenant.bytesOut.rate > 0) && !this.isTrusted(connection);
-  }
-
-  chargeInput(connection: Connection, bytes: number): void {
-    const { tenant } = connection.session;
-    if (tenant === undefined) return;
-    tenant.bytesIn.spend(bytes, this.turn_ms);
-    this.holdFor(connection, tenant.bytesIn.delay_ms(this.turn_ms));
-  }
-
-  chargeOutput(connection: Connection, bytes: number): void {
-    const { tenant } = connection.session;
-    if (tenant === undefined) return;
-    tenant.bytesOut.spend(bytes, this.turn_ms);
-    this.holdFor(connection, tenant.bytesOut.delay_ms(this.turn_ms));
-  }
-
-  /** The time is over: it goes on, unless its tenant owes for more than was waited for. */
-  checkRate(connection: Connection, now_ms: number): void {
-    if (!connection.isHeldByRate || now_ms < connection.rateUntil_ms) return;
-    const { tenant } = connection.session;
-    const delay_ms =
-      tenant === undefined || this.isTrusted(connection)
-        ? 0
-        : Math.max(tenant.bytesIn.delay_ms(now_ms), tenant.bytesOut.delay_ms(now_ms));
-    if (delay_ms > 0) connection.rateUntil_ms = now_ms + delay_ms;
-    else connection.release(HELD_BY_RATE);
-  }
-
-  private holdFor(connection: Connection, delay_ms: number): void {
-    if (delay_ms <= 0) return;
-    connection.rateUntil_ms = Math.max(connection.rateUntil_ms, this.turn_ms + delay_ms);
-    connection.hold(HELD_BY_RATE);
-  }
-
   // -- Endings ---------------------------------------------------------------------------------------------------------
 
   closed(connection: Connection): void {
     this.clients.remove(connection);
     this.monitor.remove(connection);
+    this.rates.closed(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
     this.log.event(ORDINARY.has(reason) ? 'debug' : 'info', 'connection.closed', reason, {

@@ -145,6 +145,7 @@ export class Session implements SessionPort {
     this.isOperator = tenant.isSystem || this.core.isTrusted(this.connection);
     this.rosterVersion = this.core.acl.roster.version;
     this.core.limit(this.connection, tenant);
+    this.core.rates.measure(this.connection);
   }
 
   /** Nobody again. */
@@ -161,6 +162,7 @@ export class Session implements SessionPort {
     this.connection.counters = this.core.counters.strangers;
     this.connection.share = this.core.turns.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
+    this.core.rates.measure(this.connection);
   }
 
   selectDatabase(number: number): boolean {

@@ -22,6 +22,9 @@ import type { Clock } from '../base/clock.ts';
 import { CHUNK_MS, CONTENTION_MS, SHARE_DEBT_MS_MAX, TURN_MS_CONTENDED, TURN_MS_MAX } from '../base/limits.ts';
 import type { Timing } from './timing.ts';
 
+/** When the clock was read last, and whether that was behind the command that has just run. */
+type LastLook = Pick<Timing, 'isFresh' | 'readAt_ms'>;
+
 /** Who can be told to go on. */
 export interface Worker {
   /** Its turn has come. */
@@ -49,7 +52,7 @@ export class Turns {
   /** Of those who have not said who they are. */
   readonly strangers: Share;
   private readonly clock: Clock;
-  private readonly timing: Timing;
+  private readonly timing: LastLook;
   /** By number of the tenant. */
   private readonly shares: (Share | undefined)[];
   /** Those that have used something. */
@@ -60,7 +63,7 @@ export class Turns {
   private most_ms: number;
   private roundEnd: ReturnType<typeof setImmediate> | undefined;
 
-  constructor(clock: Clock, timing: Timing) {
+  constructor(clock: Clock, timing: LastLook) {
     this.clock = clock;
     this.timing = timing;
     this.strangers = new Share();
