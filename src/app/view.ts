@@ -2,11 +2,14 @@
 import type { Allowlist } from '../base/cidr.ts';
 import type { CertificateView, GatewayView } from '../gateway/view.ts';
 import type { Policy } from '../policy/policy.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
 import type { Settings } from './config/settings.ts';
 
 export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
   const { limits } = gateway;
   const userAddresses = new Map<string, Allowlist>();
+  const userBudgets = new Map<string, UserBudget>();
+  for (const { name, budget } of users) if (budget !== undefined) userBudgets.set(name, budget);
   for (const { name, addresses } of users) if (addresses !== undefined) userAddresses.set(name, addresses);
   return {
     timing: {
@@ -18,6 +21,7 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     maxclients: settings.maxclients,
     connectionsPerIp: trustLoopback ? 0 : limits.connectionsPerIp,
     perIpExempt: limits.perIpExempt,
+    addressRates: limits.addressRates,
     timeoutSeconds: settings.timeoutSeconds,
     tcpKeepaliveSeconds: settings.tcpKeepaliveSeconds,
     handshakeTimeoutSeconds: limits.handshakeTimeoutSeconds,
@@ -28,6 +32,7 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     outputLimits: settings.outputLimits,
     adminAddresses: gateway.adminAddresses,
     userAddresses,
+    userBudgets,
     certificates: certificatesOf({ gateway, users }),
     trustLoopback,
     protectedMode: !gateway.plain.allowRemote,

@@ -238,6 +238,10 @@ export const POLICY_SETTLE_MS_MAX = 1000;
 export const POLICY_POLL_MS = 10_000;
 /** A connection held back for its bandwidth asks again after this at the latest, as the budget may have changed. */
 export const RATE_WAIT_MS_MAX = 1000;
+/** A command is delayed by its rate for no longer: past it the wait would be of no use to its client, and it is refused. */
+export const RATE_DELAY_MS_MAX = 5000;
+/** Addresses whose rates are remembered, those seen last: some 10 MB. */
+export const RATE_ADDRESSES_MAX = 20_000;
 
 // -- Users -------------------------------------------------------------------------------------------------------------
 
@@ -281,8 +285,16 @@ export const SUBSCRIPTION_BYTES_MAX_TENANT = 512 * 1024 * 1024;
 export const PATTERNS_MAX_TENANT = 10_000;
 /** Steps of a match that every pattern has for each message; what takes more shares GLOB_STEPS_MAX with the others. */
 export const PATTERN_STEPS_FREE = 256;
-/** One connection's share of a turn, as far as its commands let themselves be parted. */
+/** One tenant's share of a round of the event loop, as far as commands let themselves be parted, while it is alone … */
 export const TURN_MS_MAX = 5;
+/** … and while others are there: what they wait for it. A round costs some 3 us, so that little is lost. */
+export const TURN_MS_CONTENDED = 0.25;
+/** So long after two tenants were seen they are taken to be there still: a client that asks twice a second is served well. */
+export const CONTENTION_MS = 2000;
+/** What a tenant may owe of the time of others, after one command that could not be parted. */
+export const SHARE_DEBT_MS_MAX = 20;
+/** What reading and writing of one chunk costs beside its commands: booked unmeasured, as a look at the clock costs too. */
+export const CHUNK_MS = 0.005;
 /** Bytes read from a client whose command waits; past this its socket is left alone until the wait ends. */
 export const BACKLOG_BYTES_MAX = 64 * 1024;
 /** Bytes a client may leave unread before we stop reading from it: past this it only gets what is already on its way. */

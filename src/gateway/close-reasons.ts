@@ -20,6 +20,7 @@ export const CLOSE_REASONS = [
   'address_denied',
   'too_many_clients',
   'too_many_from_address',
+  'connection_rate',
   'too_many_of_tenant',
   'protected_mode',
   'user_removed',

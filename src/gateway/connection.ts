@@ -21,18 +21,11 @@ import {
   WRITE_BACKLOG_BYTES_MAX,
 } from '../base/limits.ts';
 import type { LaterReplies, LaterReply, WaitCut } from '../command/ports/backend.ts';
-import {
-  CROSS_PROTOCOL,
-  type Decoded,
-  Decoder,
-  PROTOCOL_ERROR,
-  QUERY_BUFFER_FULL,
-  REQUEST,
-  TLS_ON_PLAIN,
-} from '../resp/decoder.ts';
+import { type Decoded, Decoder, PROTOCOL_ERROR, REQUEST } from '../resp/decoder.ts';
 import { INTERNAL_ERROR, REPLY_TOO_LARGE } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
+import { Backlog } from './backlog.ts';
 import type { CloseReason } from './close-reasons.ts';
 import type { Core } from './core.ts';
 import type { TenantCounters } from './counters.ts';
@@ -46,32 +39,18 @@ import {
   KEPT_WAITING,
 } from './holds.ts';
 import { Outbox } from './outbox.ts';
+import { NOT_RESP, type Peer } from './peer.ts';
 import type { Pending } from './pending.ts';
-import type { SecurePeer } from './secure-peer.ts';
+import { type Meters, NO_METERS, type UserUse } from './rates.ts';
 import { Session } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
+import type { Share } from './turns.ts';
 import { Wait } from './wait.ts';
 
 /** Commands that take little, between two looks at the clock. */
 const QUICK_COMMANDS = 16;
 
-/** What is answered to nobody. */
-const NOT_RESP: ReadonlyMap<Decoded, CloseReason> = new Map([
-  [CROSS_PROTOCOL, 'cross_protocol'],
-  [TLS_ON_PLAIN, 'tls_on_plain_port'],
-  [QUERY_BUFFER_FULL, 'query_buffer_limit'],
-]);
-
-/** Where a connection comes from and arrives. */
-export interface Peer {
-  readonly address: ParsedAddress;
-  readonly addressText: string;
-  readonly port: number;
-  readonly localText: string;
-  readonly isTls: boolean;
-  /** What its handshake has shown; undefined on a plain port. */
-  readonly secure?: SecurePeer | undefined;
-}
+export type { Peer };
 
 export class Connection implements LaterReplies {
   readonly id: number;
@@ -83,13 +62,21 @@ export class Connection implements LaterReplies {
   readonly decoder: Decoder;
   /** Where what it does is counted: under its tenant, once it has one. */
   counters: TenantCounters;
+  /** What its tenant has of a round of the event loop. */
+  share: Share;
   state: 'open' | 'finishing' | 'closed';
   closeReason: CloseReason | undefined;
   lastActive_ms: number;
   /** The id of the last command in the table; -1 before the first. */
   lastCommand: number;
-  /** Time until which the tenant's bandwidth holds the connection. */
+  /** Time until which a rate holds the connection. */
   rateUntil_ms: number;
+  /** What it is measured by. */
+  meters: Meters;
+  /** The command that waits for its rate has spent what it needs. */
+  isPaidFor: boolean;
+  /** Set when its user has a budget. */
+  userUse: UserUse | undefined;
   /** It has subscriptions: what it may leave unread is another limit's business. */
   isSubscriber: boolean;
   /** It is shown what others run. */
@@ -109,9 +96,7 @@ export class Connection implements LaterReplies {
   /** To be closed once its transaction has run. */
   private isDoomed: boolean;
   private flushScheduled: boolean;
-  /** A chunk that came although the socket is paused: some runtimes deliver one more. */
-  private readonly backlog: Uint8Array[];
-  private backlogBytes: number;
+  private readonly backlog: Backlog;
   /** Set while the answer to a command is waited for. */
   private wait: Wait | undefined;
 
@@ -128,6 +113,9 @@ export class Connection implements LaterReplies {
     this.lastActive_ms = this.openedAt_ms;
     this.lastCommand = -1;
     this.rateUntil_ms = 0;
+    this.meters = NO_METERS;
+    this.isPaidFor = false;
+    this.userUse = undefined;
     this.isSubscriber = false;
     this.isMonitor = false;
     this.subscriptions = undefined;
@@ -137,11 +125,11 @@ export class Connection implements LaterReplies {
     this.inputEnded = false;
     this.isDoomed = false;
     this.flushScheduled = false;
-    this.backlog = [];
-    this.backlogBytes = 0;
+    this.backlog = new Backlog();
     this.wait = undefined;
     this.decoder = new Decoder(STRANGER_LIMITS);
     this.counters = core.counters.strangers;
+    this.share = core.turns.strangers;
     this.outbox = new Outbox(core, this, socket);
     this.pending = this.outbox.pending;
     this.replyBytesMax = REPLY_BYTES_MAX_DEFAULT;
@@ -161,9 +149,8 @@ export class Connection implements LaterReplies {
   private received(chunk: Uint8Array): void {
     if (this.state !== 'open') return;
     if (this.held !== 0) {
-      this.backlog.push(chunk);
-      this.backlogBytes += chunk.length;
-      if (this.backlogBytes > BACKLOG_BYTES_MAX) this.socket.pause();
+      this.backlog.add(chunk);
+      if (this.backlog.bytes > BACKLOG_BYTES_MAX) this.socket.pause();
       return;
     }
     const { core } = this;
@@ -173,13 +160,17 @@ export class Connection implements LaterReplies {
     this.lastActive_ms = core.turn_ms;
     this.decoder.feed(chunk);
     this.work();
-    if (core.limitsBandwidth(this)) core.chargeInput(this, chunk.length);
+    if (this.meters.bytes.length > 0) core.rates.chargeInput(this, chunk.length);
   }
 
   /** Runs what the decoder has, until it needs more or the connection has to wait. */
   private work(): void {
     const { decoder, core } = this;
-    const { out } = core;
+    const { out, turns } = core;
+    if (turns.isSpent(this.share, core.turn_ms)) return this.yieldTurn();
+    // Taken now: a command that changes who the connection is counts as that of who asked.
+    const { share } = this;
+    const from_ms = core.turn_ms;
     out.reset();
     out.protocol = this.session.protocol;
     this.outbox.movePushes(out);
@@ -195,31 +186,38 @@ export class Connection implements LaterReplies {
         break;
       }
       this.runOne(out);
-      if (out.length > FLUSH_BYTES) this.flushEarly(out);
-      if (this.mayHaveTakenLong(++ran) && core.isTurnLong()) this.yieldTurn();
+      const isLarge = out.length > FLUSH_BYTES;
+      if (isLarge) this.flushEarly(out);
+      if ((isLarge || this.mayHaveTakenLong(++ran)) && turns.isOver(share, from_ms)) this.yieldTurn();
     }
     if (this.held === 0) decoder.settle();
     core.endChunk();
     this.flush(out);
+    turns.book(share, from_ms);
     core.flushAnswered();
     if (this.inputEnded) this.goOnWithoutInput();
   }
 
-  /** Looking at the clock after every command would cost as much as a small one. */
+  /** Looking at the clock after every command would cost as much as a small one; some have done so anyway. */
   private mayHaveTakenLong(ran: number): boolean {
-    return ran % QUICK_COMMANDS === 0 || this.core.table.all[this.lastCommand]?.mayTakeLong === true;
+    const { timing, table } = this.core;
+    return timing.isFresh || ran % QUICK_COMMANDS === 0 || table.all[this.lastCommand]?.mayTakeLong === true;
   }
 
-  /** A pipeline of expensive commands is no reason for others to wait: it goes on after whoever is there by now. */
+  /** A pipeline is no reason for others to wait: it goes on after whoever is there by now. */
   private yieldTurn(): void {
+    if ((this.held & HELD_BY_TURN) === 0) this.core.turns.wait(this.share, this);
     this.hold(HELD_BY_TURN);
-    this.scheduleFlush();
+  }
+
+  goOnWithTurn(): void {
+    this.release(HELD_BY_TURN);
   }
 
   /** Nobody will end a wait any more; and when all that was received has run, it is over. */
   private goOnWithoutInput(): void {
     this.cutWait('ending');
-    if (this.held === 0 && this.backlog.length === 0) this.finish(this.closeReason ?? 'client_closed');
+    if (this.held === 0 && this.backlog.isEmpty) this.finish(this.closeReason ?? 'client_closed');
   }
 
   private runOne(out: ReplyWriter): void {
@@ -316,10 +314,10 @@ export class Connection implements LaterReplies {
     this.release(HELD_BY_WAIT);
   }
 
-  /** The request just dispatched waits until the pause is over; nothing behind it runs before. */
-  postpone(): void {
+  /** The request just dispatched waits for as long as it is held for this; nothing behind it runs before. */
+  postpone(why: number): void {
     this.postponed = true;
-    this.hold(HELD_BY_PAUSE);
+    this.hold(why);
   }
 
   /** A pause is over. Not at once: whoever ends it may be in the middle of a turn, and the writer is theirs. */
@@ -361,7 +359,6 @@ export class Connection implements LaterReplies {
     this.flush(out);
     if (this.outbox.waitingBytes > WRITE_BACKLOG_BYTES_MAX) this.checkOutput();
     else if (this.socket.writableLength <= WRITE_BACKLOG_BYTES_MAX) this.release(HELD_BY_READER);
-    this.release(HELD_BY_TURN);
     if (this.wait?.isOver === true) this.goOn();
     if (!this.core.clients.isPaused) this.release(HELD_BY_PAUSE);
     if (this.pending.length <= this.pending.placesMax / 2) this.release(HELD_BY_PLACES);
@@ -392,9 +389,10 @@ export class Connection implements LaterReplies {
   }
 
   hold(why: number): void {
-    // A connection that waits is read on, as nothing else tells that its client is gone.
-    if (why !== HELD_BY_WAIT && this.state === 'open') this.socket.pause();
     this.held |= why;
+    // A connection that waits is read on, as nothing else tells that its client is gone; and so is one whose turn is near.
+    if (why === HELD_BY_WAIT || this.state !== 'open') return;
+    if (why !== HELD_BY_TURN || this.decoder.bufferedBytes > BACKLOG_BYTES_MAX) this.socket.pause();
   }
 
   release(why: number): void {
@@ -406,10 +404,9 @@ export class Connection implements LaterReplies {
       this.core.beginTurn();
       this.work();
     } else this.decoder.settle();
-    while (this.held === 0 && this.backlog.length > 0) {
-      const chunk = this.backlog.shift();
+    while (this.held === 0) {
+      const chunk = this.backlog.take();
       if (chunk === undefined) break;
-      this.backlogBytes -= chunk.length;
       this.received(chunk);
     }
     if (this.held === 0 && this.state === 'open') this.socket.resume();
@@ -478,8 +475,7 @@ export class Connection implements LaterReplies {
 
   private forget(): void {
     this.state = 'closed';
-    this.backlog.length = 0;
-    this.backlogBytes = 0;
+    this.backlog.clear();
     this.cutWait('closed');
     this.outbox.close();
     this.core.closed(this);
@@ -489,7 +485,7 @@ export class Connection implements LaterReplies {
 
   /** Bytes received and not yet run. */
   get queryBytes(): number {
-    return this.decoder.bufferedBytes + this.backlogBytes;
+    return this.decoder.bufferedBytes + this.backlog.bytes;
   }
 
   /** Bytes of replies not yet taken by the client. */

@@ -11,7 +11,7 @@ import type { AclLog } from '../acl/log.ts';
 import type { AclRegistry } from '../acl/registry.ts';
 import type { Clock } from '../base/clock.ts';
 import { Deadlines } from '../base/deadlines.ts';
-import { MULTIBULK_MAX, TURN_MS_MAX } from '../base/limits.ts';
+import { MULTIBULK_MAX } from '../base/limits.ts';
 import type { Backend } from '../command/ports/backend.ts';
 import type { ServerPort } from '../command/ports/server.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -25,15 +25,16 @@ import { Denials } from './denials.ts';
 import { Dispatcher } from './dispatch.ts';
 import { DryRuns } from './dry-runs.ts';
 import { Exec } from './exec.ts';
-import { HELD_BY_RATE } from './holds.ts';
 import { Identity } from './identity.ts';
 import { Joined } from './joined.ts';
 import { Monitor } from './monitor.ts';
 import { News } from './news.ts';
 import { PubSub } from './pubsub.ts';
+import { RateLimits } from './rates.ts';
 import { Security } from './security.ts';
 import { Timing } from './timing.ts';
 import { Tracking } from './tracking.ts';
+import { Turns } from './turns.ts';
 import type { GatewayLog, GatewayView } from './view.ts';
 
 export interface CoreParts {
@@ -70,6 +71,8 @@ export class Core {
   readonly tracking: Tracking;
   readonly timing: Timing;
   readonly monitor: Monitor;
+  readonly turns: Turns;
+  readonly rates: RateLimits;
   /** The writer of whichever connection runs now. */
   readonly out: ReplyWriter;
   /** When certificates of the gateway stop being good, in seconds, by name. */
@@ -118,12 +121,14 @@ export class Core {
     this.clients = new Clients(this);
     this.identity = new Identity(this);
     this.deadlines = new Deadlines(() => parts.clock.monotonicMs());
+    this.rates = new RateLimits(this);
     this.denials = new Denials(this, parts.aclLog);
     this.dryRuns = new DryRuns(this);
     this.pubsub = new PubSub();
     this.tracking = new Tracking(this);
     this.backend.tell(new News(this));
     this.timing = new Timing(this);
+    this.turns = new Turns(parts.clock, this.timing);
     this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
     this.exec = new Exec(this);
@@ -144,6 +149,7 @@ export class Core {
       const { tenant } = connection.session;
       if (tenant !== undefined) this.limit(connection, tenant);
     }
+    this.rates.adopt(this.clock.monotonicMs());
   }
 
   /** What a connection of this tenant may send in one piece, and be sent. */
@@ -168,12 +174,6 @@ export class Core {
   beginTurn(): void {
     this.turn_ms = this.clock.monotonicMs();
     this.timing.begin(this.turn_ms);
-  }
-
-  isTurnLong(): boolean {
-    const { timing } = this;
-    const now_ms = timing.isFresh ? timing.readAt_ms : this.clock.monotonicMs();
-    return now_ms - this.turn_ms > TURN_MS_MAX;
   }
 
   /** A chunk has run: its time is booked, and what it gave the backend will leave at the end of the turn. */
@@ -236,50 +236,12 @@ export class Core {
     this.joined.release();
   }
 
-  // -- Bandwidth -------------------------------------------------------------------------------------------------------
-
-  limitsBandwidth(connection: Connection): boolean {
-    const { tenant } = connection.session;
-    return tenant !== undefined && (tenant.bytesIn.rate > 0 || tenant.bytesOut.rate > 0) && !this.isTrusted(connection);
-  }
-
-  chargeInput(connection: Connection, bytes: number): void {
-    const { tenant } = connection.session;
-    if (tenant === undefined) return;
-    tenant.bytesIn.spend(bytes, this.turn_ms);
-    this.holdFor(connection, tenant.bytesIn.delay_ms(this.turn_ms));
-  }
-
-  chargeOutput(connection: Connection, bytes: number): void {
-    const { tenant } = connection.session;
-    if (tenant === undefined) return;
-    tenant.bytesOut.spend(bytes, this.turn_ms);
-    this.holdFor(connection, tenant.bytesOut.delay_ms(this.turn_ms));
-  }
-
-  /** The time is over: it goes on, unless its tenant owes for more than was waited for. */
-  checkRate(connection: Connection, now_ms: number): void {
-    if (!connection.isHeldByRate || now_ms < connection.rateUntil_ms) return;
-    const { tenant } = connection.session;
-    const delay_ms =
-      tenant === undefined || this.isTrusted(connection)
-        ? 0
-        : Math.max(tenant.bytesIn.delay_ms(now_ms), tenant.bytesOut.delay_ms(now_ms));
-    if (delay_ms > 0) connection.rateUntil_ms = now_ms + delay_ms;
-    else connection.release(HELD_BY_RATE);
-  }
-
-  private holdFor(connection: Connection, delay_ms: number): void {
-    if (delay_ms <= 0) return;
-    connection.rateUntil_ms = Math.max(connection.rateUntil_ms, this.turn_ms + delay_ms);
-    connection.hold(HELD_BY_RATE);
-  }
-
   // -- Endings ---------------------------------------------------------------------------------------------------------
 
   closed(connection: Connection): void {
     this.clients.remove(connection);
     this.monitor.remove(connection);
+    this.rates.closed(connection);
     const reason = connection.closeReason ?? 'client_closed';
     this.counters.ended(reason);
     this.security.closed(connection, reason);

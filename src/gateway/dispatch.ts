@@ -24,7 +24,6 @@ import {
   NOT_IN_MULTI,
   nopermCommand,
   onlyInSubscriberMode,
-  RATE_COMMANDS,
   type Refusal,
   rulesChanged,
   sortDenied,
@@ -39,6 +38,7 @@ import { AUDIT_UNAVAILABLE } from '../resp/session-refusals.ts';
 import { actionOf, NOT_RECORDED } from './audit.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import { HELD_BY_PAUSE } from './holds.ts';
 
 const NO_COMMAND = -1;
 /** What a client may say while every array it is sent may be a message. RESP3 tells the two apart. */
@@ -98,11 +98,16 @@ export class Dispatcher {
         if (command.traces === 'leaves') return out.error(WATCH_IN_MULTI);
       }
       if (core.clients.isPaused && !command.isNoAuth && core.clients.pauses(connection, command)) {
-        return connection.postpone();
+        return connection.postpone(HELD_BY_PAUSE);
       }
-      if (!this.isWithinRate(connection)) {
-        core.security.overRate(connection, actionOf(command));
-        return this.refuse(connection, command, RATE_COMMANDS, out);
+      // Behind the pause, as a request that was put off comes again and must not pay twice.
+      if (connection.meters.commands.length > 0) {
+        const admission = core.rates.admits(connection);
+        if (admission === 'delayed') return;
+        if (admission !== 'admitted') {
+          core.security.overRate(connection, actionOf(command));
+          return this.refuse(connection, command, admission, out);
+        }
       }
     }
     const fault = command.parse(request);
@@ -244,14 +249,6 @@ export class Dispatcher {
     this.keys.clear();
     command.keys(request, this.keys);
     return this.argumentsGate(connection, user, command, request) ?? onlyInSubscriberMode(command.fullName);
-  }
-
-  /** Behind the pause, as a request that was put off comes again and must not pay twice. */
-  private isWithinRate(connection: Connection): boolean {
-    const { core } = this;
-    if (connection.session.tenant?.commands.take(1, core.turn_ms) !== false || core.isTrusted(connection)) return true;
-    connection.counters.rateLimited++;
-    return false;
   }
 
   private unknown(request: Request): Refusal {

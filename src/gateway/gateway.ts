@@ -134,7 +134,7 @@ export class Gateway {
     const sweeps = this.ticks % GATEWAY_SWEEP_TICKS === 0;
     if (sweeps) for (const listener of this.listeners) listener.checkHandshakes(now_ms);
     for (const connection of this.core.clients.all()) {
-      this.core.checkRate(connection, now_ms);
+      this.core.rates.check(connection, now_ms);
       if (sweeps) this.sweep(connection, now_ms);
     }
   }
@@ -181,6 +181,7 @@ export class Gateway {
     clearInterval(this.ticker);
     this.core.deadlines.close();
     this.core.security.close('ended');
+    this.core.turns.close();
   }
 }
 

@@ -10,6 +10,7 @@ import { userOf } from '../identity/certificate.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
+  MAX_CLIENTS_USER,
   NOT_IN_MULTI,
   RATE_AUTH,
   type Refusal,
@@ -66,16 +67,16 @@ export class Identity {
   private conclude(connection: Connection, name: string, found: Proven | undefined): Refusal | undefined {
     const { core } = this;
     const proven = found === undefined || this.mayBecome(connection, found.user) ? found : undefined;
-    const trusted = core.isTrusted(connection);
     if (proven === undefined) {
-      if (!trusted) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
+      if (!core.isTrusted(connection)) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
       core.denials.authentication(connection, name);
       return WRONGPASS;
     }
     const { user, tenant } = proven;
-    if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) {
+    const refusal = this.roomFor(connection, user, tenant);
+    if (refusal !== undefined) {
       core.security.loginFailed(connection, name, 'too_many_connections');
-      return MAX_CLIENTS_TENANT;
+      return refusal;
     }
     this.take(connection, user, tenant);
     connection.session.cameByCertificate = false;
@@ -117,6 +118,19 @@ export class Identity {
     return !(tenant.isSystem && view.adminAddresses?.allows(address) === false);
   }
 
+  /** Whether tenant and user may have one more connection: so many at a time, and so many new ones a second. */
+  private roomFor(connection: Connection, user: User, tenant: Tenant): Refusal | undefined {
+    const { rates } = this.core;
+    if (this.core.isTrusted(connection)) return undefined;
+    const isNew = connection.session.tenant !== tenant;
+    if (isNew && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
+    const use = rates.ofUser(user.name);
+    const newUse = use === connection.userUse ? undefined : use;
+    const most = newUse?.budget.connections ?? 0;
+    if (newUse !== undefined && most > 0 && newUse.connections >= most) return MAX_CLIENTS_USER;
+    return rates.enters(isNew ? tenant.rates : undefined, newUse);
+  }
+
   private take(connection: Connection, user: User, tenant: Tenant): void {
     const fallback = this.core.tenants.get(DEFAULT_TENANT);
     const namespace = tenant.isSystem ? (fallback ?? tenant) : tenant;
@@ -130,7 +144,7 @@ export class Identity {
     if (user === undefined || !user.enabled || (named === undefined && !user.nopass)) return;
     const tenant = this.core.tenants.get(user.tenant);
     if (tenant === undefined || !this.mayCome(connection, user, tenant)) return;
-    if (!this.core.isTrusted(connection) && !tenant.hasRoomForConnection) return;
+    if (this.roomFor(connection, user, tenant) !== undefined) return;
     this.take(connection, user, tenant);
     connection.session.cameByCertificate = named !== undefined;
   }

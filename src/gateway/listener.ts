@@ -127,6 +127,11 @@ export class Listener {
       return;
     }
     socket.on('error', () => {});
+    if (this.core.rates.arrives(parsed) !== undefined) {
+      this.count('connection_rate', address);
+      socket.destroy();
+      return;
+    }
     this.handshakes.offer(socket, this.core.view.trustLoopback && parsed.isLoopback);
   }
 
@@ -200,6 +205,9 @@ export class Listener {
     if (cap > 0 && !exempt && !isTrusted && core.clients.fromAddress(peer.addressText) >= cap) {
       return { refusal: MAX_CLIENTS_ADDRESS, reason: 'too_many_from_address' };
     }
+    // With TLS that was asked before the handshake.
+    const tooFast = peer.isTls ? undefined : core.rates.arrives(peer.address);
+    if (tooFast !== undefined) return { refusal: tooFast, reason: 'connection_rate' };
     const tenant = core.identity.tenantByCertificate(peer);
     if (tenant?.hasRoomForConnection === false && !isTrusted) {
       return { refusal: MAX_CLIENTS_TENANT, reason: 'too_many_of_tenant' };

@@ -234,7 +234,7 @@ export class Outbox {
     connection.lastActive_ms = core.turn_ms;
     connection.counters.writes++;
     connection.counters.bytesOut += bytes.length;
-    if (core.limitsBandwidth(connection)) core.chargeOutput(connection, bytes.length);
+    if (connection.meters.bytes.length > 0) core.rates.chargeOutput(connection, bytes.length);
     if (!this.socket.write(bytes)) this.check();
   }
 

@@ -135,6 +135,7 @@ export class Session implements SessionPort {
       tenant.connections++;
       if (this.tenant !== undefined) this.databaseNumber = 0;
       this.connection.counters = this.core.counters.of(tenant.number);
+      this.connection.share = this.core.turns.of(tenant.number);
       this.connection.counters.connectionsReceived++;
     }
     this.user = user;
@@ -145,6 +146,7 @@ export class Session implements SessionPort {
     this.rosterVersion = this.core.acl.roster.version;
     this.core.limit(this.connection, tenant);
     this.core.security.loggedIn(this.connection);
+    this.core.rates.measure(this.connection);
   }
 
   /** Nobody again. */
@@ -160,7 +162,9 @@ export class Session implements SessionPort {
     this.core.security.changed(this.connection);
     this.core.pubsub.leaveAll(this.connection);
     this.connection.counters = this.core.counters.strangers;
+    this.connection.share = this.core.turns.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
+    this.core.rates.measure(this.connection);
   }
 
   selectDatabase(number: number): boolean {

@@ -1,6 +1,8 @@
 /** What the gateway is told and may be told anew while it runs. The composition root makes it of policy and flags. */
 import type { Allowlist } from '../base/cidr.ts';
 import type { CertificateNameKind } from '../identity/certificate.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
+import type { RateTerms } from '../tenancy/rate.ts';
 
 /** One class of `client-output-buffer-limit`; 0 is no limit. */
 export interface OutputLimit {
@@ -53,6 +55,10 @@ export interface GatewayView {
   readonly adminAddresses: Allowlist | undefined;
   /** Undefined: no user has a certificate. */
   readonly certificates?: CertificateView | undefined;
+  /** What single users may use, by name. */
+  readonly userBudgets?: ReadonlyMap<string, UserBudget> | undefined;
+  /** How fast one address may be, those of `perIpExempt` excepted. */
+  readonly addressRates?: RateTerms | undefined;
   /** From where a user may come, by name; absent: from anywhere. */
   readonly userAddresses: ReadonlyMap<string, Allowlist>;
   /** `--trust-loopback`: on loopback addresses there is no ceiling, no back-off, and no rate. */

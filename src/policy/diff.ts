@@ -8,6 +8,7 @@ import type { Budget } from '../tenancy/budget.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 import { auditTermsText, auditText } from './audit.ts';
 import type { GatewayPolicy, OutputLimitPolicy, Policy, PolicyUser } from './policy.ts';
+import { ratesText } from './rates.ts';
 import { namesText } from './tls.ts';
 
 export interface NamesDiff {
@@ -69,7 +70,7 @@ function diffNames<Item>(
 
 function equalUsers(a: PolicyUser, b: PolicyUser): boolean {
   if (a.tenantName !== b.tenantName || a.certificate !== b.certificate) return false;
-  if (rulesText(a.addresses) !== rulesText(b.addresses)) return false;
+  if (rulesText(a.addresses) !== rulesText(b.addresses) || ratesText(a.budget) !== ratesText(b.budget)) return false;
   return equalRules(a.rules, b.rules) && equalRules(a.dryRunRules, b.dryRunRules);
 }
 
@@ -146,6 +147,7 @@ export const SETTINGS: readonly Setting[] = [
   now('limits.maxclients', ({ limits }) => limits.maxclients),
   now('limits.connections_per_ip', ({ limits }) => limits.connectionsPerIp),
   now('limits.per_ip_exempt', ({ limits }) => rulesText(limits.perIpExempt)),
+  now('limits.address', ({ limits }) => ratesText(limits.addressRates)),
   now('limits.timeout', ({ limits }) => limits.timeoutSeconds),
   now('limits.tcp_keepalive', ({ limits }) => limits.tcpKeepaliveSeconds),
   now('limits.handshake_timeout', ({ limits }) => limits.handshakeTimeoutSeconds),

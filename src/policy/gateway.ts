@@ -38,6 +38,7 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
       maxclients: limits.maxclients,
       connectionsPerIp: limits.connections_per_ip,
       perIpExempt: limits.per_ip_exempt,
+      addressRates: limits.address,
       timeoutSeconds: limits.timeout,
       tcpKeepaliveSeconds: limits.tcp_keepalive,
       handshakeTimeoutSeconds: limits.handshake_timeout,

@@ -201,7 +201,7 @@ class Load {
       this.complain(source.positionOf([...path, 'acl']), 'the user default needs a password: connections begin as it');
     }
     this.noteDoors(position, entry);
-    const { addresses, certificate } = entry;
+    const { addresses, budget, certificate } = entry;
     const known = certificate === undefined ? undefined : this.certificates.get(certificate);
     if (known !== undefined) {
       this.complain(source.positionOf([...path, 'certificate']), `this certificate is also that of user "${known}"`);
@@ -213,6 +213,7 @@ class Load {
       tenantName,
       rules,
       addresses,
+      budget,
       certificate,
       dryRunRules: trial.rules,
       position,

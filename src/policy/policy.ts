@@ -2,6 +2,8 @@
 import type { Allowlist } from '../base/cidr.ts';
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import type { Result } from '../base/result.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
+import type { RateTerms } from '../tenancy/rate.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 import type { AlertSettings, AuditSettings } from './audit.ts';
 import type { ClientCertificatePolicy, TlsNamesPolicy } from './tls.ts';
@@ -55,6 +57,8 @@ export interface LimitsPolicy {
   readonly connectionsPerIp: number;
   /** Addresses without that limit: loopback unless said otherwise. */
   readonly perIpExempt: Allowlist | undefined;
+  /** How fast one address may be, those of `perIpExempt` excepted; undefined: as fast as it likes. */
+  readonly addressRates: RateTerms | undefined;
   /** Idle seconds after which a client is closed; 0 never. */
   readonly timeoutSeconds: number;
   readonly tcpKeepaliveSeconds: number;
@@ -117,6 +121,8 @@ export interface PolicyUser {
   readonly rules: readonly Uint8Array[];
   /** From where it may come; undefined: from anywhere. */
   readonly addresses: Allowlist | undefined;
+  /** What it may use of its tenant's budget; undefined: all of it. */
+  readonly budget?: UserBudget | undefined;
   /** The entry of a certificate that is its way in; undefined: a password is. */
   readonly certificate?: string | undefined;
   /** Rules on trial, said after `rules` and only reported on; empty: none. */

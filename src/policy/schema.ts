@@ -9,6 +9,7 @@ import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.t
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { alertsSection, auditSection } from './audit.ts';
 import { LOG_LEVELS } from './policy.ts';
+import { addressRatesSchema, rateKeys, rateTerms, userBudgetSchema } from './rates.ts';
 import { certificateSchema, clientCertificatesSchema, serverNamesSchema, unknownNameSchema } from './tls.ts';
 
 /** `4096`, `64mb`. */
@@ -85,6 +86,7 @@ export const gatewaySchema = z.preprocess(
       maxclients: count.min(1).default(10_000),
       connections_per_ip: count.default(200),
       per_ip_exempt: addresses.prefault(LOOPBACK),
+      address: addressRatesSchema,
       timeout: seconds.default(300),
       tcp_keepalive: seconds.default(60),
       handshake_timeout: waitSeconds.default(10),
@@ -144,14 +146,16 @@ const user = z
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
     certificate: certificateSchema.optional(),
     addresses: addresses.prefault([]),
+    budget: userBudgetSchema,
     dry_run_acl: acl.prefault(''),
   })
-  .transform(({ name, acl: rules, password_file, certificate, addresses: from, dry_run_acl }) => ({
+  .transform(({ name, acl: rules, password_file, certificate, addresses: from, budget: use, dry_run_acl }) => ({
     name,
     certificate,
     acl: rules,
     passwordFile: password_file,
     addresses: from,
+    budget: use,
     dryRunAcl: dry_run_acl,
   }));
 
@@ -159,9 +163,7 @@ const budget = section({
   memory: size.prefault(0),
   policy: z.enum(EVICTION_POLICIES).default('noeviction'),
   connections: count.default(0),
-  commands_per_second: count.default(0),
-  bytes_in_per_second: size.prefault(0),
-  bytes_out_per_second: size.prefault(0),
+  ...rateKeys,
   largest_value: size.prefault(0),
   largest_reply: size.prefault(0),
 }).transform(
@@ -169,9 +171,7 @@ const budget = section({
     memoryBytes: written.memory,
     policy: written.policy,
     connections: written.connections,
-    commandsPerSecond: written.commands_per_second,
-    bytesInPerSecond: written.bytes_in_per_second,
-    bytesOutPerSecond: written.bytes_out_per_second,
+    ...rateTerms(written),
     largestValueBytes: written.largest_value,
     largestReplyBytes: written.largest_reply,
   }),

@@ -393,12 +393,22 @@ export function onlyInSubscriberMode(command: string): Refusal {
 // -- The gateway's own -------------------------------------------------------------------------------------------------
 
 export const MAX_CLIENTS_ADDRESS = refusal('ERR max number of clients reached for your address');
+export const MAX_CLIENTS_USER = refusal('ERR max number of clients reached for your user');
 export const MAX_CLIENTS_TENANT = refusal('ERR max number of clients reached for your tenant');
 export const CERTIFICATE_REFUSED = refusal('NOAUTH your client certificate is not accepted');
 export const SERVER_NAME_UNKNOWN = refusal('ERR no server of that name');
 export const TOO_MANY_SUBSCRIPTIONS = refusal('ERR too many subscriptions');
 export const TOO_MANY_PATTERNS = refusal('ERR too many subscriptions to patterns in your tenant');
-export const RATE_COMMANDS = refusal('BUSY command rate limit of your tenant exceeded, try again later');
+/** Whose rate it was. */
+export type RateScope = 'user' | 'tenant' | 'address';
+
+export function rateOfCommands(scope: RateScope, wait_ms: number): Refusal {
+  return refusal(`BUSY command rate limit of your ${scope} exceeded, retry after ${wait_ms} ms`);
+}
+
+export function rateOfConnections(scope: RateScope, wait_ms: number): Refusal {
+  return refusal(`ERR max number of new connections per second reached for your ${scope}, retry after ${wait_ms} ms`);
+}
 export const RATE_AUTH = refusal('BUSY too many failed authentications from your address, try again later');
 export const SHARD_UNAVAILABLE = refusal(
   'TRYAGAIN the shard that holds this key is restarting, the command may or may not have run',

@@ -2,16 +2,14 @@
 
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import { NO_RATES, type RateTerms } from './rate.ts';
 
-export interface Budget {
+export interface Budget extends RateTerms {
   /** Memory of keys and values over all shards. */
   readonly memoryBytes: number;
   /** What happens when it is used up. */
   readonly policy: EvictionPolicy;
   readonly connections: number;
-  readonly commandsPerSecond: number;
-  readonly bytesInPerSecond: number;
-  readonly bytesOutPerSecond: number;
   /** Bytes of one argument of a request. */
   readonly largestValueBytes: number;
   /** Bytes of one reply. */
@@ -22,12 +20,16 @@ export const NO_BUDGET: Budget = {
   memoryBytes: 0,
   policy: 'noeviction',
   connections: 0,
-  commandsPerSecond: 0,
-  bytesInPerSecond: 0,
-  bytesOutPerSecond: 0,
+  ...NO_RATES,
   largestValueBytes: 0,
   largestReplyBytes: 0,
 };
+
+/** What one user may use of its tenant's budget. */
+export interface UserBudget extends RateTerms {
+  /** Open at a time. */
+  readonly connections: number;
+}
 
 /** Redis' units (memtoull): `k` is 1000, `kb` is 1024, letters in any case, no blank and no fraction. */
 const UNITS: ReadonlyMap<string, number> = new Map([

@@ -9,7 +9,7 @@ import { TENANTS_MAX } from '../base/limits.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { type Budget, NO_BUDGET } from './budget.ts';
-import { TokenBucket } from './rate.ts';
+import { Rates } from './rate.ts';
 
 export { DEFAULT_TENANT, SYSTEM_TENANT };
 
@@ -40,9 +40,7 @@ export class Tenant {
   connections: number;
   /** Bytes queued by its transactions; kept by the gateway. */
   queuedBytes: number;
-  readonly commands: TokenBucket;
-  readonly bytesIn: TokenBucket;
-  readonly bytesOut: TokenBucket;
+  readonly rates: Rates;
 
   constructor(number: number, terms: TenantTerms, now_ms: number) {
     this.number = number;
@@ -53,9 +51,7 @@ export class Tenant {
     this.state = terms.suspended ? 'suspended' : 'active';
     this.connections = 0;
     this.queuedBytes = 0;
-    this.commands = new TokenBucket(terms.budget.commandsPerSecond, now_ms);
-    this.bytesIn = new TokenBucket(terms.budget.bytesInPerSecond, now_ms);
-    this.bytesOut = new TokenBucket(terms.budget.bytesOutPerSecond, now_ms);
+    this.rates = new Rates(terms.budget, now_ms);
   }
 
   get isOpen(): boolean {
@@ -72,9 +68,7 @@ export class Tenant {
     this.budget = terms.budget;
     this.addresses = terms.addresses;
     this.state = terms.suspended ? 'suspended' : 'active';
-    this.commands.setRate(terms.budget.commandsPerSecond, now_ms);
-    this.bytesIn.setRate(terms.budget.bytesInPerSecond, now_ms);
-    this.bytesOut.setRate(terms.budget.bytesOutPerSecond, now_ms);
+    this.rates.adopt(terms.budget, now_ms);
   }
 }
 

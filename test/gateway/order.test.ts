@@ -180,6 +180,9 @@ function disturb(world: World, client: Client, backend: LaterBackend, step: numb
     case 8:
       socket.eagerChunks = step % 3;
       break;
+    case 9:
+      world.core.turns.endRound();
+      break;
     default:
       world.gateway.answered();
   }
@@ -198,6 +201,7 @@ function settle(world: World, client: Client, backend: LaterBackend): void {
     socket.takeAll();
     backend.answerAll();
     world.gateway.answered();
+    world.core.turns.endRound();
     socket.pump();
     const isQuiet = backend.owed.length + socket.unreadChunks + connection.queryBytes + connection.waitingReplies === 0;
     quiet = isQuiet ? quiet + 1 : 0;

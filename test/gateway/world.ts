@@ -326,6 +326,7 @@ export class World {
   turn(...clients: readonly Client[]): void {
     for (let round = 0; round < 3; round++) {
       this.gateway.answered();
+      this.core.turns.endRound();
       for (const { socket } of clients) socket.pump();
     }
   }

@@ -8,6 +8,7 @@ import { failure } from '../../src/base/result.ts';
 import { loadPolicy } from '../../src/policy/load.ts';
 import { describeProblem } from '../../src/policy/policy.ts';
 import { NO_BUDGET } from '../../src/tenancy/budget.ts';
+import { NO_RATES } from '../../src/tenancy/rate.ts';
 import {
   BUILT_INS,
   GATEWAY_DEFAULTS,
@@ -149,6 +150,7 @@ suspended: true
         memoryBytes: 67_108_864,
         policy: 'volatile-ttl',
         connections: 50,
+        ...NO_RATES,
         commandsPerSecond: 1000,
         bytesInPerSecond: 1_048_576,
         bytesOutPerSecond: 2000,

@@ -105,6 +105,54 @@ describe('a bucket', () => {
   });
 });
 
+describe('a burst', () => {
+  const BURST = fc.double({ min: 0.01, max: 20, noNaN: true });
+
+  it('bounds what passes in any stretch of time, taken or spent in advance', () => {
+    fc.assert(
+      fc.property(RATE, BURST, fc.array(STEP, { maxLength: 100 }), (rate, burstSeconds, steps) => {
+        const bucket = new TokenBucket(rate, 0, burstSeconds);
+        const burst = Math.max(1, rate * burstSeconds);
+        const passed: { readonly at_ms: number; readonly count: number }[] = [];
+        let now_ms = 0;
+        for (const { elapsed_ms } of steps) {
+          now_ms += Math.max(0, elapsed_ms);
+          // Who does not find what is needed waits for it, as a delayed command does.
+          const wait_ms = bucket.wait_ms(1, now_ms);
+          bucket.spend(1, now_ms);
+          passed.push({ at_ms: now_ms + wait_ms, count: 1 });
+        }
+        for (const [i, first] of passed.entries()) {
+          for (const [more, { at_ms }] of passed.slice(i).entries()) {
+            expect(more + 1).toBeLessThanOrEqual(burst + ((at_ms - first.at_ms + 1) * rate) / 1000 + ROUNDING);
+          }
+        }
+      }),
+    );
+  });
+
+  it('is one command at least, or nothing would ever pass; what is given back is there again, and no more', () => {
+    const bucket = new TokenBucket(10, 0, 0.01);
+    expect([bucket.take(1, 0), bucket.take(1, 0), bucket.wait_ms(1, 0)]).toEqual([true, false, 100]);
+    bucket.giveBack(1);
+    bucket.giveBack(5);
+    expect([bucket.take(1, 0), bucket.take(1, 0)]).toEqual([true, false]);
+    bucket.setRate(10, 0, 2);
+    expect(bucket.take(1, 0)).toBe(false);
+  });
+
+  it('never starves who waits: the wait named is long enough', () => {
+    fc.assert(
+      fc.property(RATE, BURST, fc.integer({ min: 1, max: 200 }), (rate, burstSeconds, spent) => {
+        const bucket = new TokenBucket(rate, 0, burstSeconds);
+        bucket.spend(spent, 0);
+        const wait_ms = bucket.wait_ms(1, 0);
+        expect(bucket.take(1, wait_ms + 1)).toBe(true);
+      }),
+    );
+  });
+});
+
 describe('a new rate', () => {
   it('is no way to a fresh burst, and forgives no debt', () => {
     const bucket = new TokenBucket(10, 0);

@@ -74,7 +74,7 @@ describe('tenants', () => {
     const budget = { ...NO_BUDGET, connections: 2, commandsPerSecond: 3, bytesInPerSecond: 4, bytesOutPerSecond: 5 };
     expect(tenants.apply([terms('a', { budget, suspended: true })], 0).ok).toBe(true);
     expect(a).toMatchObject({ state: 'suspended', isOpen: false, budget });
-    expect([a?.commands.rate, a?.bytesIn.rate, a?.bytesOut.rate]).toEqual([3, 4, 5]);
+    expect([a?.rates.commands.rate, a?.rates.bytesIn.rate, a?.rates.bytesOut.rate]).toEqual([3, 4, 5]);
     expect(tenants.apply([terms('s', { suspended: true })], 0).ok).toBe(true);
     expect(tenants.get('s')?.state).toBe('suspended');
   });
