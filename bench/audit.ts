@@ -81,11 +81,11 @@ function row(name: string, budget: number, sink: AuditSink, key: Uint8Array | un
 }
 
 const KEY = Buffer.alloc(32, 7);
-row('a record, full batches, to nowhere', 1000, NOWHERE, undefined, RECORDS);
-row('the same with a key', 1000, NOWHERE, KEY, RECORDS);
+row('a record, full batches, to nowhere', 1200, NOWHERE, undefined, RECORDS);
+row('the same with a key', 1200, NOWHERE, KEY, RECORDS);
 const folder = mkdtempSync(join(tmpdir(), 'audit-'));
 const file = AuditFile.open(realDisk, { path: join(folder, 'audit.log'), rotateBytes: 64 * 1024 * 1024, keep: 1 });
 if (!file.ok) throw new Error(file.fault);
-row('a record, full batches, into a file', 1500, file.value, KEY, RECORDS);
+row('a record, full batches, into a file', 2000, file.value, KEY, RECORDS);
 row('a record, ten in a batch, into a file', 3000, file.value, KEY, 10);
 rmSync(folder, { recursive: true });
