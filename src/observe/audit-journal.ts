@@ -51,6 +51,7 @@ type Waiter = (isSafe: boolean) => void;
 
 const SEAL = { kind: 'event', category: 'process', type: 'info', action: 'audit-seal' } as const;
 const WRITER_BYTES = 2 * AUDIT_BATCH_BYTES;
+const NO_BYTES = new Uint8Array(0);
 
 export class AuditJournal {
   readonly line: LineWriter;
@@ -73,7 +74,7 @@ export class AuditJournal {
   /** … of which no record tells yet. */
   private untold: number;
   private stampAt_ms: number;
-  private stamp: string;
+  private stamp: Uint8Array;
   private lastSeal: string;
   private isUnsynced: boolean;
   private isSyncing: boolean;
@@ -97,7 +98,7 @@ export class AuditJournal {
     this.dropped = 0;
     this.untold = 0;
     this.stampAt_ms = -1;
-    this.stamp = '';
+    this.stamp = NO_BYTES;
     this.lastSeal = `${continuation.sequence}:${continuation.previous}`;
     this.isUnsynced = false;
     this.isSyncing = false;
@@ -179,9 +180,9 @@ export class AuditJournal {
     const now_ms = this.parts.clock.nowMs();
     if (now_ms !== this.stampAt_ms) {
       this.stampAt_ms = now_ms;
-      this.stamp = `{"@timestamp":"${new Date(now_ms).toISOString()}","event.sequence":`;
+      this.stamp = Buffer.from(`{"@timestamp":"${new Date(now_ms).toISOString()}","event.sequence":`, 'latin1');
     }
-    line.word(this.stamp);
+    line.raw(this.stamp);
     line.integer(sequence);
     line.raw(this.fixed);
   }
@@ -315,5 +316,3 @@ export class AuditJournal {
     this.parts.sink.close();
   }
 }
-
-const NO_BYTES = new Uint8Array(0);

@@ -3,7 +3,7 @@
  * at the end of a line: a text from outside has one character per byte, and whatever is not printable is escaped, so that
  * nothing can look like two lines, end a string, or steer a terminal, and nothing is lost.
  *
- * Hot path: one line per audited command. Budget 400 ns; guarded by `bench/audit.ts`.
+ * Hot path: one line per audited command. Its share of a record, and that of sealing and writing, guarded by `bench/audit.ts`.
  */
 import { copyRange } from '../base/bytes.ts';
 

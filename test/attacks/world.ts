@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/ports.ts';
+import { becomes } from './case.ts';
 import { PASSWORD } from './password.ts';
 import { type Where, Wire } from './wire.ts';
 
@@ -22,6 +23,8 @@ const STOP_WAIT_MS = 10_000;
 /** Of /proc on every Linux there is. */
 const CLOCK_TICKS_PER_SECOND = 100;
 const LINES_KEPT = 20_000;
+/** Counted events are written at the end of their second. */
+const AUDIT_WAIT_MS = 5000;
 
 export function hashOf(password: string): string {
   return createHash('sha256').update(password).digest('hex');
@@ -36,7 +39,7 @@ function tenantFile(name: string, users: readonly (readonly [string, string])[],
 
 const OWN = '~t1:* &t1:*';
 
-export const GATEWAY_POLICY = 'limits: { authentication_timeout: 5 }\n';
+export const GATEWAY_POLICY = 'limits: { authentication_timeout: 5 }\naudit: { sink: file, keys: names }\n';
 export const EVICTING_BYTES = 4_194_304;
 
 function writePolicies(folder: string, gateway: string): void {
@@ -229,6 +232,30 @@ export class World {
 
   logSince(place: number): readonly string[] {
     return this.lines.all.slice(Math.max(0, place - this.lines.dropped));
+  }
+
+  /** Lines of the audit trail, all of them. */
+  auditLines(): readonly string[] {
+    const text = readFileSync(join(this.folder, 'data', 'audit', 'audit.log'), 'latin1');
+    return text
+      .slice(0, text.lastIndexOf('\n') + 1)
+      .split('\n')
+      .filter((line) => line !== '');
+  }
+
+  /** Where the trail ends now: what a case leads to stands behind it. */
+  get auditEnd(): number {
+    return this.auditLines().length;
+  }
+
+  /** Waits until the trail has an event of this action and reason, alone or counted among others; false when it does not come. */
+  audited(action: string, reason: string, place = 0): Promise<boolean> {
+    return becomes(() => {
+      const events = this.auditLines()
+        .slice(place)
+        .map((line) => JSON.parse(line));
+      return events.some((event) => event['event.action'] === action && event['event.reason'] === reason);
+    }, AUDIT_WAIT_MS);
   }
 
   /** Descriptors that the process holds open. */

@@ -14,6 +14,7 @@ export const accessCases: readonly AttackCase[] = [
   attack('A24', 'unknown user, wrong password and disabled user sound alike', async (world) => {
     const admin = await world.as('admin');
     await admin.ask('ACL', 'SETUSER', 'sleeper', 'off', `>${PASSWORD}`, '~*', '+@all');
+    const place = world.auditEnd;
     const anon = await world.anon();
     for (const [user, password] of [
       ['nobody', PASSWORD],
@@ -22,6 +23,9 @@ export const accessCases: readonly AttackCase[] = [
       ['__proto__', PASSWORD],
     ] as const) {
       same(await anon.ask('AUTH', user, password), WRONGPASS, user);
+    }
+    for (const reason of ['unknown_user', 'wrong_secret', 'user_disabled']) {
+      holds(await world.audited('login', reason, place), `no audit record says ${reason}`);
     }
     await admin.ask('ACL', 'DELUSER', 'sleeper');
     anon.close();
@@ -80,6 +84,7 @@ export const accessCases: readonly AttackCase[] = [
     admin.close();
   }),
   attack('K69', 'one foreign key among own ones', async (world) => {
+    const place = world.auditEnd;
     const t1 = await world.as('t1');
     await t1.ask('SET', 't1:own', 'kept');
     await refuseEach(t1, [
@@ -92,6 +97,7 @@ export const accessCases: readonly AttackCase[] = [
       ['UNLINK', 'other', 't1:own'],
     ]);
     same(await t1.ask('GET', 't1:own'), '$4\r\nkept\r\n', 'the own key');
+    holds(await world.audited('mset', 'key', place), 'no audit record of the denied MSET');
     t1.close();
   }),
   attack('K87', 'CONFIG GET shows no secret and CONFIG SET needs its own permission', async (world) => {

@@ -108,6 +108,10 @@ async function oneLineEach(world: World): Promise<void> {
   const shown = list.slice(list.indexOf('\r\n') + 2, -2).split('\n');
   for (const line of shown) holds(line === '' || line.startsWith('id='), `CLIENT LIST: ${JSON.stringify(line)}`);
   t1.close();
+  for (const line of world.auditLines()) {
+    holds(/^[\x20-\x7e]+$/.test(line), `something breaks this audit line: ${JSON.stringify(line).slice(0, 200)}`);
+    parsed(line);
+  }
 }
 
 const SECRET = 'swordfish-41';
@@ -180,6 +184,8 @@ async function keepSecrets(world: World): Promise<void> {
   );
   const told = lines.filter((line) => holdsSecret(line) || line.includes(PASSWORD));
   same(told.join('\n'), '', 'lines with a secret');
+  const audited = world.auditLines().filter((line) => holdsSecret(line) || line.includes(PASSWORD));
+  same(audited.join('\n'), '', 'audit records with a secret');
   await admin.ask('ACL', 'DELUSER', 'keeper');
   for (const [, wire] of who) wire.close();
   admin.close();
@@ -189,12 +195,14 @@ const FAILURES = 20_000;
 const ADDRESSES = 40;
 const LINES_PER_SECOND_MAX = 50;
 const LINE_BYTES_MAX = 1024;
+const AUDIT_BYTES_PER_SECOND_MAX = 10_000_000;
 
 async function floodOfFailures(world: World): Promise<void> {
   const figures = async () => [await world.figure('acl_access_denied_auth'), await world.figure('errorstat_WRONGPASS')];
   const [denied = 0, wrong = 0] = await figures();
   const busy = await world.figure('errorstat_BUSY');
   const place = world.logEnd;
+  const auditPlace = world.auditEnd;
   const started_ms = performance.now();
   const each = FAILURES / ADDRESSES;
   let [answeredWrong, answeredBusy] = [0, 0];
@@ -229,6 +237,16 @@ async function floodOfFailures(world: World): Promise<void> {
     return sum + own + (typeof suppressed === 'number' ? suppressed : 0);
   }, 0);
   same(counted, answeredWrong, 'failures that the lines account for');
+  const audited = world.auditLines().slice(auditPlace);
+  holds(audited.join('\n').length <= AUDIT_BYTES_PER_SECOND_MAX * seconds, 'the audit trail grows too fast');
+  const failures = audited
+    .map(parsed)
+    .filter((line) => line['event.action'] === 'login' && line['event.outcome'] === 'failure');
+  same(
+    failures.reduce((sum, line) => sum + Number(line['portcullis.count'] ?? 1), 0),
+    FAILURES,
+    'failures that the audit trail accounts for',
+  );
 }
 
 export const logCases: readonly AttackCase[] = [

@@ -101,8 +101,10 @@ export const transportCases: readonly AttackCase[] = [
     same(ended.filter(Boolean).length, slow.length, 'slow handshakes dropped');
   }),
   attack('T101', 'TLS on the plain port', async (world) => {
+    const place = world.auditEnd;
     const wire = await world.plain();
     wire.send('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
     holds(await wire.ends(5000), 'the connection stays open');
+    holds(await world.audited('connection-closed', 'tls_on_plain_port', place), 'no audit record of it');
   }),
 ];
