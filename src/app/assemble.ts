@@ -157,7 +157,8 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
   const renewView = () => {
     const { tls, plain } = keeper.current.gateway;
     const view = viewOf(keeper.current, config.settings, plan.trustLoopback);
-    gateway.reconfigure(view, { tls: tls.addresses, plain: plain.addresses });
+    const addresses = { tls: tls.addresses, plain: plain.addresses };
+    gateway.reconfigure(view, addresses, { tls: tls.proxies, plain: plain.proxies });
   };
   const config: Config = new Config(plan.settings, plan.facts, (settings) => {
     backend.configureEngine(settings);

@@ -127,8 +127,9 @@ function listed(rules: readonly string[]): string {
 }
 
 function listenerGate(walk: Walk, gateway: GatewayPolicy, { listener, address }: Question): void {
-  const { port, addresses } = gateway[listener];
+  const { port, addresses, proxies } = gateway[listener];
   if (port === 0) walk.refuse('listener', `there is no ${listener} listener`);
+  if (proxies !== undefined) walk.pass('PROXY header', `${address} as said by a balancer in ${listed(proxies.rules)}`);
   listGate(walk, 'listener addresses', addresses, address);
 }
 

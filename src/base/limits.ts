@@ -288,6 +288,9 @@ export const WRITE_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 export const ERROR_CODES_MAX = 128;
 /** Handshakes under way on one listener: each costs memory before anybody has said who they are. */
 export const HANDSHAKES_MAX = 4096;
+/** A PROXY header: the longest line of version 1; of version 2 what the longest addresses and a few fields need. */
+export const PROXY_LINE_BYTES_MAX = 107;
+export const PROXY_HEADER_BYTES_MAX = 4096;
 /** The coarse timer behind every timeout of the gateway. */
 export const GATEWAY_TICK_MS = 100;
 /** Ticks between two looks at every connection. */

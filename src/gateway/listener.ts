@@ -13,6 +13,7 @@ import { bracketed } from './clients.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
+import { type ClientAddress, Proxied, peerOf } from './proxied.ts';
 import { type TlsMaterial, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
@@ -21,6 +22,8 @@ export interface ListenOptions {
   readonly addresses: Allowlist | undefined;
   /** Undefined: plain. */
   readonly tls: TlsMaterial | undefined;
+  /** Balancers whose word counts for where a client is. Undefined: the listener speaks no PROXY protocol. */
+  readonly proxies?: Allowlist | undefined;
 }
 
 const BACKLOG = 511;
@@ -29,6 +32,9 @@ export class Listener {
   private readonly core: Core;
   private readonly options: ListenOptions;
   private readonly server: net.Server;
+  /** The part that speaks TLS: the server itself, or what gets the connections behind their PROXY headers. */
+  private readonly secured: tls.Server | undefined;
+  private readonly proxied: Proxied | undefined;
   private readonly nextId: () => number;
   private addresses: Allowlist | undefined;
   /**
@@ -43,7 +49,9 @@ export class Listener {
     this.nextId = nextId;
     this.addresses = options.addresses;
     this.handshakes = new Map();
-    this.server = options.tls === undefined ? this.plainServer() : this.tlsServer(options.tls);
+    this.secured = options.tls === undefined ? undefined : this.tlsServer(options.tls);
+    this.proxied = this.proxiedBy(options.proxies);
+    this.server = this.proxied !== undefined ? proxiedServer(this.proxied) : (this.secured ?? this.plainServer());
     this.server.maxConnections = 1_000_000;
   }
 
@@ -51,13 +59,22 @@ export class Listener {
     return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.accept(socket, false));
   }
 
-  private tlsServer(material: TlsMaterial): net.Server {
+  private proxiedBy(trusted: Allowlist | undefined): Proxied | undefined {
+    if (trusted === undefined) return undefined;
+    const { secured } = this;
+    return new Proxied(this.core, trusted, (socket) => {
+      if (secured === undefined) this.accept(socket, false);
+      else secured.emit('connection', socket);
+    });
+  }
+
+  private tlsServer(material: TlsMaterial): tls.Server {
     const handshakeTimeout = this.core.view.handshakeTimeoutSeconds * 1000;
     const server = tls.createServer({ ...tlsOptions(material), handshakeTimeout, noDelay: true, allowHalfOpen: true });
     server.on('connection', (socket: net.Socket) => this.handshakeBegins(socket));
     server.on('secureConnection', (socket) => this.accept(socket, true));
     server.on('tlsClientError', (error, socket) => {
-      this.count('handshake_failed', socket.remoteAddress, error.message);
+      this.count('handshake_failed', this.clientOf(socket)?.address.toString(), error.message);
       socket.destroy();
     });
     return server;
@@ -65,8 +82,8 @@ export class Listener {
 
   /** Refuses before any cryptography is done. */
   private handshakeBegins(socket: net.Socket): void {
-    const address = socket.remoteAddress;
-    const parsed = address === undefined ? undefined : parseAddress(address);
+    const parsed = this.clientOf(socket)?.address;
+    const address = parsed?.toString() ?? socket.remoteAddress;
     if (parsed === undefined || this.addresses?.allows(parsed) === false) {
       this.count('address_denied', address);
       socket.destroy();
@@ -85,13 +102,22 @@ export class Listener {
     });
   }
 
+  /** Where a client is: what its balancer says, else what the socket does. */
+  private clientOf(socket: net.Socket): ClientAddress | undefined {
+    const claimed = this.proxied?.claimOf(socket);
+    if (claimed !== undefined) return claimed;
+    const address = parseAddress(socket.remoteAddress ?? '');
+    return address === undefined ? undefined : { address, port: socket.remotePort ?? 0 };
+  }
+
   /** Called by the ticker. */
   checkHandshakes(now_ms: number): void {
+    this.proxied?.check(now_ms);
     const limit_ms = this.core.view.handshakeTimeoutSeconds * 1000;
     for (const [key, { socket, since_ms }] of this.handshakes) {
       if (now_ms - since_ms <= limit_ms) continue;
       this.handshakes.delete(key);
-      this.count('handshake_timeout', socket.remoteAddress);
+      this.count('handshake_timeout', this.clientOf(socket)?.address.toString());
       socket.destroy();
     }
   }
@@ -100,16 +126,17 @@ export class Listener {
     const { core } = this;
     socket.on('error', () => {});
     this.handshakes.delete(peerOf(socket));
-    const address = parseAddress(socket.remoteAddress ?? '');
-    if (address === undefined) {
+    const client = this.clientOf(socket);
+    if (client === undefined) {
       socket.destroy();
       return;
     }
+    const { address, port } = client;
     core.counters.strangers.connectionsReceived++;
     const peer: Peer = {
       address,
       addressText: address.toString(),
-      port: socket.remotePort ?? 0,
+      port,
       localText: `${localAddressOf(socket)}:${socket.localPort ?? 0}`,
       isTls,
     };
@@ -174,11 +201,16 @@ export class Listener {
 
   /** New certificates for handshakes from now on; connections there are stay as they are. */
   replaceTls(material: TlsMaterial): void {
-    if (this.server instanceof tls.Server) this.server.setSecureContext(tlsOptions(material));
+    this.secured?.setSecureContext(tlsOptions(material));
   }
 
   replaceAddresses(addresses: Allowlist | undefined): void {
     this.addresses = addresses;
+  }
+
+  /** Whether a listener speaks the protocol at all is settled when it opens. */
+  replaceProxies(proxies: Allowlist | undefined): void {
+    if (proxies !== undefined) this.proxied?.replaceTrusted(proxies);
   }
 
   get isTls(): boolean {
@@ -193,12 +225,13 @@ export class Listener {
   /** No new connections. */
   close(): void {
     this.server.close();
+    this.proxied?.close();
     for (const { socket } of this.handshakes.values()) socket.destroy();
   }
 }
 
-function peerOf({ remoteAddress, remotePort }: net.Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+function proxiedServer(proxied: Proxied): net.Server {
+  return net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => proxied.take(socket));
 }
 
 /** Written as the address of the client is: an IPv4 one that came in over IPv6 as IPv4. */

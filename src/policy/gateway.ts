@@ -15,15 +15,24 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
   const { listeners, limits, admin, storage } = file;
   eachList(['listeners', 'tls', 'addresses'], listeners.tls.addresses);
   eachList(['listeners', 'plain', 'addresses'], listeners.plain.addresses);
+  eachList(['listeners', 'tls', 'proxy_protocol', 'from'], listeners.tls.proxy_protocol);
+  eachList(['listeners', 'plain', 'proxy_protocol', 'from'], listeners.plain.proxy_protocol);
   eachList(['limits', 'per_ip_exempt'], limits.per_ip_exempt);
   eachList(['admin', 'addresses'], admin.addresses);
   const { normal, pubsub, replica } = limits.client_output_buffer_limit;
   const gateway: GatewayPolicy = {
-    tls: listeners.tls,
+    tls: {
+      bind: listeners.tls.bind,
+      port: listeners.tls.port,
+      profile: listeners.tls.profile,
+      addresses: listeners.tls.addresses,
+      proxies: listeners.tls.proxy_protocol,
+    },
     plain: {
       bind: listeners.plain.bind,
       port: listeners.plain.port,
       addresses: listeners.plain.addresses,
+      proxies: listeners.plain.proxy_protocol,
       allowRemote: listeners.plain.allow_remote,
     },
     limits: {

@@ -8,6 +8,7 @@ import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
 import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { LOG_LEVELS } from './policy.ts';
+import { proxyProtocol } from './proxy-protocol.ts';
 
 /** `4096`, `64mb`. */
 const size = z.unknown().transform((value, context): number => {
@@ -68,12 +69,14 @@ export const gatewaySchema = z.preprocess(
         port: port.default(6380),
         profile: z.enum(['intermediate', 'modern']).default('intermediate'),
         addresses: addresses.prefault([]),
+        proxy_protocol: proxyProtocol,
       }),
       plain: section({
         bind: bind.default('127.0.0.1'),
         port: port.default(0),
         allow_remote: z.boolean().default(false),
         addresses: addresses.prefault([]),
+        proxy_protocol: proxyProtocol,
       }),
     }),
     limits: section({

@@ -29,8 +29,8 @@ describe('a folder without files', () => {
   it('is the policy of a first start', () => {
     const { gateway, tenants, users, notes, contentHash } = policyOf({});
     expect(gateway).toEqual({
-      tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined },
-      plain: { bind: '127.0.0.1', port: 0, addresses: undefined, allowRemote: false },
+      tls: { bind: '127.0.0.1', port: 6380, profile: 'intermediate', addresses: undefined, proxies: undefined },
+      plain: { bind: '127.0.0.1', port: 0, addresses: undefined, proxies: undefined, allowRemote: false },
       limits: {
         maxclients: 10_000,
         connectionsPerIp: 200,
