@@ -63,8 +63,10 @@ export class Listener {
     if (trusted === undefined) return undefined;
     const { secured } = this;
     return new Proxied(this.core, trusted, (socket) => {
-      if (secured === undefined) this.accept(socket, false);
-      else secured.emit('connection', socket);
+      // TLS takes what waits in a socket by itself; flowing, it would be gone before.
+      if (secured !== undefined) return void secured.emit('connection', socket);
+      this.accept(socket, false);
+      socket.resume();
     });
   }
 
@@ -163,7 +165,7 @@ export class Listener {
     const { core } = this;
     const { view } = core;
     if (core.clients.count >= view.maxclients) return { refusal: MAX_CLIENTS, reason: 'too_many_clients' };
-    const exempt = view.perIpExempt === undefined ? peer.address.isLoopback : view.perIpExempt.allows(peer.address);
+    const exempt = view.perIpExempt?.allows(peer.address) === true;
     const isTrusted = view.trustLoopback && peer.address.isLoopback;
     const cap = view.connectionsPerIp;
     if (cap > 0 && !exempt && !isTrusted && core.clients.fromAddress(peer.addressText) >= cap) {

@@ -31,7 +31,7 @@ export class Proxied {
   private readonly openings: Map<Socket, Opening>;
   private readonly claims: Map<string, ProxySource>;
 
-  /** @param deliver takes a socket whose header has been read, with what came behind it still to be read */
+  /** @param deliver takes a socket whose header has been read: paused, with what came behind it still to be read */
   constructor(core: Core, trusted: Allowlist, deliver: (socket: Socket) => void) {
     this.core = core;
     this.deliver = deliver;
@@ -85,7 +85,6 @@ export class Proxied {
     if (bytes.length > header.bytes) socket.unshift(bytes.subarray(header.bytes));
     this.remember(socket, header.source);
     this.deliver(socket);
-    socket.resume();
   }
 
   private remember(socket: Socket, source: ProxySource | undefined): void {
