@@ -18,6 +18,7 @@ import { memoryCases } from './cases/memory.ts';
 import { payloadCases } from './cases/payloads.ts';
 import { policyCases } from './cases/policies.ts';
 import { protocolCases } from './cases/protocol.ts';
+import { proxyCases } from './cases/proxies.ts';
 import { pubsubCases } from './cases/pubsub.ts';
 import { resourceCases } from './cases/resources.ts';
 import { ruleCases } from './cases/rules.ts';
@@ -65,6 +66,7 @@ const cases: readonly AttackCase[] = [
   ...policyCases,
   ...transportCases,
   ...tlsCases,
+  ...proxyCases,
   ...startCases,
 ];
 
