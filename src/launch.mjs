@@ -32,6 +32,7 @@ const verbs = {
   },
   bench: (args) => onRuntime('bun', 'bench/main.ts', args),
   attacks: (args) => onRuntime('bun', 'test/attacks/main.ts', args),
+  fuzz: (args) => onRuntime('bun', 'test/fuzz/main.ts', args),
   test: (args) => vitest(['unit', 'smoke'], args),
   e2e: (args) => vitest(['e2e'], args),
   differential: (args) => vitest(['differential'], args),

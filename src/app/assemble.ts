@@ -173,7 +173,8 @@ function build({ plan, table, registry, aclLog, log, ending, keeper, cwd }: Foun
   const renewView = () => {
     const { tls, plain } = keeper.current.gateway;
     const view = viewOf(keeper.current, config.settings, plan.trustLoopback);
-    gateway.reconfigure(view, { tls: tls.addresses, plain: plain.addresses });
+    const addresses = { tls: tls.addresses, plain: plain.addresses };
+    gateway.reconfigure(view, addresses, { tls: tls.proxies, plain: plain.proxies });
     const { audit, alerts } = keeper.current.gateway;
     gateway.core.security.adopt(auditTermsOf(audit), alertTermsOf(alerts));
   };

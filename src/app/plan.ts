@@ -41,6 +41,9 @@ export function planOf(options: Options, policy: GatewayPolicy, cwd: string): Re
   if (trustLoopback && endpoints.some(({ bind }) => !isLoopback(bind))) {
     return failure('--trust-loopback listens on loopback addresses only');
   }
+  if (trustLoopback && (policy.tls.proxies !== undefined || policy.plain.proxies !== undefined)) {
+    return failure('--trust-loopback believes no PROXY header: a client could be said to be on loopback');
+  }
   if (tls !== undefined && plain !== undefined && tls.port === plain.port) {
     return failure(`--tls-port and --plain-port are both ${tls.port}`);
   }

@@ -86,12 +86,13 @@ class Serving implements Assembly {
       const material = readTls();
       if (!material.ok) return material;
       this.material = material.value;
-      const { addresses } = policy.gateway.tls;
-      const opened = await gateway.listen({ ...plan.tls, addresses, tls: material.value });
+      const { addresses, proxies } = policy.gateway.tls;
+      const opened = await gateway.listen({ ...plan.tls, addresses, proxies, tls: material.value });
       if (!opened.ok) return opened;
     }
     if (plan.plain !== undefined) {
-      const opened = await gateway.listen({ ...plan.plain, addresses: policy.gateway.plain.addresses, tls: undefined });
+      const { addresses, proxies } = policy.gateway.plain;
+      const opened = await gateway.listen({ ...plan.plain, addresses, proxies, tls: undefined });
       if (!opened.ok) return opened;
     }
     return success(undefined);

@@ -106,6 +106,15 @@ export function parseAddress(text: string): ParsedAddress | undefined {
   return address === undefined ? undefined : unmapped(address);
 }
 
+/** An address of 4 or of 16 bytes, most significant first. */
+export function addressOfBytes(bytes: Uint8Array): ParsedAddress {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length === 4) return new ParsedAddress(true, 0, 0, 0, view.getUint32(0));
+  return unmapped(
+    new ParsedAddress(false, view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)),
+  );
+}
+
 /** First and last address of a rule. */
 interface Range {
   readonly isV4: boolean;

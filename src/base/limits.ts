@@ -333,6 +333,9 @@ export const CERTIFICATE_NAMES_MAX = 256;
 export const CERTIFICATE_NAME_CHARACTERS_MAX = 2048;
 /** Certificates between a client's and its authority. */
 export const CERTIFICATE_CHAIN_MAX = 8;
+/** A PROXY header: the longest line of version 1; of version 2 what the longest addresses and a few fields need. */
+export const PROXY_LINE_BYTES_MAX = 107;
+export const PROXY_HEADER_BYTES_MAX = 4096;
 /** The coarse timer behind every timeout of the gateway. */
 export const GATEWAY_TICK_MS = 100;
 /** Ticks between two looks at every connection. */

@@ -18,6 +18,11 @@ import type { GatewayView } from './view.ts';
 
 export type GatewayParts = CoreParts;
 
+export interface PerListener {
+  readonly tls: Allowlist | undefined;
+  readonly plain: Allowlist | undefined;
+}
+
 export class Gateway {
   readonly core: Core;
   private readonly listeners: Listener[];
@@ -81,10 +86,11 @@ export class Gateway {
   }
 
   /** New terms, for everyone at their next command. */
-  reconfigure(view: GatewayView, addresses: { tls: Allowlist | undefined; plain: Allowlist | undefined }): void {
+  reconfigure(view: GatewayView, addresses: PerListener, proxies: PerListener): void {
     this.core.adopt(view);
     for (const listener of this.listeners) {
       listener.replaceAddresses(listener.isTls ? addresses.tls : addresses.plain);
+      listener.replaceProxies(listener.isTls ? proxies.tls : proxies.plain);
     }
     this.rosterChanged();
   }

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { HANDSHAKE_PULSE_MS, HANDSHAKES_MAX } from '../base/limits.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { HandshakeBudget } from './handshake-budget.ts';
+import { peerOf } from './peer.ts';
 
 export interface HandshakesOptions {
   readonly now_ms: () => number;
@@ -122,8 +123,4 @@ export class Handshakes {
       else this.start(one);
     }
   }
-}
-
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }

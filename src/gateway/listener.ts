@@ -20,6 +20,7 @@ import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
 import { Handshakes } from './handshakes.ts';
+import { type ClientAddress, Proxied } from './proxied.ts';
 import { certificateOf, type SecurePeer } from './secure-peer.ts';
 import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
@@ -29,6 +30,8 @@ export interface ListenOptions {
   readonly addresses: Allowlist | undefined;
   /** Undefined: plain. */
   readonly tls: TlsMaterial | undefined;
+  /** Balancers whose word counts for where a client is. Undefined: the listener speaks no PROXY protocol. */
+  readonly proxies?: Allowlist | undefined;
 }
 
 const BACKLOG = 511;
@@ -50,6 +53,7 @@ export class Listener {
   private readonly core: Core;
   private readonly options: ListenOptions;
   private readonly server: net.Server;
+  private readonly proxied: Proxied | undefined;
   private readonly nextId: () => number;
   private addresses: Allowlist | undefined;
   /** Set on a TLS listener: who does the handshakes, and when. The ports are opened by `server`. */
@@ -69,22 +73,36 @@ export class Listener {
       begin: (socket) => this.secure?.emit('connection', socket),
       refused: (reason, socket) => {
         this.tally(RESULTS.get(reason) ?? 'failed');
-        this.count(reason, socket.remoteAddress);
+        this.count(reason, this.clientOf(socket)?.address.toString());
       },
     });
     this.material = options.tls;
     this.names = options.tls === undefined ? undefined : new ServerNames(options.tls);
     this.secure = options.tls === undefined ? undefined : this.tlsServer(options.tls);
+    this.proxied = this.proxiedBy(options.proxies);
     this.server = this.netServer();
     this.server.maxConnections = 1_000_000;
   }
 
-  /** Nothing is read of a client of TLS before it is its turn. */
+  /** Nothing is read of a client of TLS before it is its turn, but for its PROXY header. */
   private netServer(): net.Server {
+    const { proxied } = this;
     const isTls = this.secure !== undefined;
-    return net.createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: isTls }, (socket) => {
-      if (isTls) this.handshakeBegins(socket);
+    const pauseOnConnect = isTls && proxied === undefined;
+    return net.createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect }, (socket) => {
+      if (proxied !== undefined) proxied.take(socket);
+      else if (isTls) this.handshakeBegins(socket);
       else this.accept(socket, undefined);
+    });
+  }
+
+  private proxiedBy(trusted: Allowlist | undefined): Proxied | undefined {
+    if (trusted === undefined) return undefined;
+    return new Proxied(this.core, trusted, (socket) => {
+      // TLS takes what waits in a socket by itself; flowing, it would be gone before.
+      if (this.secure !== undefined) return this.handshakeBegins(socket);
+      this.accept(socket, undefined);
+      socket.resume();
     });
   }
 
@@ -111,7 +129,11 @@ export class Listener {
       this.handshakes.finished(socket);
       const isName = error.message.includes(NAME_REFUSED);
       this.tally(isName ? 'name_unknown' : 'failed');
-      this.count(isName ? 'server_name_unknown' : 'handshake_failed', socket.remoteAddress, error.message);
+      this.count(
+        isName ? 'server_name_unknown' : 'handshake_failed',
+        this.clientOf(socket)?.address.toString(),
+        error.message,
+      );
       socket.destroy();
     });
     return server;
@@ -119,8 +141,8 @@ export class Listener {
 
   /** Refuses before any cryptography is done. */
   private handshakeBegins(socket: net.Socket): void {
-    const address = socket.remoteAddress;
-    const parsed = address === undefined ? undefined : parseAddress(address);
+    const parsed = this.clientOf(socket)?.address;
+    const address = parsed?.toString() ?? socket.remoteAddress;
     if (parsed === undefined || this.addresses?.allows(parsed) === false) {
       this.count('address_denied', address);
       socket.destroy();
@@ -135,8 +157,17 @@ export class Listener {
     this.handshakes.offer(socket, this.core.view.trustLoopback && parsed.isLoopback);
   }
 
+  /** Where a client is: what its balancer says, else what the socket does. */
+  private clientOf(socket: net.Socket): ClientAddress | undefined {
+    const claimed = this.proxied?.claimOf(socket);
+    if (claimed !== undefined) return claimed;
+    const address = parseAddress(socket.remoteAddress ?? '');
+    return address === undefined ? undefined : { address, port: socket.remotePort ?? 0 };
+  }
+
   /** Called by the ticker. */
   checkHandshakes(now_ms: number): void {
+    this.proxied?.check(now_ms);
     this.handshakes.check(now_ms);
   }
 
@@ -144,18 +175,19 @@ export class Listener {
     const { core } = this;
     socket.on('error', () => {});
     this.handshakes.finished(socket);
-    const address = parseAddress(socket.remoteAddress ?? '');
-    if (address === undefined) {
+    const client = this.clientOf(socket);
+    if (client === undefined) {
       socket.destroy();
       return;
     }
+    const { address, port } = client;
     core.counters.strangers.connectionsReceived++;
     const shown = secured === undefined ? undefined : this.shownBy(secured, address.toString());
     const isTls = secured !== undefined;
     const peer: Peer = {
       address,
       addressText: address.toString(),
-      port: socket.remotePort ?? 0,
+      port,
       localText: `${localAddressOf(socket)}:${socket.localPort ?? 0}`,
       isTls,
       ...(shown === undefined || 'reason' in shown ? {} : { secure: shown }),
@@ -199,7 +231,7 @@ export class Listener {
     const { core } = this;
     const { view } = core;
     if (core.clients.count >= view.maxclients) return { refusal: MAX_CLIENTS, reason: 'too_many_clients' };
-    const exempt = view.perIpExempt === undefined ? peer.address.isLoopback : view.perIpExempt.allows(peer.address);
+    const exempt = view.perIpExempt?.allows(peer.address) === true;
     const isTrusted = view.trustLoopback && peer.address.isLoopback;
     const cap = view.connectionsPerIp;
     if (cap > 0 && !exempt && !isTrusted && core.clients.fromAddress(peer.addressText) >= cap) {
@@ -258,6 +290,11 @@ export class Listener {
     this.addresses = addresses;
   }
 
+  /** Whether a listener speaks the protocol at all is settled when it opens. */
+  replaceProxies(proxies: Allowlist | undefined): void {
+    if (proxies !== undefined) this.proxied?.replaceTrusted(proxies);
+  }
+
   get isTls(): boolean {
     return this.options.tls !== undefined;
   }
@@ -270,6 +307,7 @@ export class Listener {
   /** No new connections. */
   close(): void {
     this.server.close();
+    this.proxied?.close();
     this.handshakes.close();
   }
 }

@@ -107,7 +107,7 @@ export class RateLimits {
   private ofAddress(address: ParsedAddress): Rates | undefined {
     const { addressRates, perIpExempt } = this.core.view;
     if (addressRates === undefined) return undefined;
-    if (perIpExempt === undefined ? address.isLoopback : perIpExempt.allows(address)) return undefined;
+    if (perIpExempt?.allows(address) === true) return undefined;
     const key = networkOf(address);
     const known = this.addresses.get(key);
     if (known !== undefined) {

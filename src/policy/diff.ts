@@ -40,14 +40,17 @@ export function diffPolicies(before: Policy, after: Policy): PolicyDiff {
   const tenantsBefore = new Map(before.tenants.map((tenant) => [tenant.name, tenant]));
   const tenantsAfter = new Map(after.tenants.map((tenant) => [tenant.name, tenant]));
   const changed = SETTINGS.filter(({ get }) => get(before.gateway) !== get(after.gateway));
+  const restart = changed.filter(({ holds }) => holds === 'restart').map(({ name }) => name);
+  // A part of what is turned on or off at a restart waits for it too.
+  const waits = (name: string) => restart.some((whole) => name.startsWith(`${whole}.`));
   return {
     users: diffNames(usersBefore, usersAfter, equalUsers),
     tenants: diffNames(tenantsBefore, tenantsAfter, equalTerms),
     closedTenants: before.tenants
       .filter((tenant) => !tenant.suspended && tenantsAfter.get(tenant.name)?.suspended !== false)
       .map(({ name }) => name),
-    settings: changed.filter(({ holds }) => holds === 'now').map(({ name }) => name),
-    restart: changed.filter(({ holds }) => holds === 'restart').map(({ name }) => name),
+    settings: changed.filter(({ name, holds }) => holds === 'now' && !waits(name)).map(({ name }) => name),
+    restart,
   };
 }
 
@@ -140,10 +143,14 @@ export const SETTINGS: readonly Setting[] = [
   now('listeners.tls.client_certificates.password_allowed', ({ tls }) => tls.clientCertificates.passwordAllowed),
   now('listeners.tls.names', ({ tls }) => namesText(tls)),
   now('listeners.tls.addresses', ({ tls }) => rulesText(tls.addresses)),
+  atRestart('listeners.tls.proxy_protocol', ({ tls }) => tls.proxies !== undefined),
+  now('listeners.tls.proxy_protocol.from', ({ tls }) => rulesText(tls.proxies)),
   atRestart('listeners.plain.bind', ({ plain }) => plain.bind),
   atRestart('listeners.plain.port', ({ plain }) => plain.port),
   atRestart('listeners.plain.allow_remote', ({ plain }) => plain.allowRemote),
   now('listeners.plain.addresses', ({ plain }) => rulesText(plain.addresses)),
+  atRestart('listeners.plain.proxy_protocol', ({ plain }) => plain.proxies !== undefined),
+  now('listeners.plain.proxy_protocol.from', ({ plain }) => rulesText(plain.proxies)),
   now('limits.maxclients', ({ limits }) => limits.maxclients),
   now('limits.connections_per_ip', ({ limits }) => limits.connectionsPerIp),
   now('limits.per_ip_exempt', ({ limits }) => rulesText(limits.perIpExempt)),

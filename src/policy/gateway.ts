@@ -15,6 +15,8 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
   const { listeners, limits, admin, storage } = file;
   eachList(['listeners', 'tls', 'addresses'], listeners.tls.addresses);
   eachList(['listeners', 'plain', 'addresses'], listeners.plain.addresses);
+  eachList(['listeners', 'tls', 'proxy_protocol', 'from'], listeners.tls.proxy_protocol);
+  eachList(['listeners', 'plain', 'proxy_protocol', 'from'], listeners.plain.proxy_protocol);
   eachList(['limits', 'per_ip_exempt'], limits.per_ip_exempt);
   eachList(['admin', 'addresses'], admin.addresses);
   const { normal, pubsub, replica } = limits.client_output_buffer_limit;
@@ -27,11 +29,13 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
       clientCertificates: listeners.tls.client_certificates,
       names: listeners.tls.names,
       unknownName: listeners.tls.unknown_name,
+      proxies: listeners.tls.proxy_protocol,
     },
     plain: {
       bind: listeners.plain.bind,
       port: listeners.plain.port,
       addresses: listeners.plain.addresses,
+      proxies: listeners.plain.proxy_protocol,
       allowRemote: listeners.plain.allow_remote,
     },
     limits: {

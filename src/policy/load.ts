@@ -22,7 +22,7 @@ import type {
   TlsListenerPolicy,
 } from './policy.ts';
 import { gatewaySchema, type TenantFile, tenantSchema, type UserEntry, wordsOf } from './schema.ts';
-import { PolicySource } from './source.ts';
+import { PolicySource, withoutPasswords } from './source.ts';
 
 /** What is wrong with a user's ACL rules: the rule at `index`, from 0. */
 export interface AclFault {
@@ -176,10 +176,9 @@ class Load {
     const fault = this.options.aclFault(rules);
     if (fault !== undefined) {
       const rule = entry.acl[fault.index] ?? '';
-      // A password, or what was meant to be its hash, must not be read back from a log.
-      const shown = rule.replace(/(^|[(\s])([><#!])\S*/g, '$1$2…');
+      const shown = withoutPasswords(rule);
       const at = source.positionOfWord([...path, 'acl'], fault.index);
-      return this.complain(at, `ACL rule "${shown}": ${fault.message}`);
+      return this.complain(at, `ACL rule "${shown}": ${withoutPasswords(fault.message)}`);
     }
     const trial = readTrial(
       rules,

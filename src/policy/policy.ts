@@ -38,6 +38,8 @@ export interface ListenerPolicy {
   readonly port: number;
   /** Who may connect at all; undefined lets everybody. */
   readonly addresses: Allowlist | undefined;
+  /** Balancers whose PROXY header is believed, and without which nobody comes in; undefined: none is expected. */
+  readonly proxies: Allowlist | undefined;
 }
 
 export interface TlsListenerPolicy extends ListenerPolicy, TlsNamesPolicy {

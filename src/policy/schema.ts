@@ -9,6 +9,7 @@ import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.t
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { alertsSection, auditSection } from './audit.ts';
 import { LOG_LEVELS } from './policy.ts';
+import { proxyProtocol } from './proxy-protocol.ts';
 import { addressRatesSchema, rateKeys, rateTerms, userBudgetSchema } from './rates.ts';
 import { certificateSchema, clientCertificatesSchema, serverNamesSchema, unknownNameSchema } from './tls.ts';
 
@@ -74,12 +75,14 @@ export const gatewaySchema = z.preprocess(
         client_certificates: clientCertificatesSchema,
         names: serverNamesSchema,
         unknown_name: unknownNameSchema,
+        proxy_protocol: proxyProtocol,
       }),
       plain: section({
         bind: bind.default('127.0.0.1'),
         port: port.default(0),
         allow_remote: z.boolean().default(false),
         addresses: addresses.prefault([]),
+        proxy_protocol: proxyProtocol,
       }),
     }),
     limits: section({

@@ -28,6 +28,7 @@ const SYNTAX: ReadonlyMap<string, string> = new Map([
   ['DUPLICATE_KEY', 'this key stands twice'],
   ['TAG_RESOLVE_FAILED', 'tags have no meaning here'],
   ['MULTIPLE_DOCS', 'one file holds one document'],
+  ['BAD_DQ_ESCAPE', 'an escape that is none'],
 ]);
 
 export class PolicySource {
@@ -63,7 +64,7 @@ export class PolicySource {
       problems.push({
         file,
         ...lines.at(fault.pos[0]),
-        message: SYNTAX.get(fault.code) ?? lowerFirst(joinedLines(fault.message)),
+        message: SYNTAX.get(fault.code) ?? lowerFirst(withoutSource(joinedLines(fault.message))),
       });
     }
     if (faults.length > 0) return undefined;
@@ -88,7 +89,7 @@ export class PolicySource {
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys) {
           const position = this.positionOfKey([...issue.path, key]);
-          problems.push({ ...position, message: `unknown key "${key}"` });
+          problems.push({ ...position, message: `unknown key "${withoutPasswords(key)}"` });
         }
       } else {
         const name = issue.path.findLast((step) => typeof step === 'string');
@@ -175,6 +176,19 @@ function lostAlias(document: Document): { readonly name: string; readonly offset
     },
   });
   return lost;
+}
+
+/** The parser quotes what it stumbled upon behind a colon; that may be a rule with a password, and messages go to a log. */
+function withoutSource(text: string): string {
+  return text.replace(/: .*$/, '');
+}
+
+/**
+ * A password, or what was meant to be its hash, must not be read back from a log: nothing is shown behind the mark that ACL
+ * rules have in front of one, wherever it stands, as the blank before it may be missing and blanks may be within it.
+ */
+export function withoutPasswords(text: string): string {
+  return text.replace(/([><#!]).*$/s, '$1…');
 }
 
 function joinedLines(text: string): string {

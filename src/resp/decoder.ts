@@ -41,7 +41,7 @@ export const REQUEST = 0;
 export const NEED_MORE = 1;
 /** Answer with `decoder.error` and close. */
 export const PROTOCOL_ERROR = 2;
-/** Somebody's browser speaks HTTP to us: close without a word, so that nothing can be told from it. */
+/** Somebody's browser speaks HTTP to us, or a balancer PROXY unasked: close without a word, so that nothing can be told from it. */
 export const CROSS_PROTOCOL = 3;
 /** A TLS handshake where plain bytes were expected. */
 export const TLS_ON_PLAIN = 4;
@@ -370,6 +370,7 @@ export class Decoder {
     const bytes = this.source;
     const start = this.at;
     const mark = bytes[start] as number;
+    if (mark === 0) return this.finish(CROSS_PROTOCOL);
     if (resp3Only[mark] === 1) return this.fail(expectedRequest(mark));
     if (mark === TLS_HANDSHAKE && this.first && start === 0 && start + 1 < this.end && bytes[start + 1] === TLS_MAJOR) {
       return this.finish(TLS_ON_PLAIN);
@@ -483,15 +484,16 @@ export class Decoder {
   }
 }
 
-/** `POST` or `Host:` in any case as the first word: what a browser sends, and redis' own guard against it. */
+/** `POST` or `Host:`, redis' own guard against browsers, and `PROXY`: its binary form is two empty lines and a zero byte. */
 function crossProtocol(bytes: Uint8Array, start: number, length: number): boolean {
   if (length !== 4 && length !== 5) return false;
   const first = lower[bytes[start] as number] as number;
   if (first !== 0x70 && first !== 0x68) return false;
-  const word = length === 4 ? POST : HOST;
+  const word = length === 4 ? POST : first === 0x68 ? HOST : PROXY;
   for (let i = 0; i < length; i++) if (lower[bytes[start + i] as number] !== word[i]) return false;
   return true;
 }
 
 const POST = new Uint8Array([0x70, 0x6f, 0x73, 0x74]);
+const PROXY = new Uint8Array([0x70, 0x72, 0x6f, 0x78, 0x79]);
 const HOST = new Uint8Array([0x68, 0x6f, 0x73, 0x74, 0x3a]);

@@ -4,7 +4,8 @@
  * what they were; at the end memory and descriptors must be back.
  *
  * Options: `--timed` also holds the time limits of the catalogue, which only means something on a quiet machine, and
- * prints what it measured; `--only A24,P9`; `--runtime bun|node`; `--shards N`.
+ * prints what it measured; `--only A24,P9`; `--runtime bun|node`; `--shards N`. `--generated N` runs as many calls of the
+ * generated suite and nothing else, `--seed S` others than the usual ones.
  */
 import { parseArgs } from 'node:util';
 import { Canary, type Seen } from './canary.ts';
@@ -12,6 +13,7 @@ import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
 import { edgeCases } from './cases/edges.ts';
 import { fileCases } from './cases/files.ts';
+import { generatedAlone, generatedCases } from './cases/generated.ts';
 import { keyCases } from './cases/keys.ts';
 import { logCases } from './cases/logs.ts';
 import { memoryCases } from './cases/memory.ts';
@@ -19,6 +21,7 @@ import { outwardCases } from './cases/outward.ts';
 import { payloadCases } from './cases/payloads.ts';
 import { policyCases } from './cases/policies.ts';
 import { protocolCases } from './cases/protocol.ts';
+import { proxyCases } from './cases/proxies.ts';
 import { pubsubCases } from './cases/pubsub.ts';
 import { resourceCases } from './cases/resources.ts';
 import { ruleCases } from './cases/rules.ts';
@@ -43,6 +46,8 @@ const { values: options } = parseArgs({
   options: {
     timed: { type: 'boolean', default: false },
     only: { type: 'string' },
+    generated: { type: 'string' },
+    seed: { type: 'string', default: '20061209' },
     runtime: { type: 'string', default: 'bun' },
     shards: { type: 'string', default: '1' },
   },
@@ -52,6 +57,7 @@ const cases: readonly AttackCase[] = [
   ...protocolCases,
   ...accessCases,
   ...keyCases,
+  ...generatedCases,
   ...ruleCases,
   ...tenantCases,
   ...pubsubCases,
@@ -67,6 +73,7 @@ const cases: readonly AttackCase[] = [
   ...outwardCases,
   ...transportCases,
   ...tlsCases,
+  ...proxyCases,
   ...startCases,
 ];
 
@@ -127,6 +134,13 @@ async function settled(world: World, before: Before): Promise<void> {
   console.log(
     `ok    U     memory ${Math.round(growth() / MEBIBYTE)} MiB and ${more()} descriptors above the beginning`,
   );
+}
+
+if (options.generated !== undefined) {
+  const { runtime, shards, timed } = options;
+  const world = { runtime, shards: Number(shards), timed };
+  console.log(await generatedAlone(world, Number(options.generated), Number(options.seed)));
+  process.exit(0);
 }
 
 const wanted = options.only?.split(',');

@@ -2,7 +2,8 @@
  * The world an attack happens in: one started process, its tenants, the users of the catalogue, and a second tenant whose
  * data must stay what it is.
  *
- * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`), `t2`, `ro`
+ * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`),
+ * `t1w` (all of the tenant's), `t2`, `ro`
  * (reads only), `mon` (INFO and the like), `admin` (operator), `limited` (a thousand commands a second), `evictor`
  * (a budget of 4 MB that evicts).
  */
@@ -48,6 +49,7 @@ function writePolicies(folder: string, gateway: string): void {
   const t1: readonly (readonly [string, string])[] = [
     ['t1', `${OWN} +@all -@admin -@dangerous`],
     ['t1x', `${OWN} +@all`],
+    ['t1w', '~* &* +@all'],
     ['ro', '%R~t1:* +@all'],
     ['mon', '+@all -@write'],
   ];

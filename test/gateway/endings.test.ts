@@ -153,11 +153,11 @@ describe('a change of users', () => {
       () => world.enter(...others, world.user('ann', 't1', 'off', '>pw')),
       () => world.enter(...others, world.user('ann', 't1', 'on', '>other')),
       () => world.enter(...others, world.user('ann', 't2', 'on', '>pw', '+@all')),
-      () => gateway.reconfigure({ ...VIEW, userAddresses: only('ann', '192.168.0.0/16') }, EVERYWHERE),
+      () => gateway.reconfigure({ ...VIEW, userAddresses: only('ann', '192.168.0.0/16') }, EVERYWHERE, EVERYWHERE),
     ];
     for (const [index, end] of ends.entries()) {
       world.enter(...users);
-      gateway.reconfigure(VIEW, EVERYWHERE);
+      gateway.reconfigure(VIEW, EVERYWHERE, EVERYWHERE);
       const [ann, bob] = [world.login('ann'), world.login('bob')];
       end();
       expect(world.closings().get(ann.connection.id), `way ${index}`).toEqual(['user_removed']);
@@ -199,7 +199,7 @@ describe('a change of users', () => {
     world = new World().people();
     const [ann, bob, admin] = [world.login('ann'), world.login('bob'), world.login('admin')];
     world.tenant('t1', {}, true);
-    world.gateway.reconfigure(VIEW, EVERYWHERE);
+    world.gateway.reconfigure(VIEW, EVERYWHERE, EVERYWHERE);
     expect(world.closings().get(ann.connection.id)).toEqual(['user_removed']);
     expect([bob, admin].map(({ connection }) => connection.state)).toEqual(['open', 'open']);
     expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-WRONGPASS/);

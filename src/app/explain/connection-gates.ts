@@ -1,5 +1,5 @@
 /** The gates a connection meets before it has said a word. */
-import { addressFinding, type GateStep, pass, refuse } from './gate.ts';
+import { addressFinding, type GateStep, listed, pass, refuse } from './gate.ts';
 
 export const CONNECTION_GATES: readonly GateStep[] = [
   {
@@ -8,6 +8,13 @@ export const CONNECTION_GATES: readonly GateStep[] = [
       const { bind, port } = policy.gateway[listener];
       if (port === 0) return refuse('no_listener', `there is no ${listener} listener`);
       return pass(`${listener} on ${bind}:${port}`);
+    },
+  },
+  {
+    gate: 'PROXY header',
+    judge({ policy, listener, address }) {
+      const { proxies } = policy.gateway[listener];
+      return proxies === undefined ? undefined : pass(`${address} as said by a balancer in ${listed(proxies.rules)}`);
     },
   },
   {

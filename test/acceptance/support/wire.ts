@@ -53,6 +53,11 @@ export class Wire {
     });
   }
 
+  /** Over a socket made elsewhere. */
+  static over(socket: Socket): Wire {
+    return new Wire(socket);
+  }
+
   /** Over TLS, logged in. */
   static async as(serve: Serve, user: string, protocol: 2 | 3 = 2): Promise<Wire> {
     const wire = await Wire.tls(serve);
