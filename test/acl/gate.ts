@@ -5,6 +5,7 @@ import type { Connection } from '../../src/gateway/connection.ts';
 import type { Core } from '../../src/gateway/core.ts';
 import { TenantCounters } from '../../src/gateway/counters.ts';
 import { Dispatcher } from '../../src/gateway/dispatch.ts';
+import { NO_METERS } from '../../src/gateway/rates.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { requestOf } from '../support/harness.ts';
 import type { AclWorld } from './support.ts';
@@ -50,7 +51,7 @@ export function gateOf(world: AclWorld): Gate {
     verdict(user, words) {
       const session = {
         user,
-        tenant: { commands: { take: () => true } },
+        tenant: {},
         isOperator: user?.tenant === 'system',
         rosterVersion: world.roster.version,
         leaveTransaction: () => false,
@@ -58,7 +59,7 @@ export function gateOf(world: AclWorld): Gate {
       };
       const out = new ReplyWriter(2);
       const passed = counters.commands;
-      dispatcher.run({ session, counters } as unknown as Connection, requestOf(...words), out);
+      dispatcher.run({ session, counters, meters: NO_METERS } as unknown as Connection, requestOf(...words), out);
       // What fails behind the gate, such as a syntax error, was allowed.
       return counters.commands > passed ? 'allowed' : verdictOf(latin1(out.take()));
     },

@@ -1,6 +1,6 @@
 /** Rates of users, tenants and addresses: who is refused, who waits, in which order, and who never notices. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseAddress } from '../../src/base/cidr.ts';
+import { Allowlist, parseAddress } from '../../src/base/cidr.ts';
 import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../../src/base/limits.ts';
 import type { UserBudget } from '../../src/tenancy/budget.ts';
 import { NO_RATES, type RateTerms } from '../../src/tenancy/rate.ts';
@@ -24,8 +24,11 @@ function withUser(name: string, budget: Partial<UserBudget>): World {
   return new World(undefined, { userBudgets: new Map([[name, budgetOf(budget)]]) }).people();
 }
 
+/** Loopback is exempt, as it is by default. */
 function withAddress(rates: Partial<RateTerms>): World {
-  return new World(undefined, { addressRates: { ...NO_RATES, ...rates } }).people();
+  const list = Allowlist.parse(['127.0.0.0/8', '::1']);
+  const perIpExempt = list.ok ? list.value : undefined;
+  return new World(undefined, { addressRates: { ...NO_RATES, ...rates }, perIpExempt }).people();
 }
 
 /** How many of so many PINGs in one packet are let in. */
