@@ -127,6 +127,7 @@ export class CoreFigures implements GatewayFigures {
       ['tenants', this.registry.all().length],
       ['rate_limited', counters.total('rateLimited')],
       ['bugs', counters.bugs],
+      ...this.core.identity.figures(),
       ...closed,
       ...counters.tallies.lines(),
     ];

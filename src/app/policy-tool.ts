@@ -66,6 +66,7 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
   const files: PolicyFiles = {
     list: () => disk.list(),
     read: (path) => disk.read(path),
+    readBeside: (name) => disk.readBeside(name),
     readPassword: (name) =>
       MADE_AT_START.includes(name) && !disk.hasPassword(name) ? success('') : disk.readPassword(name),
   };

@@ -1,10 +1,12 @@
 /** What the gateway lives by, from the policy, the options that CONFIG may change, and the command line. */
 import type { Allowlist } from '../base/cidr.ts';
 import type { GatewayView } from '../gateway/view.ts';
+import type { LoginTerms, TokenLogin } from '../identity/terms.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { Settings } from './config/settings.ts';
 
-export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
+export function viewOf(policy: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
+  const { gateway, users } = policy;
   const { limits } = gateway;
   const userAddresses = new Map<string, Allowlist>();
   for (const { name, addresses } of users) if (addresses !== undefined) userAddresses.set(name, addresses);
@@ -28,8 +30,19 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     outputLimits: settings.outputLimits,
     adminAddresses: gateway.adminAddresses,
     userAddresses,
+    logins: loginsOf(policy),
     trustLoopback,
     protectedMode: !gateway.plain.allowRemote,
     drainTimeoutSeconds: gateway.shutdownTimeoutSeconds,
   };
+}
+
+function loginsOf({ gateway, users, templates }: Policy): LoginTerms {
+  const tokenLogins = new Map<string, TokenLogin>();
+  const slowHashes = new Map<string, readonly string[]>();
+  for (const user of users) {
+    if (user.tokens !== undefined) tokenLogins.set(user.name, user.tokens);
+    if (user.slowHashes.length > 0) slowHashes.set(user.name, user.slowHashes);
+  }
+  return { tokens: gateway.tokens, tokenLogins, slowHashes, templates };
 }

@@ -35,6 +35,7 @@ import {
 } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
+import { TOKEN_EXPIRED } from '../resp/session-refusals.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 
@@ -77,10 +78,12 @@ export class Dispatcher {
     if (session.rosterVersion !== core.acl.roster.version && !core.identity.renew(connection)) {
       return connection.close('user_removed');
     }
+    if (core.turn_ms >= session.provenUntil_ms && core.identity.expire(connection)) return;
     connection.lastCommand = command.id;
     const { user } = session;
     if (user === undefined) {
-      if (!command.isNoAuth) return this.refuse(connection, command, NOAUTH, out);
+      const refusal = session.hasExpired ? TOKEN_EXPIRED : NOAUTH;
+      if (!command.isNoAuth) return this.refuse(connection, command, refusal, out);
     } else {
       const refusal = this.gates(connection, command, request);
       if (refusal !== undefined) return this.refuse(connection, command, refusal, out);

@@ -85,6 +85,7 @@ export class Gateway {
     for (const listener of this.listeners) {
       listener.replaceAddresses(listener.isTls ? addresses.tls : addresses.plain);
     }
+    this.core.identity.adopt(view.logins);
     this.rosterChanged();
   }
 
@@ -100,7 +101,8 @@ export class Gateway {
     for (const connection of Array.from(this.core.clients.all())) {
       const { session } = connection;
       const isOpen = session.tenant === undefined || session.tenant.isOpen;
-      if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
+      if (this.core.identity.isRevoked(connection)) connection.close('token_revoked');
+      else if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
       // The request of a command that waits still stands in its decoder, as nothing behind it is read.
       else if (connection.isWaiting && !this.core.dispatcher.mayStillRun(connection)) connection.cutWait('revoked');
     }
@@ -121,6 +123,7 @@ export class Gateway {
     if (sweeps) for (const listener of this.listeners) listener.checkHandshakes(now_ms);
     for (const connection of this.core.clients.all()) {
       this.core.checkRate(connection, now_ms);
+      if (now_ms >= connection.session.provenUntil_ms) this.core.identity.expire(connection);
       if (sweeps) this.sweep(connection, now_ms);
     }
   }

@@ -1,11 +1,17 @@
 /**
- * Who is it, and may they come in: passwords, back-off, and the addresses and caps of user and tenant. A refusal never
- * tells which part was wrong.
+ * Who is it, and may they come in: passwords, tokens, back-off, and the addresses and caps of user and tenant. A refusal
+ * never tells which part was wrong.
  */
+import { createHash } from 'node:crypto';
 import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
+import { fetchJwks } from '../identity/jwks-fetch.ts';
+import { looksLikeToken, type TokenFault } from '../identity/jwt.ts';
+import { SlowPasswords } from '../identity/password.ts';
+import type { LoginTerms } from '../identity/terms.ts';
+import { Tokens } from '../identity/tokens.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
@@ -14,93 +20,247 @@ import {
   type Refusal,
   WRONGPASS,
 } from '../resp/refusals.ts';
-import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
-import { Backoff } from './backoff.ts';
+import { LOGINS_BUSY } from '../resp/session-refusals.ts';
+import { DEFAULT_TENANT } from '../tenancy/tenant.ts';
+import { Backoff, backoffAddressOf } from './backoff.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Proven, SessionProof } from './proof.ts';
+import { TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
-
-interface Proven {
-  readonly user: User;
-  readonly tenant: Tenant;
-}
+/** What logs and ACL LOG show where the name would be that of a token, or a token itself. */
+const TOKEN_SHOWN = '(token)';
 
 /** Undefined: nobody. Some secrets take their time. */
 type Proof = Proven | undefined | Promise<Proven | undefined>;
 
+/** One try to log in. */
+interface Attempt {
+  readonly connection: Connection;
+  /** The name that was said. */
+  readonly said: string | undefined;
+  readonly secret: Uint8Array;
+  readonly isToken: boolean;
+  /** Whom a failure is counted against, and whom it is told of. */
+  readonly countedAs: string;
+  readonly shownAs: string;
+}
+
 export class Identity {
   private readonly core: Core;
   private readonly backoff: Backoff;
+  private readonly tokens: Tokens;
+  private readonly tokenUsers: TokenUsers;
+  private readonly slow: SlowPasswords;
+  private jwksAt_ms: number;
 
   constructor(core: Core) {
     this.core = core;
     this.backoff = new Backoff();
-  }
-
-  authenticate(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
-    const { core } = this;
-    if (userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true) return AUTH_WITHOUT_PASSWORD;
-    const now_ms = core.clock.monotonicMs();
-    const address = connection.addressText;
-    const trusted = core.isTrusted(connection);
-    const name = userName === undefined ? DEFAULT_USER : latin1(userName);
-    if (!trusted && this.backoff.holds(address, name, now_ms)) return RATE_AUTH;
-    const proof = this.prove(connection, name, secret);
-    if (!(proof instanceof Promise)) return this.conclude(connection, name, proof);
-    // Its transaction runs in one piece: nothing in it may be answered later.
-    if (connection.session.isInTransaction) return NOT_IN_MULTI;
-    const { version } = core.acl.roster;
-    return proof.then((proven) => {
-      if (connection.state === 'closed') return WRONGPASS;
-      // Who was proven may be somebody else by now, or nobody.
-      if (core.acl.roster.version !== version) return this.authenticate(connection, userName, secret);
-      return this.conclude(connection, name, proven);
+    this.slow = new SlowPasswords();
+    this.tokenUsers = new TokenUsers(core);
+    this.jwksAt_ms = 0;
+    this.tokens = new Tokens({
+      nowMs: () => core.clock.nowMs(),
+      monotonicMs: () => core.clock.monotonicMs(),
+      fetch: fetchJwks,
+      fetched: (issuer, fault) => this.fetched(issuer, fault),
     });
   }
 
-  private conclude(connection: Connection, name: string, proven: Proven | undefined): Refusal | undefined {
+  /** What the policy says from now on. */
+  adopt(terms: LoginTerms): void {
+    this.tokens.adopt(terms.tokens);
+  }
+
+  /** Lines of INFO section `gateway`. */
+  figures(): readonly (readonly [name: string, value: number])[] {
+    if (!this.tokens.isOn) return [];
+    return [['jwks_last_success_timestamp_seconds', Math.floor(this.jwksAt_ms / 1000)]];
+  }
+
+  private fetched(issuer: string, fault: string | undefined): void {
     const { core } = this;
+    core.counters.tallies.count('jwks', fault === undefined ? 'success' : 'failure');
+    if (fault === undefined) this.jwksAt_ms = core.clock.nowMs();
+    else core.log.event('warn', 'jwks.failed', fault, { issuer });
+  }
+
+  // -- Logging in ------------------------------------------------------------------------------------------------------
+
+  authenticate(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
+    const { core } = this;
+    const attempt = this.attemptOf(connection, userName, secret);
+    const isOpen = userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true;
+    if (isOpen && !attempt.isToken) return AUTH_WITHOUT_PASSWORD;
+    if (!core.isTrusted(connection)) {
+      const address = backoffAddressOf(connection.address);
+      if (this.backoff.holds(address, attempt.countedAs, core.clock.monotonicMs())) return this.putOff(RATE_AUTH);
+    }
+    const proof = attempt.isToken ? this.proveByToken(attempt) : this.prove(attempt);
+    if (proof !== undefined && 'bytes' in proof) return this.putOff(proof);
+    if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
+    // Its transaction runs in one piece: nothing in it may be answered later.
+    if (connection.session.isInTransaction) return NOT_IN_MULTI;
+    const { version } = core.acl.roster;
+    const { logins } = core.view;
+    return proof.then((proven) => {
+      if (connection.state === 'closed') return WRONGPASS;
+      // Who was proven may be somebody else by now, or nobody.
+      const isOld = core.acl.roster.version !== version || core.view.logins !== logins;
+      if (isOld && proven !== undefined) return this.authenticate(connection, userName, secret);
+      return this.conclude(attempt, proven);
+    });
+  }
+
+  private attemptOf(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): Attempt {
+    const said = userName === undefined ? undefined : latin1(userName);
+    const isToken = this.tokens.isOn && looksLikeToken(secret);
+    // A token in the place of the name must not be shown either.
+    const isShown = userName === undefined || !looksLikeToken(userName);
+    const shownAs = isShown && !(isToken && said === undefined) ? (said ?? DEFAULT_USER) : TOKEN_SHOWN;
+    // By the token itself: one program with an old token does not lock out those behind the same address.
+    const countedAs = isToken ? createHash('sha256').update(secret).digest('hex') : (said ?? DEFAULT_USER);
+    return { connection, said, secret, isToken, countedAs, shownAs };
+  }
+
+  private putOff(refusal: Refusal): Refusal {
+    this.core.counters.tallies.count('auth', 'put_off');
+    return refusal;
+  }
+
+  private conclude(attempt: Attempt, proven: Proven | undefined): Refusal | undefined {
+    const { core } = this;
+    const { connection, isToken, countedAs, shownAs } = attempt;
     const trusted = core.isTrusted(connection);
     if (proven === undefined) {
-      if (!trusted) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
-      core.denials.authentication(connection, name);
+      const address = backoffAddressOf(connection.address);
+      if (!trusted) this.backoff.failed(address, countedAs, core.clock.monotonicMs());
+      if (!isToken) core.counters.tallies.count('auth', 'password_failure');
+      core.denials.authentication(connection, shownAs);
       return WRONGPASS;
     }
-    const { user, tenant } = proven;
+    const { tenant } = proven;
     if (connection.session.tenant !== tenant && !trusted && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
-    this.take(connection, user, tenant);
+    core.counters.tallies.count('auth', isToken ? 'token_success' : 'password_success');
+    this.take(connection, proven);
     return undefined;
   }
 
-  private prove(connection: Connection, name: string, password: Uint8Array): Proof {
-    const { core } = this;
+  // -- Passwords -------------------------------------------------------------------------------------------------------
+
+  private prove({ connection, said, secret }: Attempt): Proof | Refusal {
+    const { core, slow } = this;
+    const { logins } = core.view;
+    const name = said ?? DEFAULT_USER;
     const user = core.acl.roster.get(name);
-    if (user === undefined) {
-      // An unknown user costs as much as a known one.
-      hashOfPassword(password);
-      return undefined;
+    // An unknown user costs as much as a known one.
+    if (user === undefined) hashOfPassword(secret);
+    const takesPasswords = user !== undefined && logins.tokenLogins.get(name) !== 'only';
+    if (user !== undefined && (passwordMatches(user, secret) || user.nopass) && takesPasswords) {
+      return this.admit(connection, user, undefined);
     }
-    if (!passwordMatches(user, password) && !user.nopass) return undefined;
-    const tenant = core.tenants.get(user.tenant);
-    if (!user.enabled || tenant === undefined || !this.mayCome(connection, user, tenant)) return undefined;
-    return { user, tenant };
+    // Where anybody has a slow hash, whatever is wrong is as slow as theirs: else time would tell who has one.
+    if (logins.slowHashes.size === 0) return undefined;
+    const hashes = (takesPasswords ? logins.slowHashes.get(name) : undefined) ?? [];
+    const known = slow.known(name, hashes, secret);
+    if (known !== undefined && user !== undefined) {
+      return this.admit(connection, user, { kind: 'slow_hash', hash: known });
+    }
+    const address = backoffAddressOf(connection.address);
+    if (!slow.hasRoom(name, address)) return LOGINS_BUSY;
+    return slow.judge(name, address, hashes, secret).then((hash) => {
+      const now = core.acl.roster.get(name);
+      if (hash === undefined || now === undefined) return undefined;
+      return this.admit(connection, now, { kind: 'slow_hash', hash });
+    });
+  }
+
+  private admit(connection: Connection, user: User, proof: SessionProof | undefined): Proven | undefined {
+    const tenant = this.core.tenants.get(user.tenant);
+    return tenant === undefined ? undefined : this.admitted(connection, { user, tenant, proof });
+  }
+
+  // -- Tokens ----------------------------------------------------------------------------------------------------------
+
+  private proveByToken(attempt: Attempt): Proof | Refusal {
+    const { tokens } = this;
+    const known = tokens.known(attempt.secret);
+    if (known !== undefined) {
+      const found = this.tokenUsers.find(known, attempt.said);
+      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+    }
+    if (!tokens.hasRoom) return LOGINS_BUSY;
+    return tokens.judge(attempt.secret).then((judged) => {
+      if (!judged.ok) return this.tokenFailed(judged.fault);
+      const found = this.tokenUsers.find(judged.value, attempt.said);
+      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+    });
+  }
+
+  private tokenProven(proven: Proven | undefined): Proven | undefined {
+    if (proven === undefined) this.core.counters.tallies.count('auth', 'token_no_user');
+    return proven;
+  }
+
+  private tokenFailed(fault: TokenFault): undefined {
+    this.core.counters.tallies.count('auth', `token_${fault}`);
+    return undefined;
+  }
+
+  /** Never later than the token says, by the clock that does not jump. */
+  provenUntil_ms(proof: SessionProof | undefined): number {
+    if (proof?.kind !== 'token') return Number.POSITIVE_INFINITY;
+    const { clock } = this.core;
+    return clock.monotonicMs() + (proof.identity.expiresAt_ms - clock.nowMs());
+  }
+
+  /**
+   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again.
+   * True when the connection has ended.
+   */
+  expire(connection: Connection): boolean {
+    const { session } = connection;
+    if (session.isInTransaction) return false;
+    this.core.counters.tallies.count('auth', 'token_session_expired');
+    if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
+      session.provenUntil_ms = Number.POSITIVE_INFINITY;
+      connection.close('token_expired');
+      return true;
+    }
+    session.expire();
+    return false;
+  }
+
+  /** Whether the token it came with has been taken back. */
+  isRevoked(connection: Connection): boolean {
+    const { proof } = connection.session;
+    return proof?.kind === 'token' && this.tokens.isRevoked(proof.identity);
+  }
+
+  // -- Who is let in ---------------------------------------------------------------------------------------------------
+
+  private admitted(connection: Connection, proven: Proven): Proven | undefined {
+    return proven.user.enabled && this.mayCome(connection, proven) ? proven : undefined;
   }
 
   /** The allowlists of the tenant, the user and, for operators, of administration. */
-  private mayCome(connection: Connection, user: User, tenant: Tenant): boolean {
+  private mayCome(connection: Connection, proven: Proven): boolean {
     const { view } = this.core;
     const { address } = connection;
+    const { user, tenant } = proven;
     if (!tenant.isOpen) return false;
     if (tenant.addresses?.allows(address) === false) return false;
     if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
+    if (TokenUsers.addressesOf(proven)?.allows(address) === false) return false;
     return !(tenant.isSystem && view.adminAddresses?.allows(address) === false);
   }
 
-  private take(connection: Connection, user: User, tenant: Tenant): void {
+  private take(connection: Connection, { user, tenant, proof }: Proven): void {
     const fallback = this.core.tenants.get(DEFAULT_TENANT);
     const namespace = tenant.isSystem ? (fallback ?? tenant) : tenant;
-    connection.session.become(user, tenant, namespace);
+    connection.session.become(user, tenant, namespace, proof);
   }
 
   /** As in Redis: while the user `default` is on and needs no password, a connection is that user from the start. */
@@ -108,10 +268,14 @@ export class Identity {
     const user = this.core.acl.roster.get(DEFAULT_USER);
     if (user === undefined || !user.enabled || !user.nopass) return;
     const tenant = this.core.tenants.get(user.tenant);
-    if (tenant === undefined || !this.mayCome(connection, user, tenant)) return;
+    if (tenant === undefined) return;
+    const proven: Proven = { user, tenant, proof: undefined };
+    if (!this.mayCome(connection, proven)) return;
     if (!this.core.isTrusted(connection) && !tenant.hasRoomForConnection) return;
-    this.take(connection, user, tenant);
+    this.take(connection, proven);
   }
+
+  // -- Later -----------------------------------------------------------------------------------------------------------
 
   /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
   renew(connection: Connection): boolean {
@@ -120,16 +284,35 @@ export class Identity {
     const before = session.user;
     session.rosterVersion = this.core.acl.roster.version;
     if (before === undefined) return true;
-    const user = this.core.acl.roster.get(before.name);
-    const tenant = user === undefined ? undefined : this.core.tenants.get(user.tenant);
-    if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
-    if (!this.mayCome(connection, user, tenant)) return false;
+    const proven = this.provenNow(connection, before);
+    if (proven === undefined || proven.tenant !== session.tenant) return false;
+    if (!this.mayCome(connection, proven)) return false;
+    const { user } = proven;
     session.user = user;
+    session.proof = proven.proof;
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
     }
+    if (proven.proof !== undefined) return user.enabled;
     return user.origin === 'runtime' || user === before || stillWelcome(before, user);
+  }
+
+  /** Who the connection would be if it logged in again now, by what it was proven by. */
+  private provenNow({ session }: Connection, before: User): Proven | undefined {
+    const { core } = this;
+    const { proof } = session;
+    if (proof?.kind === 'token') {
+      const found = this.tokenUsers.find(proof.identity, undefined);
+      return found?.user.name === before.name ? found : undefined;
+    }
+    const user = core.acl.roster.get(before.name);
+    const tenant = user === undefined ? undefined : core.tenants.get(user.tenant);
+    if (user === undefined || tenant === undefined) return undefined;
+    const { tokenLogins, slowHashes } = core.view.logins;
+    if (tokenLogins.get(user.name) === 'only') return undefined;
+    if (proof?.kind === 'slow_hash' && slowHashes.get(user.name)?.includes(proof.hash) !== true) return undefined;
+    return { user, tenant, proof };
   }
 }
 

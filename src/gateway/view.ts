@@ -1,5 +1,6 @@
 /** What the gateway is told and may be told anew while it runs. The composition root makes it of policy and flags. */
 import type { Allowlist } from '../base/cidr.ts';
+import type { LoginTerms } from '../identity/terms.ts';
 
 /** One class of `client-output-buffer-limit`; 0 is no limit. */
 export interface OutputLimit {
@@ -40,6 +41,8 @@ export interface GatewayView {
   readonly adminAddresses: Allowlist | undefined;
   /** From where a user may come, by name; absent: from anywhere. */
   readonly userAddresses: ReadonlyMap<string, Allowlist>;
+  /** Tokens and slow passwords. */
+  readonly logins: LoginTerms;
   /** `--trust-loopback`: on loopback addresses there is no ceiling, no back-off, and no rate. */
   readonly trustLoopback: boolean;
   /** Refuse plain connections from elsewhere while nobody needs a password, as Redis does. */

@@ -7,6 +7,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import type { Budget } from '../tenancy/budget.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 import type { GatewayPolicy, OutputLimitPolicy, Policy, PolicyUser } from './policy.ts';
+import { tokenText } from './tokens.ts';
 
 export interface NamesDiff {
   readonly added: readonly string[];
@@ -67,6 +68,7 @@ function diffNames<Item>(
 
 function equalUsers(a: PolicyUser, b: PolicyUser): boolean {
   if (a.tenantName !== b.tenantName || rulesText(a.addresses) !== rulesText(b.addresses)) return false;
+  if (a.tokens !== b.tokens || a.slowHashes.join(' ') !== b.slowHashes.join(' ')) return false;
   return a.rules.length === b.rules.length && a.rules.every((rule, index) => equalBytes(rule, b.rules[index] ?? rule));
 }
 
@@ -137,6 +139,7 @@ const SETTINGS: readonly Setting[] = [
   now('limits.client_output_buffer_limit.normal', ({ limits }) => limitText(limits.outputLimits.normal)),
   now('limits.client_output_buffer_limit.pubsub', ({ limits }) => limitText(limits.outputLimits.pubsub)),
   now('limits.client_output_buffer_limit.replica', ({ limits }) => limitText(limits.outputLimits.replica)),
+  now('tokens', ({ tokens }) => tokenText(tokens)),
   now('admin.addresses', ({ adminAddresses }) => rulesText(adminAddresses)),
   atRestart('storage.shards', ({ storage }) => storage.shards),
   atRestart('storage.data', ({ storage }) => storage.dataFolder),

@@ -8,12 +8,14 @@ import type { Allowlist } from '../base/cidr.ts';
 import { POLICY_PROBLEMS_MAX, POLICY_USERS_MAX, TENANTS_MAX } from '../base/limits.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import { TOKEN_USER_PREFIX, type TokenTemplate } from '../identity/terms.ts';
 import { NO_BUDGET } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT, type TenantTerms } from '../tenancy/tenant.ts';
 import { gatewayPolicyOf } from './gateway.ts';
 import type { BuiltInUser, Policy, PolicyFiles, PolicyProblem, PolicyUser, Position } from './policy.ts';
 import { gatewaySchema, type TenantFile, tenantSchema, type UserEntry, wordsOf } from './schema.ts';
 import { PolicySource } from './source.ts';
+import { readTokens } from './tokens.ts';
 
 /** What is wrong with a user's ACL rules: the rule at `index`, from 0. */
 export interface AclFault {
@@ -57,6 +59,7 @@ class Load {
   private readonly hash: ReturnType<typeof createHash>;
   private readonly tenants: Map<string, { readonly terms: TenantTerms; readonly position: Position }>;
   private readonly users: Map<string, PolicyUser>;
+  private readonly templates: Map<string, readonly TokenTemplate[]>;
 
   constructor(files: PolicyFiles, options: LoadOptions) {
     this.problems = [];
@@ -66,6 +69,7 @@ class Load {
     this.hash = createHash('sha256');
     this.tenants = new Map();
     this.users = new Map();
+    this.templates = new Map();
   }
 
   run(): Policy | undefined {
@@ -87,12 +91,17 @@ class Load {
       this.complain(fileStart('tenants'), `more than ${TENANTS_MAX - 2} tenants`);
     if (this.users.size > POLICY_USERS_MAX) this.complain(fileStart('tenants'), `more than ${POLICY_USERS_MAX} users`);
     if (gatewayFile === undefined) return undefined;
-    const policy = gatewayPolicyOf(gatewayFile, (path, list) => this.noteRules(gateway, path, list));
+    const tokens = readTokens(gatewayFile.tokens, {
+      read: (name) => this.readBeside(name),
+      complain: (path, message) => this.complain(gateway.positionOf(['tokens', ...path]), message),
+    });
+    const policy = gatewayPolicyOf(gatewayFile, tokens, (path, list) => this.noteRules(gateway, path, list));
     for (const fault of policy.faults) this.complain(gateway.positionOf(fault.path), fault.message);
     return {
       gateway: policy.gateway,
       tenants: this.orderedTenants(),
       users: Array.from(this.users.values()),
+      templates: this.templates,
       notes: this.notes,
       contentHash: this.hash.digest('hex'),
     };
@@ -123,6 +132,12 @@ class Load {
     this.hash.update(`${name.length} ${content.length} ${name}${content}`);
   }
 
+  private readBeside(name: string): Result<string> {
+    const text = this.files.readBeside(name);
+    if (text.ok) this.remember(name, text.value);
+    return text;
+  }
+
   private takeTenant(source: PolicySource): void {
     const file = source.validate(tenantSchema, this.problems);
     if (file === undefined) return;
@@ -146,6 +161,37 @@ class Load {
     const { tenant: name, budget, addresses, suspended } = file;
     this.tenants.set(name, { terms: { name, budget, addresses, suspended }, position });
     for (const [index, entry] of file.users.entries()) this.takeUser(source, file, entry, index);
+    this.takeTemplates(source, file);
+  }
+
+  private takeTemplates(source: PolicySource, { tenant, token_users: entries }: TenantFile): void {
+    if (entries.length === 0) return;
+    if (tenant === SYSTEM_TENANT) {
+      this.complain(source.positionOf(['token_users']), 'operators are named in the file, each one');
+    }
+    const roles = new Set<string>();
+    const templates = entries.map(({ role, acl, addresses }, index): TokenTemplate => {
+      const path = ['token_users', index];
+      if (roles.has(role)) this.complain(source.positionOf([...path, 'role']), `role "${role}" stands twice`);
+      roles.add(role);
+      this.noteRules(source, [...path, 'addresses'], addresses);
+      const rules = acl.map((rule) => bytesOf(rule));
+      this.judgeRules(source, [...path, 'acl'], acl, rules);
+      const secret = acl.findIndex((rule) => /^(?:[>#<!]|nopass$)/i.test(rule));
+      if (secret >= 0) this.complain(source.positionOf([...path, 'acl']), 'who comes with a token has no password');
+      return { role, rules: rules.map((rule) => latin1(rule)), addresses };
+    });
+    this.templates.set(tenant, templates);
+  }
+
+  /** Whether the rules are right; what is wrong is added to the problems. */
+  private judgeRules(source: PolicySource, path: Path, acl: readonly string[], rules: readonly Uint8Array[]): boolean {
+    const fault = this.options.aclFault(rules);
+    if (fault === undefined) return true;
+    // A password, or what was meant to be its hash, must not be read back from a log.
+    const shown = (acl[fault.index] ?? '').replace(/(^|[(\s])([><#!])\S*/g, '$1$2…');
+    this.complain(source.positionOfWord(path, fault.index), `ACL rule "${shown}": ${fault.message}`);
+    return false;
   }
 
   private takeUser(source: PolicySource, file: TenantFile, entry: UserEntry, index: number): void {
@@ -159,14 +205,7 @@ class Load {
     }
     this.noteRules(source, [...path, 'addresses'], entry.addresses);
     const rules = entry.acl.map((rule) => bytesOf(rule));
-    const fault = this.options.aclFault(rules);
-    if (fault !== undefined) {
-      const rule = entry.acl[fault.index] ?? '';
-      // A password, or what was meant to be its hash, must not be read back from a log.
-      const shown = rule.replace(/(^|[(\s])([><#!])\S*/g, '$1$2…');
-      const at = source.positionOfWord([...path, 'acl'], fault.index);
-      return this.complain(at, `ACL rule "${shown}": ${fault.message}`);
-    }
+    if (!this.judgeRules(source, [...path, 'acl'], entry.acl, rules)) return;
     if (entry.passwordFile !== undefined) {
       const hash = this.passwordHash(source.positionOf([...path, 'password_file']), entry.passwordFile);
       if (hash !== undefined) rules.push(bytesOf(`#${hash}`));
@@ -174,8 +213,12 @@ class Load {
     if (name === DEFAULT_USER && entry.acl.some((rule) => rule.toLowerCase() === 'nopass')) {
       this.complain(source.positionOf([...path, 'acl']), 'the user default needs a password: connections begin as it');
     }
+    if (name.startsWith(TOKEN_USER_PREFIX)) {
+      this.complain(position, `names that begin with "${TOKEN_USER_PREFIX}" are those of users that tokens make`);
+    }
     this.noteDoors(position, entry);
-    this.users.set(name, { name, tenantName: file.tenant, rules, addresses: entry.addresses, position });
+    const { addresses, slowHashes, tokens } = entry;
+    this.users.set(name, { name, tenantName: file.tenant, rules, addresses, slowHashes, tokens, position });
   }
 
   private passwordHash(position: Position, fileName: string): string | undefined {
@@ -189,11 +232,14 @@ class Load {
     return hash;
   }
 
-  private noteDoors(position: Position, { name, acl, passwordFile }: UserEntry): void {
+  private noteDoors(position: Position, { name, acl, passwordFile, slowHashes, tokens }: UserEntry): void {
     const words = acl.map((rule) => rule.toLowerCase());
-    const hasPassword = passwordFile !== undefined || words.some((rule) => /^[#>]/.test(rule));
+    const hasPassword = passwordFile !== undefined || slowHashes.length > 0 || words.some((rule) => /^[#>]/.test(rule));
     if (words.includes('nopass')) this.note(position, `user "${name}" needs no password`);
-    else if (!hasPassword) this.note(position, `user "${name}" has no password and cannot log in`);
+    else if (!hasPassword && tokens === undefined)
+      this.note(position, `user "${name}" has no password and cannot log in`);
+    if (tokens === 'only' && (hasPassword || words.includes('nopass')))
+      this.note(position, `user "${name}" comes with a token only: its passwords open nothing`);
     if (!words.includes('on')) this.note(position, `user "${name}" is off: its rules do not say on`);
     if (words.some((rule) => rule.startsWith('>'))) {
       this.note(position, `user "${name}" has its password in clear in the file: better # and its SHA-256`);
@@ -213,7 +259,7 @@ class Load {
       if (isHidden || this.users.has(name)) continue;
       this.remember(name, one.acl);
       const rules = wordsOf(one.acl).map((rule) => bytesOf(rule));
-      this.users.set(name, { name, tenantName: one.tenantName, rules, addresses: undefined, position: undefined });
+      this.users.set(name, { name, tenantName: one.tenantName, rules, ...NOTHING_MORE });
     }
   }
 
@@ -228,6 +274,8 @@ class Load {
     return [...implied, ...named];
   }
 }
+
+const NOTHING_MORE = { addresses: undefined, slowHashes: [], tokens: undefined, position: undefined };
 
 function fileStart(file: string): Position {
   return { file, line: 1, column: 1 };

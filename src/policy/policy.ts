@@ -2,6 +2,7 @@
 import type { Allowlist } from '../base/cidr.ts';
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import type { Result } from '../base/result.ts';
+import type { TokenLogin, TokenTemplate, TokenTerms } from '../identity/terms.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 
 /** Lines and columns count from 1, columns in UTF-16 units as editors do. */
@@ -96,6 +97,8 @@ export interface GatewayPolicy {
   readonly limits: LimitsPolicy;
   /** From where users of the tenant `system` may come; undefined: from anywhere. */
   readonly adminAddresses: Allowlist | undefined;
+  /** Who may vouch for users. */
+  readonly tokens: TokenTerms;
   readonly storage: StoragePolicy;
   readonly logLevel: LogLevel;
   readonly shutdownTimeoutSeconds: number;
@@ -112,6 +115,10 @@ export interface PolicyUser {
   readonly rules: readonly Uint8Array[];
   /** From where it may come; undefined: from anywhere. */
   readonly addresses: Allowlist | undefined;
+  /** Passwords as slow hashes, beside those among the rules. */
+  readonly slowHashes: readonly string[];
+  /** Undefined: no token is this user's. */
+  readonly tokens: TokenLogin | undefined;
   /** Undefined for a user that no file mentions. */
   readonly position: Position | undefined;
 }
@@ -122,6 +129,8 @@ export interface Policy {
   readonly tenants: readonly TenantTerms[];
   /** Names are unique. */
   readonly users: readonly PolicyUser[];
+  /** Users that tokens make for their session, by tenant. */
+  readonly templates: ReadonlyMap<string, readonly TokenTemplate[]>;
   /** Worth a person's attention, wrong not: rules with host bits, users who cannot log in. */
   readonly notes: readonly PolicyProblem[];
   /** Changes when any file or password changes; equal means that there is nothing to do. */
@@ -136,6 +145,8 @@ export interface PolicyFiles {
   read(path: string): Result<string>;
   /** The password in a file of the certificates folder, without the newline at its end. */
   readPassword(name: string): Result<string>;
+  /** A file of the certificates folder that holds no secret: keys of an issuer, authorities, what is revoked. */
+  readBeside(name: string): Result<string>;
 }
 
 /**

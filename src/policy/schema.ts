@@ -5,9 +5,11 @@
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
 import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
-import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
+import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX, TOKEN_USERS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
+import { slowHashes } from './passwords.ts';
 import { LOG_LEVELS } from './policy.ts';
+import { roleName, tokenLogin, tokensSchema } from './tokens.ts';
 
 /** `4096`, `64mb`. */
 const size = z.unknown().transform((value, context): number => {
@@ -93,6 +95,7 @@ export const gatewaySchema = z.preprocess(
       }),
     }),
     admin: section({ addresses: addresses.prefault([]) }),
+    tokens: tokensSchema,
     storage: section({
       shards: z.int().min(1).max(SHARDS_MAX).default(1),
       data: z.string().min(1).default('data'),
@@ -135,12 +138,16 @@ const user = z
     name: z.string().regex(/^[^\s\u0000-\u001f\u007f]{1,256}$/, 'must be a name without blanks'),
     acl: acl.prefault('off'),
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
+    password_hash: slowHashes,
+    tokens: tokenLogin,
     addresses: addresses.prefault([]),
   })
-  .transform(({ name, acl: rules, password_file, addresses: from }) => ({
+  .transform(({ name, acl: rules, password_file, password_hash, tokens, addresses: from }) => ({
     name,
     acl: rules,
     passwordFile: password_file,
+    slowHashes: password_hash,
+    tokens,
     addresses: from,
   }));
 
@@ -169,6 +176,12 @@ const budget = section({
 export const tenantSchema = z.strictObject({
   tenant: z.string().regex(NAME, 'must be a name of letters, digits, dots, dashes and underscores'),
   users: z.preprocess((value) => value ?? [], z.array(user).max(POLICY_USERS_MAX)).prefault([]),
+  token_users: z
+    .preprocess(
+      (value) => value ?? [],
+      z.array(z.strictObject({ role: roleName, acl, addresses: addresses.prefault([]) })).max(TOKEN_USERS_MAX),
+    )
+    .prefault([]),
   addresses: addresses.prefault([]),
   budget,
   suspended: z.boolean().default(false),

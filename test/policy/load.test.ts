@@ -48,6 +48,7 @@ describe('a folder without files', () => {
         },
       },
       adminAddresses: undefined,
+      tokens: { issuers: [], revoked: new Set() },
       storage: STORAGE_DEFAULTS,
       logLevel: 'info',
       shutdownTimeoutSeconds: 10,
@@ -126,6 +127,7 @@ shutdown_timeout: 0
         },
       },
       adminAddresses: expect.objectContaining({ rules: ['127.0.0.1/32'] }),
+      tokens: { issuers: [], revoked: new Set() },
       storage: {
         ...STORAGE_DEFAULTS,
         shards: 2,

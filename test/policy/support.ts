@@ -50,6 +50,11 @@ export class MemoryFiles implements PolicyFiles {
     return text === undefined ? failure('cannot be read: ENOENT') : success(text);
   }
 
+  readBeside(name: string): Result<string> {
+    const text = this.passwords.get(name);
+    return text === undefined ? failure(`${name}: cannot be read: ENOENT`) : success(text);
+  }
+
   readPassword(name: string): Result<string> {
     const password = this.passwords.get(name);
     return password === undefined ? failure(`password file ${name}: cannot be read: ENOENT`) : success(password);
