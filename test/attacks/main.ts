@@ -26,6 +26,7 @@ import { sessionCases } from './cases/sessions.ts';
 import { startCases } from './cases/starts.ts';
 import { tenantCases } from './cases/tenants.ts';
 import { tlsCases } from './cases/tls.ts';
+import { tokenCases } from './cases/tokens.ts';
 import { transportCases } from './cases/transport.ts';
 import { digestOfTwo, plantTwo } from './neighbour.ts';
 import { World } from './world.ts';
@@ -66,6 +67,7 @@ const cases: readonly AttackCase[] = [
   ...transportCases,
   ...tlsCases,
   ...startCases,
+  ...tokenCases,
 ];
 
 interface Before {
