@@ -13,6 +13,7 @@ import {
   drill,
   explain,
   exportData,
+  hash,
   importData,
   restore,
   serve,
@@ -33,6 +34,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['import', importData],
   ['export', exportData],
   ['certs', certs],
+  ['hash-password', hash],
 ]);
 
 function help(): string {

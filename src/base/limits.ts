@@ -355,3 +355,5 @@ export const SLOW_HASHES_PER_USER_MAX = 4;
 export const PASSWORDS_REMEMBERED_MAX = 10_000;
 /** Roles of one tenant that make users of tokens. */
 export const TOKEN_USERS_MAX = 64;
+/** A password that is to be hashed: more than anybody types. */
+export const HASHED_PASSWORD_BYTES_MAX = 1024;

@@ -115,8 +115,10 @@ export class Identity {
   }
 
   private attemptOf(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): Attempt {
-    const said = userName === undefined ? undefined : latin1(userName);
     const isToken = this.tokens.isOn && looksLikeToken(secret);
+    const name = userName === undefined ? undefined : latin1(userName);
+    // Clients that were given no name say this one in HELLO.
+    const said = isToken && name === DEFAULT_USER ? undefined : name;
     // A token in the place of the name must not be shown either.
     const isShown = userName === undefined || !looksLikeToken(userName);
     const shownAs = isShown && !(isToken && said === undefined) ? (said ?? DEFAULT_USER) : TOKEN_SHOWN;

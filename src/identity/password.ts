@@ -60,8 +60,9 @@ function derive(password: Uint8Array, { cost, blockSize, parallelization, salt, 
   const maxmem = 2 * SLOW_HASH_BYTES_MAX;
   return new Promise((resolve, reject) => {
     scrypt(password, salt, hash.length, { N: cost, r: blockSize, p: parallelization, maxmem }, (error, derived) => {
-      if (error === null) resolve(derived);
-      else reject(error);
+      // Bun says undefined where Node says null.
+      if (error instanceof Error) reject(error);
+      else resolve(derived);
     });
   });
 }
