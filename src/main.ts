@@ -16,6 +16,7 @@ import {
   explain,
   exportAcl,
   exportData,
+  hash,
   importAcl,
   importData,
   restore,
@@ -41,6 +42,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['import-acl', importAcl],
   ['export-acl', exportAcl],
   ['certs', certs],
+  ['hash-password', hash],
 ]);
 
 function help(): string {

@@ -11,6 +11,7 @@ import { runExplain } from './explain.ts';
 import { runExport } from './export.ts';
 import { runExportAcl } from './export-acl.ts';
 import { ensureFirstStart } from './first-start.ts';
+import { hashPassword } from './hash-password.ts';
 import { runImport } from './import.ts';
 import { runImportAcl } from './import-acl.ts';
 import { parseOptions } from './options.ts';
@@ -68,6 +69,19 @@ export const check: Command = {
   usage: '',
   summary: 'says what is wrong with the policies, as file:line:column',
   run: async (args, edge) => tell(runCheck(args, { ...edge, table: tableAlone() }), edge),
+};
+
+export const hash: Command = {
+  usage: '',
+  summary: 'reads a password and prints its hash, for password_hash in a policy file',
+  async run(args, edge) {
+    if (args.length > 0) return edge.fail('hash-password takes the password from its input, and no words');
+    const made = await hashPassword(process.stdin, (text) => process.stderr.write(text));
+    process.stdin.destroy();
+    if (!made.ok) return edge.fail(made.fault);
+    edge.print(`${made.value}\n`);
+    return 0;
+  },
 };
 
 export const checkRdb: Command = {

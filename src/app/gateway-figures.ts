@@ -128,6 +128,7 @@ export class CoreFigures implements GatewayFigures {
       ['tenants', this.registry.all().length],
       ['rate_limited', counters.total('rateLimited')],
       ['bugs', counters.bugs],
+      ...this.core.identity.figures(),
       ...closed,
       ...(expiries === '' ? [] : [['cert_not_after', expiries] as const]),
       ...counters.tallies.lines(),

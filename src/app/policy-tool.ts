@@ -76,6 +76,7 @@ export function loadForTool({ values }: Words, { environment, cwd, table }: Tool
       return found.ok && added !== undefined ? success([...found.value, added.path]) : found;
     },
     read: (path) => (path === added?.path ? success(added.text) : disk.read(path)),
+    readBeside: (name) => disk.readBeside(name),
     readPassword: (name) =>
       MADE_AT_START.includes(name) && !disk.hasPassword(name) ? success('') : disk.readPassword(name),
   };

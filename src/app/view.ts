@@ -1,11 +1,13 @@
 /** What the gateway lives by, from the policy, the options that CONFIG may change, and the command line. */
 import type { Allowlist } from '../base/cidr.ts';
 import type { CertificateView, GatewayView } from '../gateway/view.ts';
+import type { LoginTerms, TokenLogin } from '../identity/terms.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { UserBudget } from '../tenancy/budget.ts';
 import type { Settings } from './config/settings.ts';
 
-export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
+export function viewOf(policy: Policy, settings: Settings, trustLoopback: boolean): GatewayView {
+  const { gateway, users } = policy;
   const { limits } = gateway;
   const userAddresses = new Map<string, Allowlist>();
   const userBudgets = new Map<string, UserBudget>();
@@ -34,6 +36,7 @@ export function viewOf({ gateway, users }: Policy, settings: Settings, trustLoop
     userAddresses,
     userBudgets,
     certificates: certificatesOf({ gateway, users }),
+    logins: loginsOf(policy),
     trustLoopback,
     protectedMode: !gateway.plain.allowRemote,
     drainTimeoutSeconds: gateway.shutdownTimeoutSeconds,
@@ -46,4 +49,14 @@ function certificatesOf({ gateway, users }: Pick<Policy, 'gateway' | 'users'>): 
   for (const { name, certificate } of users) if (certificate !== undefined) byCertificate.set(certificate, name);
   const bound = new Set(byCertificate.values());
   return { isRequired: mode === 'required', identifyBy, passwordAllowed, users: byCertificate, bound };
+}
+
+function loginsOf({ gateway, users, templates }: Policy): LoginTerms {
+  const tokenLogins = new Map<string, TokenLogin>();
+  const slowHashes = new Map<string, readonly string[]>();
+  for (const user of users) {
+    if (user.tokens !== undefined) tokenLogins.set(user.name, user.tokens);
+    if (user.slowHashes.length > 0) slowHashes.set(user.name, user.slowHashes);
+  }
+  return { tokens: gateway.tokens, tokenLogins, slowHashes, templates };
 }

@@ -402,3 +402,45 @@ export const SYSLOG_RETRY_MS = 1000;
 export const ALERT_SOURCES_MAX = 4096;
 /** The same cause and source raise an alert no more often. */
 export const ALERT_INTERVAL_MS = 60_000;
+
+// -- Identity ----------------------------------------------------------------------------------------------------------
+
+/** A token in compact form: real ones have one or two kilobytes, and a stranger's argument has 16 at the most. */
+export const TOKEN_BYTES_MAX = 8 * 1024;
+/** Characters of a subject, a key's name and a token's identifier: what stands in names of users and in tables. */
+export const TOKEN_NAME_LENGTH_MAX = 128;
+/** Roles that are looked at in one token. */
+export const TOKEN_ROLES_MAX = 64;
+/** Issuers that one gateway trusts. */
+export const TOKEN_ISSUERS_MAX = 16;
+/** Verified tokens remembered until they expire, so that a reconnecting client costs no signature: 300 bytes each. */
+export const TOKENS_REMEMBERED_MAX = 10_000;
+/** Signatures being verified at a time, 0.2 ms each: past it logins are put off, so that strangers do not queue up work. */
+export const TOKENS_JUDGED_MAX = 64;
+/** A clock may be so many seconds off that of an issuer. */
+export const TOKEN_SKEW_SECONDS_MAX = 60;
+/** A set of keys: real ones have two to ten keys of half a kilobyte. */
+export const JWKS_BYTES_MAX = 256 * 1024;
+export const JWKS_KEYS_MAX = 64;
+/** From asking an issuer to the last byte of its answer. */
+export const JWKS_FETCH_MS_MAX = 5_000;
+/** Between two requests to one issuer, whatever tokens name as their key. */
+export const JWKS_COOLDOWN_MS = 5_000;
+/** Lines of the file of revoked tokens and subjects, and bytes of a file beside the certificates. */
+export const REVOKED_TOKENS_MAX = 50_000;
+export const IDENTITY_FILE_BYTES_MAX = 4 * 1024 * 1024;
+/** Slow hashes at a time: half of the runtime's thread pool, which files and names need too; and those that wait. */
+export const SLOW_HASHES_RUNNING_MAX = 2;
+export const SLOW_HASHES_WAITING_MAX = 64;
+/** Of those, of one address: a stranger has no more of the queue than that, and one of each name. */
+export const SLOW_HASHES_PER_ADDRESS_MAX = 8;
+/** Memory of one slow hash, which bounds what a policy file may ask for. */
+export const SLOW_HASH_BYTES_MAX = 128 * 1024 * 1024;
+/** Slow hashes of one user: two while a password is being changed, and some to spare. */
+export const SLOW_HASHES_PER_USER_MAX = 4;
+/** Passwords known to be right, as 32 bytes under a key of the process: a reconnecting client costs no slow hash. */
+export const PASSWORDS_REMEMBERED_MAX = 10_000;
+/** Roles of one tenant that make users of tokens. */
+export const TOKEN_USERS_MAX = 64;
+/** A password that is to be hashed: more than anybody types. */
+export const HASHED_PASSWORD_BYTES_MAX = 1024;

@@ -1,7 +1,7 @@
 /** The folder of policy files and that of passwords, on a disk. Everything is read whole and with a bound. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX } from '../base/limits.ts';
+import { IDENTITY_FILE_BYTES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { stampOf } from './stamp.ts';
 
@@ -14,11 +14,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 export class DiskPolicyFiles {
   private readonly folder: string;
   private readonly passwordsFolder: string;
+  /** Files of the certificates folder that a policy has named: a change of them is a change of the policy. */
+  private readonly besides: Set<string>;
 
   /** Absolute paths: where the policies are, and where password files are looked for. */
   constructor(folder: string, passwordsFolder: string) {
     this.folder = folder;
     this.passwordsFolder = passwordsFolder;
+    this.besides = new Set();
   }
 
   /** `gateway.yaml` if there is one, then every `tenants/*.yaml`, sorted. Names that begin with a dot are left out. */
@@ -52,6 +55,14 @@ export class DiskPolicyFiles {
     return password === '' ? failure(`password file ${name}: is empty`) : success(password);
   }
 
+  /** A file of the certificates folder. */
+  readBeside(name: string): Result<string> {
+    if (this.besides.size < POLICY_FILES_MAX) this.besides.add(name);
+    const bytes = readBounded(join(this.passwordsFolder, name), IDENTITY_FILE_BYTES_MAX);
+    const text = bytes.ok ? textOf(bytes.value) : bytes;
+    return text.ok ? text : failure(`${name}: ${text.fault}`);
+  }
+
   hasPassword(name: string): boolean {
     return existsSync(join(this.passwordsFolder, name));
   }
@@ -60,7 +71,8 @@ export class DiskPolicyFiles {
   fingerprint(): string {
     const paths = this.list();
     if (!paths.ok) return paths.fault;
-    return paths.value.map((path) => `${path} ${stampOf(join(this.folder, path))}`).join('\n');
+    const beside = Array.from(this.besides, (name) => `${name} ${stampOf(join(this.passwordsFolder, name))}`);
+    return [...paths.value.map((path) => `${path} ${stampOf(join(this.folder, path))}`), ...beside].join('\n');
   }
 
   /** Folders whose events tell of a change. */

@@ -3,8 +3,11 @@
  * that user again, twice as long each time; from the hundredth before it may try anybody. So one program with an old
  * password does not lock out its neighbours on the same machine, and the user logs in from elsewhere as ever.
  *
+ * An address of IPv6 is its /64: whoever has one address of it has them all.
+ *
  * A success wipes nothing: else whoever has one account could guess at all others between two logins.
  */
+import { ParsedAddress } from '../base/cidr.ts';
 import {
   AUTH_BACKOFF_MS,
   AUTH_BACKOFF_MS_MAX,
@@ -13,6 +16,11 @@ import {
   AUTH_FAILURES_WINDOW_MS,
   BACKOFF_RECORDS_MAX,
 } from '../base/limits.ts';
+
+/** The address that failures are counted by. */
+export function backoffAddressOf({ isV4, word0, word1, word2, word3 }: ParsedAddress): string {
+  return new ParsedAddress(isV4, word0, word1, isV4 ? word2 : 0, isV4 ? word3 : 0).toString();
+}
 
 const USER_NAME_LENGTH_KEPT = 64;
 

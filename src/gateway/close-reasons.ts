@@ -28,6 +28,8 @@ export const CLOSE_REASONS = [
   'protected_mode',
   'user_removed',
   'channels_revoked',
+  'token_expired',
+  'token_revoked',
   'shutdown',
   'internal_error',
   'socket_error',

@@ -132,6 +132,7 @@ export class Core {
     this.monitor = new Monitor(this);
     this.dispatcher = new Dispatcher(this);
     this.exec = new Exec(this);
+    this.identity.adopt(view.logins);
     this.adopt(view);
   }
 

@@ -34,7 +34,7 @@ import {
 } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
-import { AUDIT_UNAVAILABLE } from '../resp/session-refusals.ts';
+import { AUDIT_UNAVAILABLE, TOKEN_EXPIRED } from '../resp/session-refusals.ts';
 import { actionOf, NOT_RECORDED } from './audit.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
@@ -82,12 +82,13 @@ export class Dispatcher {
     if (session.rosterVersion !== core.acl.roster.version && !core.identity.renew(connection)) {
       return connection.close('user_removed');
     }
+    if (core.turn_ms >= session.provenUntil_ms && core.identity.expire(connection)) return;
     connection.lastCommand = command.id;
     const { user } = session;
     if (user === undefined) {
       if (!command.isNoAuth) {
         core.security.stranger(connection, actionOf(command));
-        return this.refuse(connection, command, NOAUTH, out);
+        return this.refuse(connection, command, session.hasExpired ? TOKEN_EXPIRED : NOAUTH, out);
       }
     } else {
       const refusal = this.gates(connection, command, request);

@@ -92,6 +92,7 @@ export class Gateway {
       listener.replaceAddresses(listener.isTls ? addresses.tls : addresses.plain);
       listener.replaceProxies(listener.isTls ? proxies.tls : proxies.plain);
     }
+    this.core.identity.adopt(view.logins);
     this.rosterChanged();
   }
 
@@ -119,7 +120,8 @@ export class Gateway {
     for (const connection of Array.from(this.core.clients.all())) {
       const { session } = connection;
       const isOpen = session.tenant === undefined || session.tenant.isOpen;
-      if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
+      if (this.core.identity.isRevoked(connection)) connection.close('token_revoked');
+      else if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
       // The request of a command that waits still stands in its decoder, as nothing behind it is read.
       else if (connection.isWaiting && !this.core.dispatcher.mayStillRun(connection)) connection.cutWait('revoked');
     }
@@ -141,6 +143,7 @@ export class Gateway {
     if (sweeps) for (const listener of this.listeners) listener.checkHandshakes(now_ms);
     for (const connection of this.core.clients.all()) {
       this.core.rates.check(connection, now_ms);
+      if (now_ms >= connection.session.provenUntil_ms) this.core.identity.expire(connection);
       if (sweeps) this.sweep(connection, now_ms);
     }
   }

@@ -1,12 +1,17 @@
 /**
- * Who is it, and may they come in: passwords, back-off, and the addresses and caps of user and tenant. A refusal never
- * tells which part was wrong.
+ * Who is it, and may they come in: passwords, tokens, certificates, back-off, and the addresses and caps of user and
+ * tenant. A refusal never tells which part was wrong.
  */
+import { createHash } from 'node:crypto';
 import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
-import { userOf } from '../identity/certificate.ts';
+import { fetchJwks } from '../identity/jwks-fetch.ts';
+import { looksLikeToken, type TokenFault } from '../identity/jwt.ts';
+import { SlowPasswords } from '../identity/password.ts';
+import type { LoginTerms } from '../identity/terms.ts';
+import { Tokens } from '../identity/tokens.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
@@ -16,110 +21,272 @@ import {
   type Refusal,
   WRONGPASS,
 } from '../resp/refusals.ts';
+import { LOGINS_BUSY } from '../resp/session-refusals.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
-import { Backoff } from './backoff.ts';
-import type { Connection, Peer } from './connection.ts';
+import { Backoff, backoffAddressOf } from './backoff.ts';
+import { CertificateUsers } from './certificate-users.ts';
+import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Peer } from './peer.ts';
+import type { Proven, SessionProof } from './proof.ts';
+import { TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
-
-interface Proven {
-  readonly user: User;
-  readonly tenant: Tenant;
-}
+/** What logs and ACL LOG show where the name would be that of a token, or a token itself. */
+const TOKEN_SHOWN = '(token)';
 
 /** Undefined: nobody. Some secrets take their time. */
 type Proof = Proven | undefined | Promise<Proven | undefined>;
 
+/** One try to log in. */
+interface Attempt {
+  readonly connection: Connection;
+  /** The name that was said. */
+  readonly said: string | undefined;
+  readonly secret: Uint8Array;
+  readonly isToken: boolean;
+  /** Whom a failure is counted against, and whom it is told of. */
+  readonly countedAs: string;
+  readonly shownAs: string;
+}
+
 export class Identity {
   private readonly core: Core;
   private readonly backoff: Backoff;
+  private readonly tokens: Tokens;
+  private readonly tokenUsers: TokenUsers;
+  private readonly certificateUsers: CertificateUsers;
+  private readonly slow: SlowPasswords;
+  private jwksAt_ms: number;
 
   constructor(core: Core) {
     this.core = core;
     this.backoff = new Backoff();
-  }
-
-  authenticate(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
-    const { core } = this;
-    if (userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true) return AUTH_WITHOUT_PASSWORD;
-    const now_ms = core.clock.monotonicMs();
-    const address = connection.addressText;
-    const trusted = core.isTrusted(connection);
-    const name = userName === undefined ? DEFAULT_USER : latin1(userName);
-    if (!trusted && this.backoff.holds(address, name, now_ms)) {
-      core.security.loginFailed(connection, name, 'too_many_failures');
-      return RATE_AUTH;
-    }
-    const proof = this.prove(connection, name, secret);
-    if (!(proof instanceof Promise)) return this.conclude(connection, name, proof);
-    // Its transaction runs in one piece: nothing in it may be answered later.
-    if (connection.session.isInTransaction) return NOT_IN_MULTI;
-    const { version } = core.acl.roster;
-    return proof.then((proven) => {
-      if (connection.state === 'closed') return WRONGPASS;
-      // Who was proven may be somebody else by now, or nobody.
-      if (core.acl.roster.version !== version) return this.authenticate(connection, userName, secret);
-      return this.conclude(connection, name, proven);
+    this.slow = new SlowPasswords();
+    this.tokenUsers = new TokenUsers(core);
+    this.certificateUsers = new CertificateUsers(core);
+    this.jwksAt_ms = 0;
+    this.tokens = new Tokens({
+      nowMs: () => core.clock.nowMs(),
+      monotonicMs: () => core.clock.monotonicMs(),
+      fetch: fetchJwks,
+      fetched: (issuer, fault) => this.fetched(issuer, fault),
     });
   }
 
-  private conclude(connection: Connection, name: string, found: Proven | undefined): Refusal | undefined {
-    const { core } = this;
-    const proven = found === undefined || this.mayBecome(connection, found.user) ? found : undefined;
-    if (proven === undefined) {
-      if (!core.isTrusted(connection)) this.backoff.failed(connection.addressText, name, core.clock.monotonicMs());
-      core.denials.authentication(connection, name);
-      return WRONGPASS;
-    }
-    const { user, tenant } = proven;
-    const refusal = this.roomFor(connection, user, tenant);
-    if (refusal !== undefined) {
-      core.security.loginFailed(connection, name, 'too_many_connections');
-      return refusal;
-    }
-    this.take(connection, user, tenant);
-    connection.session.cameByCertificate = false;
-    return undefined;
+  /** What the policy says from now on. */
+  adopt(terms: LoginTerms): void {
+    this.tokens.adopt(terms.tokens);
   }
 
-  private prove(connection: Connection, name: string, password: Uint8Array): Proof {
+  /** Lines of INFO section `gateway`. */
+  figures(): readonly (readonly [name: string, value: number])[] {
+    if (!this.tokens.isOn) return [];
+    return [['jwks_last_success_timestamp_seconds', Math.floor(this.jwksAt_ms / 1000)]];
+  }
+
+  private fetched(issuer: string, fault: string | undefined): void {
     const { core } = this;
-    const user = core.acl.roster.get(name);
-    if (user === undefined) {
-      // An unknown user costs as much as a known one.
-      hashOfPassword(password);
-      return undefined;
+    core.counters.tallies.count('jwks', fault === undefined ? 'success' : 'failure');
+    if (fault === undefined) this.jwksAt_ms = core.clock.nowMs();
+    else core.log.event('warn', 'jwks.failed', fault, { issuer });
+  }
+
+  // -- Logging in ------------------------------------------------------------------------------------------------------
+
+  authenticate(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): LoginOutcome {
+    const { core } = this;
+    const attempt = this.attemptOf(connection, userName, secret);
+    const isOpen = userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true;
+    if (isOpen && !attempt.isToken) return AUTH_WITHOUT_PASSWORD;
+    if (!core.isTrusted(connection)) {
+      const address = backoffAddressOf(connection.address);
+      if (this.backoff.holds(address, attempt.countedAs, core.clock.monotonicMs())) {
+        core.security.loginFailed(connection, attempt.shownAs, 'too_many_failures');
+        return this.putOff(RATE_AUTH);
+      }
     }
-    if (!passwordMatches(user, password) && !user.nopass) return undefined;
-    const tenant = core.tenants.get(user.tenant);
-    if (!user.enabled || tenant === undefined || !this.mayCome(connection, user, tenant)) return undefined;
-    return { user, tenant };
+    const proof = attempt.isToken ? this.proveByToken(attempt) : this.prove(attempt);
+    if (proof !== undefined && 'bytes' in proof) return this.putOff(proof);
+    if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
+    // Its transaction runs in one piece: nothing in it may be answered later.
+    if (connection.session.isInTransaction) return NOT_IN_MULTI;
+    const { version } = core.acl.roster;
+    const { logins } = core.view;
+    return proof.then((proven) => {
+      if (connection.state === 'closed') return WRONGPASS;
+      // Who was proven may be somebody else by now, or nobody.
+      const isOld = core.acl.roster.version !== version || core.view.logins !== logins;
+      if (isOld && proven !== undefined) return this.authenticate(connection, userName, secret);
+      return this.conclude(attempt, proven);
+    });
+  }
+
+  private attemptOf(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): Attempt {
+    const isToken = this.tokens.isOn && looksLikeToken(secret);
+    const name = userName === undefined ? undefined : latin1(userName);
+    // Clients that were given no name say this one in HELLO.
+    const said = isToken && name === DEFAULT_USER ? undefined : name;
+    // A token in the place of the name must not be shown either.
+    const isShown = userName === undefined || !looksLikeToken(userName);
+    const shownAs = isShown && !(isToken && said === undefined) ? (said ?? DEFAULT_USER) : TOKEN_SHOWN;
+    // By the token itself: one program with an old token does not lock out those behind the same address.
+    const countedAs = isToken ? createHash('sha256').update(secret).digest('hex') : (said ?? DEFAULT_USER);
+    return { connection, said, secret, isToken, countedAs, shownAs };
+  }
+
+  private putOff(refusal: Refusal): Refusal {
+    this.core.counters.tallies.count('auth', 'put_off');
+    return refusal;
+  }
+
+  private conclude(attempt: Attempt, found: Proven | undefined): Refusal | undefined {
+    const { core } = this;
+    const { connection, isToken, countedAs, shownAs } = attempt;
+    const isHeld = found !== undefined && !this.certificateUsers.mayBecome(connection, found.user);
+    const proven = isHeld ? undefined : found;
+    const trusted = core.isTrusted(connection);
+    if (proven === undefined) {
+      const address = backoffAddressOf(connection.address);
+      if (!trusted) this.backoff.failed(address, countedAs, core.clock.monotonicMs());
+      if (!isToken) core.counters.tallies.count('auth', 'password_failure');
+      core.denials.authentication(connection, shownAs);
+      return WRONGPASS;
+    }
+    const refusal = this.roomFor(connection, proven);
+    if (refusal !== undefined) {
+      core.security.loginFailed(connection, shownAs, 'too_many_connections');
+      return refusal;
+    }
+    core.counters.tallies.count('auth', isToken ? 'token_success' : 'password_success');
+    this.take(connection, proven, false);
+    return undefined;
   }
 
   /** Why nobody was proven, as far as it can be told: for records, never for who asked. */
   whyNot(connection: Connection, name: string): string {
+    if (name === TOKEN_SHOWN) return 'wrong_token';
     const user = this.core.acl.roster.get(name);
     if (user === undefined) return 'unknown_user';
     if (!user.enabled) return 'user_disabled';
     const tenant = this.core.tenants.get(user.tenant);
     if (tenant === undefined || !tenant.isOpen) return 'tenant_closed';
-    return this.mayCome(connection, user, tenant) ? 'wrong_secret' : 'address_denied';
+    return this.mayCome(connection, { user, tenant, proof: undefined }) ? 'wrong_secret' : 'address_denied';
+  }
+
+  // -- Passwords -------------------------------------------------------------------------------------------------------
+
+  private prove({ connection, said, secret }: Attempt): Proof | Refusal {
+    const { core, slow } = this;
+    const { logins } = core.view;
+    const name = said ?? DEFAULT_USER;
+    const user = core.acl.roster.get(name);
+    // An unknown user costs as much as a known one.
+    if (user === undefined) hashOfPassword(secret);
+    const takesPasswords = user !== undefined && logins.tokenLogins.get(name) !== 'only';
+    if (user !== undefined && (passwordMatches(user, secret) || user.nopass) && takesPasswords) {
+      return this.admit(connection, user, undefined);
+    }
+    // Where anybody has a slow hash, whatever is wrong is as slow as theirs: else time would tell who has one.
+    if (logins.slowHashes.size === 0) return undefined;
+    const hashes = (takesPasswords ? logins.slowHashes.get(name) : undefined) ?? [];
+    const known = slow.known(name, hashes, secret);
+    if (known !== undefined && user !== undefined) {
+      return this.admit(connection, user, { kind: 'slow_hash', hash: known });
+    }
+    const address = backoffAddressOf(connection.address);
+    if (!slow.hasRoom(name, address)) return LOGINS_BUSY;
+    return slow.judge(name, address, hashes, secret).then((hash) => {
+      const now = core.acl.roster.get(name);
+      if (hash === undefined || now === undefined) return undefined;
+      return this.admit(connection, now, { kind: 'slow_hash', hash });
+    });
+  }
+
+  private admit(connection: Connection, user: User, proof: SessionProof | undefined): Proven | undefined {
+    const tenant = this.core.tenants.get(user.tenant);
+    return tenant === undefined ? undefined : this.admitted(connection, { user, tenant, proof });
+  }
+
+  // -- Tokens ----------------------------------------------------------------------------------------------------------
+
+  private proveByToken(attempt: Attempt): Proof | Refusal {
+    const { tokens } = this;
+    const known = tokens.known(attempt.secret);
+    if (known !== undefined) {
+      const found = this.tokenUsers.find(known, attempt.said);
+      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+    }
+    if (!tokens.hasRoom) return LOGINS_BUSY;
+    return tokens.judge(attempt.secret).then((judged) => {
+      if (!judged.ok) return this.tokenFailed(judged.fault);
+      const found = this.tokenUsers.find(judged.value, attempt.said);
+      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+    });
+  }
+
+  private tokenProven(proven: Proven | undefined): Proven | undefined {
+    if (proven === undefined) this.core.counters.tallies.count('auth', 'token_no_user');
+    return proven;
+  }
+
+  private tokenFailed(fault: TokenFault): undefined {
+    this.core.counters.tallies.count('auth', `token_${fault}`);
+    return undefined;
+  }
+
+  /** Never later than the token says, by the clock that does not jump. */
+  provenUntil_ms(proof: SessionProof | undefined): number {
+    if (proof?.kind !== 'token') return Number.POSITIVE_INFINITY;
+    const { clock } = this.core;
+    return clock.monotonicMs() + (proof.identity.expiresAt_ms - clock.nowMs());
+  }
+
+  /**
+   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again.
+   * True when the connection has ended.
+   */
+  expire(connection: Connection): boolean {
+    const { session } = connection;
+    if (session.isInTransaction) return false;
+    this.core.counters.tallies.count('auth', 'token_session_expired');
+    if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
+      session.provenUntil_ms = Number.POSITIVE_INFINITY;
+      connection.close('token_expired');
+      return true;
+    }
+    session.expire();
+    return false;
+  }
+
+  /** Whether the token it came with has been taken back. */
+  isRevoked(connection: Connection): boolean {
+    const { proof } = connection.session;
+    return proof?.kind === 'token' && this.tokens.isRevoked(proof.identity);
+  }
+
+  // -- Who is let in ---------------------------------------------------------------------------------------------------
+
+  private admitted(connection: Connection, proven: Proven): Proven | undefined {
+    return proven.user.enabled && this.mayCome(connection, proven) ? proven : undefined;
   }
 
   /** The allowlists of the tenant, the user and, for operators, of administration. */
-  private mayCome({ peer, address }: Connection, user: User, tenant: Tenant): boolean {
+  private mayCome(connection: Connection, proven: Proven): boolean {
     const { view } = this.core;
+    const { address } = connection;
+    const { user, tenant } = proven;
     if (!tenant.isOpen) return false;
-    const onlyTenant = peer.secure?.tenantName;
+    const onlyTenant = connection.peer.secure?.tenantName;
     if (onlyTenant !== undefined && tenant.name !== onlyTenant) return false;
     if (tenant.addresses?.allows(address) === false) return false;
     if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
+    if (TokenUsers.addressesOf(proven)?.allows(address) === false) return false;
     return !(tenant.isSystem && view.adminAddresses?.allows(address) === false);
   }
 
   /** Whether tenant and user may have one more connection: so many at a time, and so many new ones a second. */
-  private roomFor(connection: Connection, user: User, tenant: Tenant): Refusal | undefined {
+  private roomFor(connection: Connection, { user, tenant }: Proven): Refusal | undefined {
     const { rates } = this.core;
     if (this.core.isTrusted(connection)) return undefined;
     const isNew = connection.session.tenant !== tenant;
@@ -131,51 +298,35 @@ export class Identity {
     return rates.enters(isNew ? tenant.rates : undefined, newUse);
   }
 
-  private take(connection: Connection, user: User, tenant: Tenant): void {
+  private take(connection: Connection, { user, tenant, proof }: Proven, byCertificate: boolean): void {
     const fallback = this.core.tenants.get(DEFAULT_TENANT);
     const namespace = tenant.isSystem ? (fallback ?? tenant) : tenant;
-    connection.session.become(user, tenant, namespace);
-  }
-
-  /** As in Redis: while the user `default` is on and needs no password, a connection is that user from the start. */
-  byDefault(connection: Connection): void {
-    const named = this.userByCertificate(connection.peer);
-    const user = this.core.acl.roster.get(named ?? DEFAULT_USER);
-    if (user === undefined || !user.enabled || (named === undefined && !user.nopass)) return;
-    const tenant = this.core.tenants.get(user.tenant);
-    if (tenant === undefined || !this.mayCome(connection, user, tenant)) return;
-    if (this.roomFor(connection, user, tenant) !== undefined) return;
-    this.take(connection, user, tenant);
-    connection.session.cameByCertificate = named !== undefined;
-  }
-
-  /** Whom the certificate of a client names, by the policy of now; undefined: nobody, or there is none. */
-  private userByCertificate({ secure }: Peer): string | undefined {
-    const { certificates } = this.core.view;
-    if (secure?.certificate === undefined || certificates === undefined) return undefined;
-    const named = userOf(secure.certificate, certificates.identifyBy, certificates.users);
-    return named.ok ? named.value : undefined;
+    connection.session.cameByCertificate = byCertificate;
+    connection.session.become(user, tenant, namespace, proof);
   }
 
   /** The tenant that a client would be of by its certificate. */
   tenantByCertificate(peer: Peer): Tenant | undefined {
-    const name = this.userByCertificate(peer);
-    const user = name === undefined ? undefined : this.core.acl.roster.get(name);
-    return user === undefined ? undefined : this.core.tenants.get(user.tenant);
+    return this.certificateUsers.tenantOf(peer);
   }
 
-  /** A password is no way to who has a certificate, nor from one who showed a certificate to somebody else. */
-  private mayBecome(connection: Connection, user: User): boolean {
-    const { certificates } = this.core.view;
-    if (certificates === undefined || certificates.passwordAllowed) return true;
-    const named = this.userByCertificate(connection.peer);
-    const isBound = certificates.bound.has(user.name);
-    if (!isBound && (named === undefined || named === user.name)) return true;
-    const reason =
-      named === undefined || named === user.name ? 'password_of_certificate_user' : 'certificate_of_other_user';
-    this.core.denials.refused(reason, { id: connection.id, address: connection.addressText, user: user.name });
-    return false;
+  /**
+   * Who a connection is from the start: whom its certificate names; else, as in Redis, the user `default` while that is on
+   * and needs no password.
+   */
+  byDefault(connection: Connection): void {
+    const named = this.certificateUsers.nameOf(connection.peer);
+    const user = this.core.acl.roster.get(named ?? DEFAULT_USER);
+    if (user === undefined || !user.enabled || (named === undefined && !user.nopass)) return;
+    const tenant = this.core.tenants.get(user.tenant);
+    if (tenant === undefined) return;
+    const proven: Proven = { user, tenant, proof: undefined };
+    if (!this.mayCome(connection, proven)) return;
+    if (this.roomFor(connection, proven) !== undefined) return;
+    this.take(connection, proven, named !== undefined);
   }
+
+  // -- Later -----------------------------------------------------------------------------------------------------------
 
   /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
   renew(connection: Connection): boolean {
@@ -184,25 +335,36 @@ export class Identity {
     const before = session.user;
     session.rosterVersion = this.core.acl.roster.version;
     if (before === undefined) return true;
-    const user = this.core.acl.roster.get(before.name);
-    const tenant = user === undefined ? undefined : this.core.tenants.get(user.tenant);
-    if (user === undefined || tenant === undefined || tenant !== session.tenant) return false;
-    if (!this.mayCome(connection, user, tenant)) return false;
-    if (!this.isStillProven(connection, user)) return false;
+    const proven = this.provenNow(connection, before);
+    if (proven === undefined || proven.tenant !== session.tenant) return false;
+    if (!this.mayCome(connection, proven)) return false;
+    const { user } = proven;
+    if (!this.certificateUsers.isStillProven(connection, user)) return false;
     session.user = user;
+    session.proof = proven.proof;
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
     }
-    if (session.cameByCertificate) return user.enabled;
+    if (session.cameByCertificate || proven.proof !== undefined) return user.enabled;
     return user.origin === 'runtime' || user === before || stillWelcome(before, user);
   }
 
-  /** What it came with is still a way to be this user. */
-  private isStillProven({ session, peer }: Connection, user: User): boolean {
-    if (session.cameByCertificate) return this.userByCertificate(peer) === user.name;
-    const { certificates } = this.core.view;
-    return certificates === undefined || certificates.passwordAllowed || !certificates.bound.has(user.name);
+  /** Who the connection would be if it logged in again now, by what it was proven by. */
+  private provenNow({ session }: Connection, before: User): Proven | undefined {
+    const { core } = this;
+    const { proof } = session;
+    if (proof?.kind === 'token') {
+      const found = this.tokenUsers.find(proof.identity, undefined);
+      return found?.user.name === before.name ? found : undefined;
+    }
+    const user = core.acl.roster.get(before.name);
+    const tenant = user === undefined ? undefined : core.tenants.get(user.tenant);
+    if (user === undefined || tenant === undefined) return undefined;
+    const { tokenLogins, slowHashes } = core.view.logins;
+    if (tokenLogins.get(user.name) === 'only' && !session.cameByCertificate) return undefined;
+    if (proof?.kind === 'slow_hash' && slowHashes.get(user.name)?.includes(proof.hash) !== true) return undefined;
+    return { user, tenant, proof };
   }
 }
 

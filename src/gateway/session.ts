@@ -17,6 +17,7 @@ import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { SessionProof } from './proof.ts';
 import type { Tracker } from './tracker.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -35,6 +36,12 @@ export class Session implements SessionPort {
   cameByCertificate: boolean;
   /** The tenant whose data is acted on. */
   namespace: Tenant | undefined;
+  /** By what it was proven, where that may end before the user does. */
+  proof: SessionProof | undefined;
+  /** Monotonic time at which the proof ends. */
+  provenUntil_ms: number;
+  /** Its token ran out, and nobody has logged in since. */
+  hasExpired: boolean;
   rosterVersion: number;
   /** Since when nobody knows who it is: its beginning, or RESET. */
   strangerSince_ms: number;
@@ -73,6 +80,9 @@ export class Session implements SessionPort {
     this.tenant = undefined;
     this.namespace = undefined;
     this.cameByCertificate = false;
+    this.proof = undefined;
+    this.provenUntil_ms = Number.POSITIVE_INFINITY;
+    this.hasExpired = false;
     this.rosterVersion = core.acl.roster.version;
     this.strangerSince_ms = connection.openedAt_ms;
     this.tenantNumber = 0;
@@ -123,7 +133,7 @@ export class Session implements SessionPort {
   }
 
   /** Takes an identity that has been proven. */
-  become(user: User, tenant: Tenant, namespace: Tenant): void {
+  become(user: User, tenant: Tenant, namespace: Tenant, proof: SessionProof | undefined): void {
     if (this.tenant !== tenant) {
       // What it watches and has queued was meant for the data of another.
       this.unwatch();
@@ -139,6 +149,9 @@ export class Session implements SessionPort {
       this.connection.counters.connectionsReceived++;
     }
     this.user = user;
+    this.proof = proof;
+    this.provenUntil_ms = this.core.identity.provenUntil_ms(proof);
+    this.hasExpired = false;
     this.tenant = tenant;
     this.namespace = namespace;
     this.tenantNumber = namespace.number;
@@ -156,6 +169,9 @@ export class Session implements SessionPort {
       this.strangerSince_ms = this.core.clock.monotonicMs();
     }
     this.user = undefined;
+    this.proof = undefined;
+    this.provenUntil_ms = Number.POSITIVE_INFINITY;
+    this.hasExpired = false;
     this.tenant = undefined;
     this.namespace = undefined;
     this.isOperator = false;
@@ -165,6 +181,15 @@ export class Session implements SessionPort {
     this.connection.share = this.core.turns.strangers;
     this.connection.decoder.setLimits(STRANGER_LIMITS);
     this.core.rates.measure(this.connection);
+  }
+
+  /** Its token ran out: nobody until the next login, and nothing goes on in the old name. */
+  expire(): void {
+    this.core.tracking.stop(this.connection);
+    this.unwatch();
+    if (this.transaction !== undefined) this.transaction.isAborted = true;
+    this.forgetIdentity();
+    this.hasExpired = true;
   }
 
   selectDatabase(number: number): boolean {

@@ -1,6 +1,7 @@
 /** What the gateway is told and may be told anew while it runs. The composition root makes it of policy and flags. */
 import type { Allowlist } from '../base/cidr.ts';
 import type { CertificateNameKind } from '../identity/certificate.ts';
+import type { LoginTerms } from '../identity/terms.ts';
 import type { UserBudget } from '../tenancy/budget.ts';
 import type { RateTerms } from '../tenancy/rate.ts';
 
@@ -61,6 +62,8 @@ export interface GatewayView {
   readonly addressRates?: RateTerms | undefined;
   /** From where a user may come, by name; absent: from anywhere. */
   readonly userAddresses: ReadonlyMap<string, Allowlist>;
+  /** Tokens and slow passwords. */
+  readonly logins: LoginTerms;
   /** `--trust-loopback`: on loopback addresses there is no ceiling, no back-off, and no rate. */
   readonly trustLoopback: boolean;
   /** Refuse plain connections from elsewhere while nobody needs a password, as Redis does. */

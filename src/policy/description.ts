@@ -86,6 +86,8 @@ const NOBODY: PolicyUser = {
   rules: [],
   dryRunRules: [],
   addresses: undefined,
+  slowHashes: [],
+  tokens: undefined,
   position: undefined,
 };
 

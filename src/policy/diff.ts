@@ -10,6 +10,7 @@ import { auditTermsText, auditText } from './audit.ts';
 import type { GatewayPolicy, OutputLimitPolicy, Policy, PolicyUser } from './policy.ts';
 import { ratesText } from './rates.ts';
 import { namesText } from './tls.ts';
+import { tokenText } from './tokens.ts';
 
 export interface NamesDiff {
   readonly added: readonly string[];
@@ -74,6 +75,7 @@ function diffNames<Item>(
 function equalUsers(a: PolicyUser, b: PolicyUser): boolean {
   if (a.tenantName !== b.tenantName || a.certificate !== b.certificate) return false;
   if (rulesText(a.addresses) !== rulesText(b.addresses) || ratesText(a.budget) !== ratesText(b.budget)) return false;
+  if (a.tokens !== b.tokens || a.slowHashes.join(' ') !== b.slowHashes.join(' ')) return false;
   return equalRules(a.rules, b.rules) && equalRules(a.dryRunRules, b.dryRunRules);
 }
 
@@ -164,6 +166,7 @@ export const SETTINGS: readonly Setting[] = [
   now('limits.client_output_buffer_limit.normal', ({ limits }) => limitText(limits.outputLimits.normal)),
   now('limits.client_output_buffer_limit.pubsub', ({ limits }) => limitText(limits.outputLimits.pubsub)),
   now('limits.client_output_buffer_limit.replica', ({ limits }) => limitText(limits.outputLimits.replica)),
+  now('tokens', ({ tokens }) => tokenText(tokens)),
   now('admin.addresses', ({ adminAddresses }) => rulesText(adminAddresses)),
   atRestart('storage.shards', ({ storage }) => storage.shards),
   atRestart('storage.data', ({ storage }) => storage.dataFolder),

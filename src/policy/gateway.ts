@@ -1,5 +1,6 @@
 /** From the file to the words the program uses, with the checks that take more than one field. */
 import { type Allowlist, parseAddress } from '../base/cidr.ts';
+import type { TokenTerms } from '../identity/terms.ts';
 import type { GatewayPolicy } from './policy.ts';
 import type { GatewayFile } from './schema.ts';
 
@@ -11,7 +12,11 @@ interface Read {
 }
 
 /** `eachList` is told of every allowlist and where it stands. */
-export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: Allowlist | undefined) => void): Read {
+export function gatewayPolicyOf(
+  file: GatewayFile,
+  tokens: TokenTerms,
+  eachList: (path: Path, list: Allowlist | undefined) => void,
+): Read {
   const { listeners, limits, admin, storage } = file;
   eachList(['listeners', 'tls', 'addresses'], listeners.tls.addresses);
   eachList(['listeners', 'plain', 'addresses'], listeners.plain.addresses);
@@ -52,6 +57,7 @@ export function gatewayPolicyOf(file: GatewayFile, eachList: (path: Path, list: 
       outputLimits: { normal: outputLimit(normal), pubsub: outputLimit(pubsub), replica: outputLimit(replica) },
     },
     adminAddresses: admin.addresses,
+    tokens,
     storage: {
       shards: storage.shards,
       dataFolder: storage.data,

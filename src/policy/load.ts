@@ -8,6 +8,7 @@ import type { Allowlist } from '../base/cidr.ts';
 import { POLICY_PROBLEMS_MAX, POLICY_USERS_MAX, TENANTS_MAX } from '../base/limits.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import { TOKEN_USER_PREFIX, type TokenTemplate } from '../identity/terms.ts';
 import { NO_BUDGET } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT, type TenantTerms } from '../tenancy/tenant.ts';
 import { readTrial } from './dry-run.ts';
@@ -23,6 +24,7 @@ import type {
 } from './policy.ts';
 import { gatewaySchema, type TenantFile, tenantSchema, type UserEntry, wordsOf } from './schema.ts';
 import { PolicySource, withoutPasswords } from './source.ts';
+import { readTokens } from './tokens.ts';
 
 /** What is wrong with a user's ACL rules: the rule at `index`, from 0. */
 export interface AclFault {
@@ -68,6 +70,7 @@ class Load {
   private readonly users: Map<string, PolicyUser>;
   /** Whose they are. */
   private readonly certificates: Map<string, string>;
+  private readonly templates: Map<string, readonly TokenTemplate[]>;
 
   constructor(files: PolicyFiles, options: LoadOptions) {
     this.problems = [];
@@ -78,6 +81,7 @@ class Load {
     this.tenants = new Map();
     this.users = new Map();
     this.certificates = new Map();
+    this.templates = new Map();
   }
 
   run(): Policy | undefined {
@@ -99,7 +103,11 @@ class Load {
       this.complain(fileStart('tenants'), `more than ${TENANTS_MAX - 2} tenants`);
     if (this.users.size > POLICY_USERS_MAX) this.complain(fileStart('tenants'), `more than ${POLICY_USERS_MAX} users`);
     if (gatewayFile === undefined) return undefined;
-    const policy = gatewayPolicyOf(gatewayFile, (path, list) => this.noteRules(gateway, path, list));
+    const tokens = readTokens(gatewayFile.tokens, {
+      read: (name) => this.readBeside(name),
+      complain: (path, message) => this.complain(gateway.positionOf(['tokens', ...path]), message),
+    });
+    const policy = gatewayPolicyOf(gatewayFile, tokens, (path, list) => this.noteRules(gateway, path, list));
     for (const fault of policy.faults) this.complain(gateway.positionOf(fault.path), fault.message);
     this.checkServerNames(gateway, policy.gateway.tls);
     this.noteCertificates(policy.gateway.tls);
@@ -107,6 +115,7 @@ class Load {
       gateway: policy.gateway,
       tenants: this.orderedTenants(),
       users: Array.from(this.users.values()),
+      templates: this.templates,
       notes: this.notes,
       contentHash: this.hash.digest('hex'),
     };
@@ -137,6 +146,12 @@ class Load {
     this.hash.update(`${name.length} ${content.length} ${name}${content}`);
   }
 
+  private readBeside(name: string): Result<string> {
+    const text = this.files.readBeside(name);
+    if (text.ok) this.remember(name, text.value);
+    return text;
+  }
+
   private takeTenant(source: PolicySource): void {
     const file = source.validate(tenantSchema, this.problems);
     if (file === undefined) return;
@@ -160,6 +175,36 @@ class Load {
     const { tenant: name, budget, addresses, suspended } = file;
     this.tenants.set(name, { terms: { name, budget, addresses, suspended }, position });
     for (const [index, entry] of file.users.entries()) this.takeUser(source, file, entry, index);
+    this.takeTemplates(source, file);
+  }
+
+  private takeTemplates(source: PolicySource, { tenant, token_users: entries }: TenantFile): void {
+    if (entries.length === 0) return;
+    if (tenant === SYSTEM_TENANT) {
+      this.complain(source.positionOf(['token_users']), 'operators are named in the file, each one');
+    }
+    const roles = new Set<string>();
+    const templates = entries.map(({ role, acl, addresses }, index): TokenTemplate => {
+      const path = ['token_users', index];
+      if (roles.has(role)) this.complain(source.positionOf([...path, 'role']), `role "${role}" stands twice`);
+      roles.add(role);
+      this.noteRules(source, [...path, 'addresses'], addresses);
+      const rules = acl.map((rule) => bytesOf(rule));
+      this.judgeRules(source, [...path, 'acl'], acl, rules);
+      const secret = acl.findIndex((rule) => /^(?:[>#<!]|nopass$)/i.test(rule));
+      if (secret >= 0) this.complain(source.positionOf([...path, 'acl']), 'who comes with a token has no password');
+      return { role, rules: rules.map((rule) => latin1(rule)), addresses };
+    });
+    this.templates.set(tenant, templates);
+  }
+
+  /** Whether the rules are right; what is wrong is added to the problems. */
+  private judgeRules(source: PolicySource, path: Path, acl: readonly string[], rules: readonly Uint8Array[]): boolean {
+    const fault = this.options.aclFault(rules);
+    if (fault === undefined) return true;
+    const shown = withoutPasswords(acl[fault.index] ?? '');
+    this.complain(source.positionOfWord(path, fault.index), `ACL rule "${shown}": ${withoutPasswords(fault.message)}`);
+    return false;
   }
 
   private takeUser(source: PolicySource, file: TenantFile, entry: UserEntry, index: number): void {
@@ -173,13 +218,7 @@ class Load {
     }
     this.noteRules(source, [...path, 'addresses'], entry.addresses);
     const rules = entry.acl.map((rule) => bytesOf(rule));
-    const fault = this.options.aclFault(rules);
-    if (fault !== undefined) {
-      const rule = entry.acl[fault.index] ?? '';
-      const shown = withoutPasswords(rule);
-      const at = source.positionOfWord([...path, 'acl'], fault.index);
-      return this.complain(at, `ACL rule "${shown}": ${withoutPasswords(fault.message)}`);
-    }
+    if (!this.judgeRules(source, [...path, 'acl'], entry.acl, rules)) return;
     const trial = readTrial(
       rules,
       [
@@ -199,8 +238,11 @@ class Load {
     if (name === DEFAULT_USER && entry.acl.some((rule) => rule.toLowerCase() === 'nopass')) {
       this.complain(source.positionOf([...path, 'acl']), 'the user default needs a password: connections begin as it');
     }
+    if (name.startsWith(TOKEN_USER_PREFIX)) {
+      this.complain(position, `names that begin with "${TOKEN_USER_PREFIX}" are those of users that tokens make`);
+    }
     this.noteDoors(position, entry);
-    const { addresses, budget, certificate } = entry;
+    const { addresses, budget, certificate, slowHashes, tokens } = entry;
     const known = certificate === undefined ? undefined : this.certificates.get(certificate);
     if (known !== undefined) {
       this.complain(source.positionOf([...path, 'certificate']), `this certificate is also that of user "${known}"`);
@@ -214,6 +256,8 @@ class Load {
       addresses,
       budget,
       certificate,
+      slowHashes,
+      tokens,
       dryRunRules: trial.rules,
       position,
     });
@@ -230,12 +274,15 @@ class Load {
     return hash;
   }
 
-  private noteDoors(position: Position, { name, acl, passwordFile, certificate }: UserEntry): void {
+  private noteDoors(position: Position, entry: UserEntry): void {
+    const { name, acl, passwordFile, certificate, slowHashes, tokens } = entry;
     const words = acl.map((rule) => rule.toLowerCase());
-    const hasPassword = passwordFile !== undefined || words.some((rule) => /^[#>]/.test(rule));
+    const hasPassword = passwordFile !== undefined || slowHashes.length > 0 || words.some((rule) => /^[#>]/.test(rule));
     if (words.includes('nopass')) this.note(position, `user "${name}" needs no password`);
-    else if (!hasPassword && certificate === undefined)
+    else if (!hasPassword && tokens === undefined && certificate === undefined)
       this.note(position, `user "${name}" has no password and cannot log in`);
+    if (tokens === 'only' && (hasPassword || words.includes('nopass')))
+      this.note(position, `user "${name}" comes with a token only: its passwords open nothing`);
     if (!words.includes('on')) this.note(position, `user "${name}" is off: its rules do not say on`);
     if (words.some((rule) => rule.startsWith('>'))) {
       this.note(position, `user "${name}" has its password in clear in the file: better # and its SHA-256`);
@@ -271,15 +318,7 @@ class Load {
       if (isHidden || this.users.has(name)) continue;
       this.remember(name, one.acl);
       const rules = wordsOf(one.acl).map((rule) => bytesOf(rule));
-      const { tenantName } = one;
-      this.users.set(name, {
-        name,
-        tenantName,
-        rules,
-        addresses: undefined,
-        dryRunRules: [],
-        position: undefined,
-      });
+      this.users.set(name, { name, tenantName: one.tenantName, rules, ...NOTHING_MORE });
     }
   }
 
@@ -294,6 +333,14 @@ class Load {
     return [...implied, ...named];
   }
 }
+
+const NOTHING_MORE = {
+  addresses: undefined,
+  slowHashes: [],
+  tokens: undefined,
+  dryRunRules: [],
+  position: undefined,
+};
 
 function fileStart(file: string): Position {
   return { file, line: 1, column: 1 };

@@ -2,6 +2,7 @@
 import type { Allowlist } from '../base/cidr.ts';
 import type { EvictionPolicy } from '../base/eviction-policies.ts';
 import type { Result } from '../base/result.ts';
+import type { TokenLogin, TokenTemplate, TokenTerms } from '../identity/terms.ts';
 import type { UserBudget } from '../tenancy/budget.ts';
 import type { RateTerms } from '../tenancy/rate.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
@@ -105,6 +106,8 @@ export interface GatewayPolicy {
   readonly limits: LimitsPolicy;
   /** From where users of the tenant `system` may come; undefined: from anywhere. */
   readonly adminAddresses: Allowlist | undefined;
+  /** Who may vouch for users. */
+  readonly tokens: TokenTerms;
   readonly storage: StoragePolicy;
   readonly audit: AuditSettings;
   readonly alerts: AlertSettings;
@@ -129,6 +132,10 @@ export interface PolicyUser {
   readonly certificate?: string | undefined;
   /** Rules on trial, said after `rules` and only reported on; empty: none. */
   readonly dryRunRules: readonly Uint8Array[];
+  /** Passwords as slow hashes, beside those among the rules. */
+  readonly slowHashes: readonly string[];
+  /** Undefined: no token is this user's. */
+  readonly tokens: TokenLogin | undefined;
   /** Undefined for a user that no file mentions. */
   readonly position: Position | undefined;
 }
@@ -139,6 +146,8 @@ export interface Policy {
   readonly tenants: readonly TenantTerms[];
   /** Names are unique. */
   readonly users: readonly PolicyUser[];
+  /** Users that tokens make for their session, by tenant. */
+  readonly templates: ReadonlyMap<string, readonly TokenTemplate[]>;
   /** Worth a person's attention, wrong not: rules with host bits, users who cannot log in. */
   readonly notes: readonly PolicyProblem[];
   /** Changes when any file or password changes; equal means that there is nothing to do. */
@@ -153,6 +162,8 @@ export interface PolicyFiles {
   read(path: string): Result<string>;
   /** The password in a file of the certificates folder, without the newline at its end. */
   readPassword(name: string): Result<string>;
+  /** A file of the certificates folder that holds no secret: keys of an issuer, authorities, what is revoked. */
+  readBeside(name: string): Result<string>;
 }
 
 /**

@@ -5,13 +5,15 @@
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
 import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
-import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX } from '../base/limits.ts';
+import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX, TOKEN_USERS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { alertsSection, auditSection } from './audit.ts';
+import { slowHashes } from './passwords.ts';
 import { LOG_LEVELS } from './policy.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
 import { addressRatesSchema, rateKeys, rateTerms, userBudgetSchema } from './rates.ts';
 import { certificateSchema, clientCertificatesSchema, serverNamesSchema, unknownNameSchema } from './tls.ts';
+import { roleName, tokenLogin, tokensSchema } from './tokens.ts';
 
 /** `4096`, `64mb`. */
 const size = z.unknown().transform((value, context): number => {
@@ -103,6 +105,7 @@ export const gatewaySchema = z.preprocess(
       }),
     }),
     admin: section({ addresses: addresses.prefault([]) }),
+    tokens: tokensSchema,
     storage: section({
       shards: z.int().min(1).max(SHARDS_MAX).default(1),
       data: z.string().min(1).default('data'),
@@ -148,19 +151,27 @@ const user = z
     acl: acl.prefault('off'),
     password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
     certificate: certificateSchema.optional(),
+    password_hash: slowHashes,
+    tokens: tokenLogin,
     addresses: addresses.prefault([]),
     budget: userBudgetSchema,
     dry_run_acl: acl.prefault(''),
   })
-  .transform(({ name, acl: rules, password_file, certificate, addresses: from, budget: use, dry_run_acl }) => ({
-    name,
-    certificate,
-    acl: rules,
-    passwordFile: password_file,
-    addresses: from,
-    budget: use,
-    dryRunAcl: dry_run_acl,
-  }));
+  .transform((written) => {
+    const { name, acl: rules, password_file, password_hash, tokens, certificate, addresses: from } = written;
+    const { budget: use, dry_run_acl } = written;
+    return {
+      name,
+      certificate,
+      acl: rules,
+      passwordFile: password_file,
+      slowHashes: password_hash,
+      tokens,
+      addresses: from,
+      budget: use,
+      dryRunAcl: dry_run_acl,
+    };
+  });
 
 const budget = section({
   memory: size.prefault(0),
@@ -183,6 +194,12 @@ const budget = section({
 export const tenantSchema = z.strictObject({
   tenant: z.string().regex(NAME, 'must be a name of letters, digits, dots, dashes and underscores'),
   users: z.preprocess((value) => value ?? [], z.array(user).max(POLICY_USERS_MAX)).prefault([]),
+  token_users: z
+    .preprocess(
+      (value) => value ?? [],
+      z.array(z.strictObject({ role: roleName, acl, addresses: addresses.prefault([]) })).max(TOKEN_USERS_MAX),
+    )
+    .prefault([]),
   addresses: addresses.prefault([]),
   budget,
   suspended: z.boolean().default(false),

@@ -1,6 +1,9 @@
-/** Error texts of transactions and of client-side caching, as redis-server writes them. */
+/** Error texts of logins, of transactions and of client-side caching, as redis-server writes them. */
 import { type Refusal, refusal } from './refusals.ts';
 
+/** Not of Redis: whose token ran out says who they are again, with a new one. */
+export const TOKEN_EXPIRED = refusal('NOAUTH token expired, authenticate again');
+export const LOGINS_BUSY = refusal('BUSY too many logins are being checked, try again later');
 export const TRACKING_ONE_REDIRECT = refusal('ERR A client can only redirect to a single other client');
 export const TRACKING_REDIRECT_UNKNOWN = refusal('ERR The client ID you want redirect to does not exist');
 export const TRACKING_PREFIX_NEEDS_BCAST = refusal('ERR PREFIX option requires BCAST mode to be enabled');

@@ -12,6 +12,7 @@ function plan(yaml: string, ...args: string[]) {
     list: () => success(['gateway.yaml']),
     read: () => success(yaml),
     readPassword: () => failure('none'),
+    readBeside: () => failure('none'),
   };
   const policy = loadPolicy(files, { aclFault: () => undefined, builtIns: [] });
   if (!policy.ok) throw new Error(policy.fault.map(({ message }) => message).join());

@@ -19,6 +19,7 @@ function policyOf(files: Record<string, string>) {
       list: () => success(Object.keys(files)),
       read: (path) => success(files[path] ?? ''),
       readPassword: () => failure('none'),
+      readBeside: () => failure('none'),
     },
     { aclFault: (rules) => aclFaultOf(table, rules), builtIns: builtInUsers({ app: 'a', admin: 'b' }) },
   );

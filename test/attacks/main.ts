@@ -30,6 +30,7 @@ import { sessionCases } from './cases/sessions.ts';
 import { startCases } from './cases/starts.ts';
 import { tenantCases } from './cases/tenants.ts';
 import { tlsCases } from './cases/tls.ts';
+import { tokenCases } from './cases/tokens.ts';
 import { transportCases } from './cases/transport.ts';
 import { digestOfTwo, plantTwo } from './neighbour.ts';
 import { World } from './world.ts';
@@ -75,6 +76,7 @@ const cases: readonly AttackCase[] = [
   ...tlsCases,
   ...proxyCases,
   ...startCases,
+  ...tokenCases,
 ];
 
 interface Before {

@@ -73,6 +73,9 @@ export interface WorldOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What lies in the data folder before the start: paths in it, and a character per byte. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Files of the certificates folder, and of policies/tenants, that are there from the start. */
+  readonly beside?: Readonly<Record<string, string>>;
+  readonly tenants?: Readonly<Record<string, string>>;
 }
 
 interface Ports {
@@ -146,6 +149,11 @@ export class World {
     for (const [path, text] of Object.entries(options.files ?? {})) {
       mkdirSync(dirname(join(folder, 'data', path)), { recursive: true });
       writeFileSync(join(folder, 'data', path), text, 'latin1');
+    }
+    mkdirSync(join(folder, 'certs'), { recursive: true, mode: 0o700 });
+    for (const [name, text] of Object.entries(options.beside ?? {})) writeFileSync(join(folder, 'certs', name), text);
+    for (const [name, text] of Object.entries(options.tenants ?? {})) {
+      writeFileSync(join(folder, 'policies', 'tenants', name), text);
     }
     const [port, plainPort] = [await freePort(), await freePort()];
     const flags = ['--tls-port', port, '--plain-port', plainPort, '--shards', options.shards];

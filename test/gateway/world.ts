@@ -22,6 +22,7 @@ import { Connection } from '../../src/gateway/connection.ts';
 import type { Core } from '../../src/gateway/core.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
+import { NO_LOGINS } from '../../src/identity/terms.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
 import { Request } from '../../src/resp/request.ts';
 import { SharedBudgets } from '../../src/shards/budgets.ts';
@@ -50,6 +51,7 @@ export const VIEW: GatewayView = {
   outputLimits: { normal: NO_LIMIT, pubsub: NO_LIMIT, replica: NO_LIMIT },
   adminAddresses: undefined,
   userAddresses: new Map(),
+  logins: NO_LOGINS,
   trustLoopback: false,
   protectedMode: false,
   drainTimeoutSeconds: 2,

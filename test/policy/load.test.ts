@@ -387,22 +387,6 @@ describe('several files', () => {
     const read = loadPolicy(new Gone({ [TENANT]: '' }), options);
     expect(read.ok ? [] : read.fault.map(describeProblem)).toEqual([`${TENANT}:1:1: is gone`]);
   });
-
-  it('name no password that a wrong rule holds', () => {
-    for (const acl of [
-      '>hunter2 +nosuch',
-      '<hunter2',
-      '#hunter2',
-      '!hunter2',
-      '(>hunter2)',
-      '( >hunter2 )',
-      '(~a >hunter2',
-    ]) {
-      const problems = problemsOf({ [TENANT]: `tenant: t1\nusers: [{ name: u, acl: "on ${acl}" }]\n` });
-      expect(problems).toHaveLength(1);
-      expect(problems.join('')).not.toContain('hunter2');
-    }
-  });
 });
 
 describe('the content hash', () => {

@@ -71,7 +71,12 @@ const ALERT_DEFAULTS: AlertSettings = {
   flooding: 1000,
 };
 
-export const SECTION_DEFAULTS = { storage: STORAGE_DEFAULTS, audit: AUDIT_DEFAULTS, alerts: ALERT_DEFAULTS };
+export const SECTION_DEFAULTS = {
+  storage: STORAGE_DEFAULTS,
+  audit: AUDIT_DEFAULTS,
+  alerts: ALERT_DEFAULTS,
+  tokens: { issuers: [], revoked: new Set() },
+};
 
 export class MemoryFiles implements PolicyFiles {
   private readonly files: ReadonlyMap<string, string>;
@@ -89,6 +94,11 @@ export class MemoryFiles implements PolicyFiles {
   read(path: string): Result<string> {
     const text = this.files.get(path);
     return text === undefined ? failure('cannot be read: ENOENT') : success(text);
+  }
+
+  readBeside(name: string): Result<string> {
+    const text = this.passwords.get(name);
+    return text === undefined ? failure(`${name}: cannot be read: ENOENT`) : success(text);
   }
 
   readPassword(name: string): Result<string> {

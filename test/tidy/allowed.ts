@@ -10,7 +10,8 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'everything
   acl: ['base', 'command'],
   tenancy: ['base', 'command'],
   identity: ['base', 'command', 'tenancy'],
-  policy: ['base', 'command', 'acl', 'tenancy'],
+  // What a policy says of issuers and hashes is read by those who live by it.
+  policy: ['base', 'command', 'acl', 'tenancy', 'identity'],
   observe: ['base', 'disk'],
   commands: ['base', 'resp', 'command', 'engine', 'acl', 'rdb'],
   rdb: ['base', 'disk', 'engine'],
@@ -39,6 +40,7 @@ export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
   'node:net': [
     { path: 'src/gateway/listener.ts', reason: 'accepts connections' },
     { path: 'src/observe/syslog.ts', reason: 'sends the audit trail to a collector' },
+    { path: 'src/identity/jwks-fetch.ts', reason: 'tells names from addresses' },
   ],
   'node:tls': [
     { path: 'src/gateway/listener.ts', reason: 'accepts connections' },
@@ -55,7 +57,7 @@ export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
   ],
   'node:child_process': [],
   'node:http': [],
-  'node:https': [],
+  'node:https': [{ path: 'src/identity/jwks-fetch.ts', reason: 'asks issuers of tokens for their keys' }],
   'node:dgram': [{ path: 'src/observe/syslog.ts', reason: 'sends the audit trail to a collector' }],
   'node:vm': [],
 };

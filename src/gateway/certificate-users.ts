@@ -1,0 +1,52 @@
+/**
+ * Whom the certificate of a client makes it, and whom it may not become besides: a user who has a certificate has no other
+ * way in, and who has shown one is nobody else, unless policy lets passwords in as well.
+ */
+import type { User } from '../acl/user.ts';
+import { userOf } from '../identity/certificate.ts';
+import type { Tenant } from '../tenancy/tenant.ts';
+import type { Connection } from './connection.ts';
+import type { Core } from './core.ts';
+import type { Peer } from './peer.ts';
+
+export class CertificateUsers {
+  private readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  /** Whom the certificate of a client names, by the policy of now; undefined: nobody, or there is none. */
+  nameOf({ secure }: Peer): string | undefined {
+    const { certificates } = this.core.view;
+    if (secure?.certificate === undefined || certificates === undefined) return undefined;
+    const named = userOf(secure.certificate, certificates.identifyBy, certificates.users);
+    return named.ok ? named.value : undefined;
+  }
+
+  /** The tenant that a client would be of by its certificate. */
+  tenantOf(peer: Peer): Tenant | undefined {
+    const name = this.nameOf(peer);
+    const user = name === undefined ? undefined : this.core.acl.roster.get(name);
+    return user === undefined ? undefined : this.core.tenants.get(user.tenant);
+  }
+
+  /** A password or a token is no way to who has a certificate, nor from one who showed a certificate to somebody else. */
+  mayBecome(connection: Connection, user: User): boolean {
+    const { certificates } = this.core.view;
+    if (certificates === undefined || certificates.passwordAllowed) return true;
+    const named = this.nameOf(connection.peer);
+    const isOther = named !== undefined && named !== user.name;
+    if (!isOther && !certificates.bound.has(user.name)) return true;
+    const reason = isOther ? 'certificate_of_other_user' : 'password_of_certificate_user';
+    this.core.denials.refused(reason, { id: connection.id, address: connection.addressText, user: user.name });
+    return false;
+  }
+
+  /** What a connection came with is still a way to be this user. */
+  isStillProven({ session, peer }: Connection, user: User): boolean {
+    if (session.cameByCertificate) return this.nameOf(peer) === user.name;
+    const { certificates } = this.core.view;
+    return certificates === undefined || certificates.passwordAllowed || !certificates.bound.has(user.name);
+  }
+}

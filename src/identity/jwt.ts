@@ -1,0 +1,198 @@
+/**
+ * Tokens as bytes: the strict reading of a JWT and the judgement of its claims. Pure; signatures are verified elsewhere,
+ * between the two: nothing that `openToken` gives is to be believed before.
+ *
+ * ```
+ *   bytes ─▶ openToken ─▶ issuer, key ─▶ signature ─▶ judgeClaims ─▶ who it is
+ * ```
+ *
+ * Invariant: neither function throws, whatever bytes come. A header that names its own key (`jku`, `x5u`, `jwk`, `x5c`) is
+ * not followed.
+ */
+import { TOKEN_BYTES_MAX, TOKEN_NAME_LENGTH_MAX, TOKEN_ROLES_MAX } from '../base/limits.ts';
+import { failure, type Result, success } from '../base/result.ts';
+import type { IssuerTerms } from './terms.ts';
+
+/** Why a token is refused: labels of counters, never told to the client. */
+export type TokenFault =
+  | 'malformed'
+  | 'algorithm'
+  | 'type'
+  | 'issuer'
+  | 'audience'
+  | 'claims'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'unknown_key'
+  | 'keys_unavailable'
+  | 'bad_signature'
+  | 'revoked';
+
+/** A JSON object with its own members only: a claim called `__proto__` is a claim. */
+type Members = ReadonlyMap<string, unknown>;
+
+export interface OpenedToken {
+  readonly text: string;
+  readonly algorithm: string;
+  /** In lower case, without `application/`; empty when there is none. */
+  readonly type: string;
+  readonly keyId: string | undefined;
+  readonly claims: Members;
+}
+
+/** Who a token speaks of. */
+export interface TokenIdentity {
+  /** The short name of the issuer. */
+  readonly issuer: string;
+  readonly subject: string;
+  readonly id: string | undefined;
+  readonly user: string;
+  readonly tenant: string | undefined;
+  readonly roles: readonly string[];
+  /** Wall clock. */
+  readonly expiresAt_ms: number;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const COMPACT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}$/;
+/** Printable ASCII without blanks: what may become part of a line of text. */
+const NAME = /^[\x21-\x7e]+$/;
+/** Claims that only an ID token has: proof for the client that somebody logged in, not a permit for us. */
+const MARKS_OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
+/** Extensions change what a signature means; encryption and compression are for other kinds of tokens. */
+const NOT_PLAIN = ['crit', 'b64', 'enc', 'zip', 'cty'];
+const SECONDS_MAX = 1e11;
+const LENGTH_MIN = 16;
+
+/** Whether this is meant as a token and not as a password: what every JWS and JWE in compact form begins with. */
+export function looksLikeToken(secret: Uint8Array): boolean {
+  if (secret.length < LENGTH_MIN || secret[0] !== 0x65 || secret[1] !== 0x79) return false;
+  let dots = 0;
+  for (const byte of secret) if (byte === 0x2e) dots++;
+  return dots >= 2 && dots <= 4;
+}
+
+/** Reads a signed token in compact form, and refuses everything else that RFC 7515 and 7516 know. */
+export function openToken(bytes: Uint8Array): Result<OpenedToken, TokenFault> {
+  if (bytes.length > TOKEN_BYTES_MAX) return failure('malformed');
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  if (!COMPACT.test(text)) return failure('malformed');
+  const [head = '', body = '', signature = ''] = text.split('.');
+  const header = membersOf(head);
+  const claims = membersOf(body);
+  if (header === undefined || claims === undefined || bytesOf(signature) === undefined) return failure('malformed');
+  if (NOT_PLAIN.some((name) => header.has(name))) return failure('malformed');
+  const algorithm = header.get('alg');
+  const type = header.get('typ') ?? '';
+  const keyId = header.get('kid');
+  if (typeof algorithm !== 'string' || typeof type !== 'string') return failure('malformed');
+  if (keyId !== undefined && !isName(keyId)) return failure('malformed');
+  return success({ text, algorithm, type: plainType(type), keyId, claims });
+}
+
+/** As RFC 7515 compares them. */
+export function plainType(type: string): string {
+  return type.toLowerCase().replace(/^application\//, '');
+}
+
+/** `iss`, to find whose keys are to be asked. */
+export function issuerOf({ claims }: OpenedToken): string | undefined {
+  const issuer = claims.get('iss');
+  return typeof issuer === 'string' ? issuer : undefined;
+}
+
+/** What can be said before a key is looked for. */
+export function judgeHeader({ algorithm, type }: OpenedToken, terms: IssuerTerms): TokenFault | undefined {
+  if (!terms.algorithms.includes(algorithm)) return 'algorithm';
+  return terms.types.includes(type) ? undefined : 'type';
+}
+
+export function judgeClaims(
+  { claims }: OpenedToken,
+  terms: IssuerTerms,
+  now_ms: number,
+): Result<TokenIdentity, TokenFault> {
+  if (claims.get('iss') !== terms.issuer) return failure('issuer');
+  if (!isMeantFor(claims.get('aud'), terms.audience)) return failure('audience');
+  if (MARKS_OF_ID_TOKENS.some((name) => claims.has(name))) return failure('type');
+  const expires = claims.get('exp');
+  if (!isTime(expires)) return failure('claims');
+  const expiresAt_ms = expires * 1000;
+  if (now_ms >= expiresAt_ms) return failure('expired');
+  for (const name of ['nbf', 'iat']) {
+    const from = claims.get(name);
+    if (from === undefined) continue;
+    if (!isTime(from)) return failure('claims');
+    if (from * 1000 > now_ms + terms.skewSeconds * 1000) return failure('not_yet_valid');
+  }
+  const subject = claims.get('sub');
+  const id = claims.get('jti');
+  const user = claimAt(claims, terms.claims.user);
+  if (!isName(subject) || !isName(user) || (id !== undefined && !isName(id))) return failure('claims');
+  const tenant = terms.claims.tenant === undefined ? terms.tenant : claimAt(claims, terms.claims.tenant);
+  const isTenant = tenant === undefined ? terms.claims.tenant === undefined : isName(tenant);
+  const roles = terms.claims.roles === undefined ? [] : rolesOf(claimAt(claims, terms.claims.roles));
+  if (!isTenant || roles === undefined) return failure('claims');
+  return success({
+    issuer: terms.name,
+    subject,
+    id,
+    user,
+    tenant: typeof tenant === 'string' ? tenant : undefined,
+    roles,
+    expiresAt_ms,
+  });
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= TOKEN_NAME_LENGTH_MAX && NAME.test(value);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < SECONDS_MAX;
+}
+
+function isMeantFor(audience: unknown, wanted: string): boolean {
+  return audience === wanted || (Array.isArray(audience) && audience.includes(wanted));
+}
+
+/** A list of texts, or as of OAuth's `scope` one text with blanks; nothing is no role. */
+function rolesOf(value: unknown): readonly string[] | undefined {
+  if (value === undefined) return [];
+  const roles: unknown = typeof value === 'string' ? value.split(' ').filter((word) => word !== '') : value;
+  if (!Array.isArray(roles) || roles.length > TOKEN_ROLES_MAX) return undefined;
+  return roles.every((role) => isName(role)) ? roles : undefined;
+}
+
+/** `roles`, `https://example.com/roles`, or as a path `realm_access.roles`. */
+function claimAt(claims: Members, path: string): unknown {
+  if (claims.has(path)) return claims.get(path);
+  let value: unknown = claims;
+  for (const step of path.split('.')) {
+    if (value instanceof Map) value = value.get(step);
+    else if (isObject(value) && Object.hasOwn(value, step)) value = Reflect.get(value, step);
+    else return undefined;
+  }
+  return value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Only the one spelling that an encoder makes: else there would be several tokens with one signature. */
+function bytesOf(part: string): Buffer | undefined {
+  const bytes = Buffer.from(part, 'base64url');
+  return bytes.length > 0 && bytes.toString('base64url') === part ? bytes : undefined;
+}
+
+function membersOf(part: string): Members | undefined {
+  const bytes = bytesOf(part);
+  if (bytes === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes));
+    return isObject(value) ? new Map<string, unknown>(Object.entries(value)) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Passwords of people, stored as scrypt hashes in the form of the PHC strings: `$scrypt$ln=15,r=8,p=1$salt$hash`.
+ * Hashing runs in the runtime's thread pool, a few at a time; who was right is remembered under a key of the process, so
+ * that a reconnecting client costs no slow hash.
+ */
+import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import {
+  PASSWORDS_REMEMBERED_MAX,
+  SLOW_HASH_BYTES_MAX,
+  SLOW_HASHES_PER_ADDRESS_MAX,
+  SLOW_HASHES_RUNNING_MAX,
+  SLOW_HASHES_WAITING_MAX,
+} from '../base/limits.ts';
+
+export interface SlowHash {
+  readonly cost: number;
+  readonly blockSize: number;
+  readonly parallelization: number;
+  readonly salt: Uint8Array;
+  readonly hash: Uint8Array;
+}
+
+const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,64})\$([A-Za-z0-9+/]{43,86})$/;
+const COST_LOG_MIN = 14;
+const COST_LOG_MAX = 17;
+/** What OWASP names for interactive logins on small machines: 32 MiB, about 0.1 s. */
+const COST_LOG = 15;
+const BLOCK_SIZE = 8;
+const PARALLELIZATION = 1;
+const PARALLELIZATION_MAX = 4;
+const SALT_BYTES = 16;
+const HASH_BYTES = 32;
+
+/** Undefined: not in the form, or weaker or dearer than is taken. */
+export function parseSlowHash(text: string): SlowHash | undefined {
+  const [, log = '', block = '', parallel = '', salt = '', hash = ''] = FORM.exec(text) ?? [];
+  const parts = { cost: 2 ** Number(log), blockSize: Number(block), parallelization: Number(parallel) };
+  const isCost = Number(log) >= COST_LOG_MIN && Number(log) <= COST_LOG_MAX;
+  const isWork = parts.blockSize >= 8 && parts.parallelization >= 1 && parts.parallelization <= PARALLELIZATION_MAX;
+  if (!isCost || !isWork || bytesOf(parts) > SLOW_HASH_BYTES_MAX) return undefined;
+  return { ...parts, salt: Buffer.from(salt, 'base64'), hash: Buffer.from(hash, 'base64') };
+}
+
+export async function makeSlowHash(password: Uint8Array): Promise<string> {
+  const salt = randomBytes(SALT_BYTES);
+  const parts = { cost: 2 ** COST_LOG, blockSize: BLOCK_SIZE, parallelization: PARALLELIZATION };
+  const hash = await derive(password, { ...parts, salt, hash: new Uint8Array(HASH_BYTES) });
+  return `$scrypt$ln=${COST_LOG},r=${BLOCK_SIZE},p=${PARALLELIZATION}$${bare(salt)}$${bare(hash)}`;
+}
+
+function bare(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
+}
+
+function bytesOf({ cost, blockSize }: Pick<SlowHash, 'cost' | 'blockSize'>): number {
+  return 128 * cost * blockSize;
+}
+
+function derive(password: Uint8Array, { cost, blockSize, parallelization, salt, hash }: SlowHash): Promise<Uint8Array> {
+  const maxmem = 2 * SLOW_HASH_BYTES_MAX;
+  return new Promise((resolve, reject) => {
+    scrypt(password, salt, hash.length, { N: cost, r: blockSize, p: parallelization, maxmem }, (error, derived) => {
+      // Bun says undefined where Node says null.
+      if (error instanceof Error) reject(error);
+      else resolve(derived);
+    });
+  });
+}
+
+/** What an unknown user's password is held against: as much work as the usual hash, and nobody's. */
+const NOBODY = `$scrypt$ln=${COST_LOG},r=${BLOCK_SIZE},p=${PARALLELIZATION}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+
+export class SlowPasswords {
+  private readonly key: Uint8Array;
+  private readonly remembered: Set<string>;
+  /** How many are under way for an address, and for a user from it. */
+  private readonly busy: Map<string, number>;
+  private readonly waiting: (() => void)[];
+  private running: number;
+
+  constructor() {
+    this.key = randomBytes(32);
+    this.remembered = new Set();
+    this.busy = new Map();
+    this.waiting = [];
+    this.running = 0;
+  }
+
+  /** The hash that a password was right for before; costs no slow hash. */
+  known(name: string, hashes: readonly string[], password: Uint8Array): string | undefined {
+    if (this.remembered.size === 0) return undefined;
+    return hashes.find((hash) => this.remembered.has(this.mark(name, hash, password)));
+  }
+
+  /** Whether one more of this user and of this address may be judged now. */
+  hasRoom(name: string, address: string): boolean {
+    const isFull = this.running >= SLOW_HASHES_RUNNING_MAX && this.waiting.length >= SLOW_HASHES_WAITING_MAX;
+    const ofAddress = this.busy.get(address) ?? 0;
+    return !isFull && ofAddress < SLOW_HASHES_PER_ADDRESS_MAX && !this.busy.has(`${address} ${name}`);
+  }
+
+  /**
+   * The hash that the password is right for. Always works for as long as for all hashes of a user, and for a user who has
+   * none as for one.
+   */
+  async judge(
+    name: string,
+    address: string,
+    hashes: readonly string[],
+    password: Uint8Array,
+  ): Promise<string | undefined> {
+    const places = [address, `${address} ${name}`];
+    for (const place of places) this.busy.set(place, (this.busy.get(place) ?? 0) + 1);
+    await this.begin();
+    try {
+      let found: string | undefined;
+      for (const text of hashes.length === 0 ? [NOBODY] : hashes) {
+        if ((await matches(password, text)) && hashes.includes(text)) found = text;
+      }
+      if (found !== undefined) this.remember(this.mark(name, found, password));
+      return found;
+    } finally {
+      for (const place of places) {
+        const left = (this.busy.get(place) ?? 1) - 1;
+        if (left > 0) this.busy.set(place, left);
+        else this.busy.delete(place);
+      }
+      this.end();
+    }
+  }
+
+  private begin(): Promise<void> | undefined {
+    if (this.running < SLOW_HASHES_RUNNING_MAX) {
+      this.running++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  /** Whoever waits takes over the place. */
+  private end(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.running--;
+    else next();
+  }
+
+  private mark(name: string, hash: string, password: Uint8Array): string {
+    const hmac = createHmac('sha256', this.key);
+    return hmac.update(`${name.length} ${name} ${hash} `, 'latin1').update(password).digest('base64');
+  }
+
+  private remember(mark: string): void {
+    if (this.remembered.size >= PASSWORDS_REMEMBERED_MAX) {
+      for (const oldest of this.remembered) {
+        this.remembered.delete(oldest);
+        break;
+      }
+    }
+    this.remembered.add(mark);
+  }
+}
+
+async function matches(password: Uint8Array, text: string): Promise<boolean> {
+  const wanted = parseSlowHash(text);
+  if (wanted === undefined) return false;
+  try {
+    const derived = await derive(password, wanted);
+    return derived.length === wanted.hash.length && timingSafeEqual(derived, wanted.hash);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * Who a token speaks of. A signature is verified once per token and remembered by the token's hash until it expires, is
+ * revoked, or the issuer has other keys.
+ */
+import { createHash } from 'node:crypto';
+import { compactVerify } from 'jose';
+import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
+import { failure, type Result } from '../base/result.ts';
+import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
+import { issuerOf, judgeClaims, judgeHeader, openToken, type TokenFault, type TokenIdentity } from './jwt.ts';
+import type { TokenTerms } from './terms.ts';
+
+export interface TokenWorld extends KeyWorld {
+  /** Wall clock. */
+  readonly nowMs: () => number;
+}
+
+export class Tokens {
+  private readonly world: TokenWorld;
+  private readonly remembered: Map<string, TokenIdentity>;
+  private terms: TokenTerms | undefined;
+  private byIssuer: ReadonlyMap<string, IssuerKeys>;
+  private byName: ReadonlyMap<string, IssuerKeys>;
+  private judging: number;
+
+  constructor(world: TokenWorld) {
+    this.world = world;
+    this.remembered = new Map();
+    this.terms = undefined;
+    this.byIssuer = new Map();
+    this.byName = new Map();
+    this.judging = 0;
+  }
+
+  /** Whether any token could be right. */
+  get isOn(): boolean {
+    return this.byIssuer.size > 0;
+  }
+
+  /** The keys of an issuer about whom nothing new is said stay. */
+  adopt(terms: TokenTerms): void {
+    if (terms === this.terms) return;
+    this.terms = terms;
+    this.remembered.clear();
+    const all = terms.issuers.map((issuer) => {
+      const before = this.byName.get(issuer.name);
+      const stays = before !== undefined && JSON.stringify(before.terms) === JSON.stringify(issuer);
+      return stays ? before : new IssuerKeys(issuer, this.world, () => this.forget(issuer.name));
+    });
+    this.byIssuer = new Map(all.map((keys) => [keys.terms.issuer, keys]));
+    this.byName = new Map(all.map((keys) => [keys.terms.name, keys]));
+    // So that the first login finds keys.
+    for (const keys of all) keys.askIfDue();
+  }
+
+  isRevoked({ issuer, id, subject }: TokenIdentity): boolean {
+    const revoked = this.terms?.revoked;
+    if (revoked === undefined || revoked.size === 0) return false;
+    return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));
+  }
+
+  /** A token that has been verified before and still holds. */
+  known(token: Uint8Array): TokenIdentity | undefined {
+    if (this.remembered.size === 0) return undefined;
+    const hash = hashOf(token);
+    const identity = this.remembered.get(hash);
+    if (identity === undefined) return undefined;
+    if (this.world.nowMs() >= identity.expiresAt_ms) {
+      this.remembered.delete(hash);
+      return undefined;
+    }
+    const keys = this.byName.get(identity.issuer);
+    keys?.askIfDue();
+    return keys?.isUsable === true && !this.isRevoked(identity) ? identity : undefined;
+  }
+
+  /** Whether one more may be judged now. */
+  get hasRoom(): boolean {
+    return this.judging < TOKENS_JUDGED_MAX;
+  }
+
+  async judge(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+    this.judging++;
+    try {
+      return await this.verify(token);
+    } catch {
+      // Nothing here throws by intent; what a library throws about a stranger's bytes is a refusal.
+      return failure('malformed');
+    } finally {
+      this.judging--;
+    }
+  }
+
+  private async verify(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+    const opened = openToken(token);
+    if (!opened.ok) return opened;
+    const keys = this.byIssuer.get(issuerOf(opened.value) ?? '');
+    if (keys === undefined) return failure('issuer');
+    const { terms } = keys;
+    const fault = judgeHeader(opened.value, terms);
+    if (fault !== undefined) return failure(fault);
+    // The cheap refusals first: a stranger's token with nothing right in it must not make us ask for keys.
+    const early = judgeClaims(opened.value, terms, this.world.nowMs());
+    if (!early.ok) return early;
+    const { algorithm, keyId, text } = opened.value;
+    const key = await keys.find(algorithm, keyId);
+    if (!key.ok) return key;
+    try {
+      await compactVerify(text, key.value, { algorithms: [algorithm] });
+    } catch {
+      return failure('bad_signature');
+    }
+    const judged = judgeClaims(opened.value, terms, this.world.nowMs());
+    if (!judged.ok) return judged;
+    if (this.isRevoked(judged.value)) return failure('revoked');
+    // A policy that came meanwhile may say something else of this issuer.
+    if (this.byName.get(terms.name) === keys) this.remember(hashOf(token), judged.value);
+    return judged;
+  }
+
+  /** The table is bounded: who came first is forgotten first. */
+  private remember(hash: string, identity: TokenIdentity): void {
+    if (this.remembered.size >= TOKENS_REMEMBERED_MAX) {
+      for (const oldest of this.remembered.keys()) {
+        this.remembered.delete(oldest);
+        break;
+      }
+    }
+    this.remembered.set(hash, identity);
+  }
+
+  private forget(issuer: string): void {
+    for (const [hash, identity] of this.remembered) if (identity.issuer === issuer) this.remembered.delete(hash);
+  }
+}
+
+function hashOf(token: Uint8Array): string {
+  return createHash('sha256').update(token).digest('base64');
+}

@@ -1,0 +1,238 @@
+/** Tokens that are almost right: none of them is, and nothing throws. */
+import fc from 'fast-check';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { TOKEN_BYTES_MAX } from '../../src/base/limits.ts';
+import { success } from '../../src/base/result.ts';
+import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
+import { looksLikeToken, openToken } from '../../src/identity/jwt.ts';
+import type { IssuerTerms, KeySource } from '../../src/identity/terms.ts';
+import { Tokens } from '../../src/identity/tokens.ts';
+
+const NOW_MS = 1_800_000_000_000;
+const NOW = NOW_MS / 1000;
+const CLAIMS = { iss: 'https://idp.example', aud: 'redis', sub: 'alice', exp: NOW + 60, jti: 'one', roles: ['reader'] };
+
+type Key = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+let key: Key;
+let jwks: string;
+let keys: KeySet;
+
+beforeAll(async () => {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  key = pair.privateKey;
+  jwks = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k1' }] });
+  const parsed = parseJwks(jwks);
+  if (!parsed.ok) throw new Error(parsed.fault);
+  keys = parsed.value;
+});
+
+function termsOf(source: KeySource, more: Partial<IssuerTerms> = {}): IssuerTerms {
+  return {
+    name: 'idp',
+    issuer: 'https://idp.example',
+    audience: 'redis',
+    algorithms: ['ES256'],
+    types: ['at+jwt', 'jwt'],
+    skewSeconds: 30,
+    source,
+    refreshSeconds: 60,
+    maxStaleSeconds: 600,
+    tenant: 'shop',
+    claims: { user: 'sub', tenant: undefined, roles: 'roles' },
+    ...more,
+  };
+}
+
+class Issuer {
+  now_ms = NOW_MS;
+  asked = 0;
+  answer: () => string | undefined = () => jwks;
+  readonly tokens = new Tokens({
+    nowMs: () => this.now_ms,
+    monotonicMs: () => this.now_ms,
+    fetched: () => {},
+    fetch: async () => {
+      this.asked++;
+      const text = this.answer();
+      return text === undefined ? { ok: false, fault: 'down' } : success(text);
+    },
+  });
+
+  constructor(more: Partial<IssuerTerms> = {}, source: KeySource = { kind: 'file', keys }, revoked: string[] = []) {
+    this.tokens.adopt({ issuers: [termsOf(source, more)], revoked: new Set(revoked) });
+  }
+
+  async verdict(token: string): Promise<string> {
+    const judged = await this.tokens.judge(Buffer.from(token, 'latin1'));
+    return judged.ok ? 'ok' : judged.fault;
+  }
+}
+
+const URL_SOURCE: KeySource = { kind: 'url', url: 'https://idp.example/k', ca: undefined, privateAddresses: undefined };
+
+function sign(claims: object = {}, header: object = {}, by: Key = key): Promise<string> {
+  return new SignJWT({ ...CLAIMS, ...claims }).setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', ...header }).sign(by);
+}
+
+describe('a token', () => {
+  it('is taken when everything in it is right', async () => {
+    const judged = await new Issuer().tokens.judge(Buffer.from(await sign()));
+    expect(judged).toEqual(
+      success({
+        issuer: 'idp',
+        subject: 'alice',
+        id: 'one',
+        user: 'alice',
+        tenant: 'shop',
+        roles: ['reader'],
+        expiresAt_ms: (NOW + 60) * 1000,
+      }),
+    );
+  });
+
+  it.each([
+    ['no audience', { aud: undefined }, 'audience'],
+    ['an audience that begins alike', { aud: 'redis-evil' }, 'audience'],
+    ['an issuer with a slash more', { iss: 'https://idp.example/' }, 'issuer'],
+    ['no issuer', { iss: undefined }, 'issuer'],
+    ['no end', { exp: undefined }, 'claims'],
+    ['an end as text', { exp: String(NOW + 60) }, 'claims'],
+    ['an end before all time', { exp: -1 }, 'claims'],
+    ['an end right now', { exp: NOW }, 'expired'],
+    ['no subject', { sub: undefined }, 'claims'],
+    ['a subject with a blank', { sub: 'alice smith' }, 'claims'],
+    ['a subject with a newline', { sub: 'a\nb' }, 'claims'],
+    ['a subject that is too long', { sub: 'a'.repeat(129) }, 'claims'],
+    ['a subject that is a list', { sub: ['alice'] }, 'claims'],
+    ['a beginning in the future', { nbf: NOW + 31 }, 'not_yet_valid'],
+    ['an issue in the future', { iat: NOW + 31 }, 'not_yet_valid'],
+    ['roles that are numbers', { roles: [1] }, 'claims'],
+    ['an identifier that is a number', { jti: 1 }, 'claims'],
+    ['the mark of an ID token', { nonce: 'n' }, 'type'],
+  ])('with %s is refused', async (_what, claims, fault) => {
+    expect(await new Issuer().verdict(await sign(claims))).toBe(fault);
+  });
+
+  it('may be from a clock that is a little ahead, and never from the past', async () => {
+    expect(await new Issuer().verdict(await sign({ nbf: NOW + 30, iat: NOW + 30 }))).toBe('ok');
+    expect(await new Issuer().verdict(await sign({ exp: NOW - 1 }))).toBe('expired');
+  });
+
+  it.each([
+    ['another type', { typ: 'logout+jwt' }, 'type'],
+    ['no type', { typ: undefined }, 'type'],
+    ['a path for a key', { kid: '../../x' }, 'unknown_key'],
+    ['a prototype for a key', { kid: '__proto__' }, 'unknown_key'],
+  ])('with %s in its header is refused', async (_what, header, fault) => {
+    expect(await new Issuer().verdict(await sign({}, header))).toBe(fault);
+  });
+
+  it('of a stranger who brings the key along is refused', async () => {
+    const stranger = await generateKeyPair('ES256', { extractable: true });
+    const jwk = await exportJWK(stranger.publicKey);
+    const token = await sign(
+      {},
+      { jwk, jku: 'https://evil.example/', x5u: 'https://evil.example/' },
+      stranger.privateKey,
+    );
+    expect(await new Issuer().verdict(token)).toBe('bad_signature');
+  });
+
+  it('that was revoked, or whose subject was, is refused, the remembered one too', async () => {
+    const token = await sign();
+    expect(await new Issuer({}, { kind: 'file', keys }, ['jti idp one']).verdict(token)).toBe('revoked');
+    expect(await new Issuer({}, { kind: 'file', keys }, ['sub idp alice']).verdict(token)).toBe('revoked');
+    expect(await new Issuer({}, { kind: 'file', keys }, ['sub other alice']).verdict(token)).toBe('ok');
+  });
+
+  it('is remembered until its end, and no longer', async () => {
+    const issuer = new Issuer();
+    const token = Buffer.from(await sign());
+    expect(issuer.tokens.known(token)).toBeUndefined();
+    await issuer.tokens.judge(token);
+    expect(issuer.tokens.known(token)?.subject).toBe('alice');
+    issuer.now_ms += 60_000;
+    expect(issuer.tokens.known(token)).toBeUndefined();
+  });
+
+  it('that was changed anywhere is refused, and nothing throws', async () => {
+    const token = await sign();
+    const issuer = new Issuer();
+    const change = fc.record({ at: fc.nat(token.length - 1), byte: fc.integer({ min: 0, max: 255 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
+        const bytes = Buffer.from(token);
+        for (const { at, byte } of changes) bytes[at] = byte;
+        if (bytes.toString('latin1') !== token) expect((await issuer.tokens.judge(bytes)).ok).toBe(false);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('of any bytes and any JSON is opened or refused, and nothing throws', () => {
+    const part = fc.oneof(
+      fc.json().map((text) => Buffer.from(text).toString('base64url')),
+      fc.string(),
+      fc.constant(Buffer.from('{"alg":"ES256","exp":1e400,"__proto__":{}}').toString('base64url')),
+    );
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 6 }), (parts) => {
+        const bytes = Buffer.from(parts.join('.'));
+        openToken(bytes);
+        looksLikeToken(bytes);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(openToken(Buffer.alloc(TOKEN_BYTES_MAX + 1, 'a')).ok).toBe(false);
+  });
+});
+
+describe('the keys of an issuer', () => {
+  it('are asked for once, however many tokens name a key that is not there', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const token = await sign({}, { kid: 'nobody' });
+    await Promise.all(Array.from({ length: 20 }, () => issuer.verdict(token)));
+    expect(issuer.asked).toBe(1);
+  });
+
+  it('are found when they have been changed, and what the old ones proved is forgotten', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const old = await sign({}, { kid: 'k1' });
+    expect(await issuer.verdict(old)).toBe('ok');
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    const rotated = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k2' }] });
+    issuer.answer = () => rotated;
+    issuer.now_ms += 10_000;
+    expect(await issuer.verdict(await sign({}, { kid: 'k2' }, pair.privateKey))).toBe('ok');
+    expect(issuer.tokens.known(Buffer.from(old))).toBeUndefined();
+    expect(await issuer.verdict(old)).toBe('unknown_key');
+  });
+
+  it('are believed for a while when the issuer is down, and then nobody is', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const token = await sign({ exp: NOW + 10_000 });
+    expect(await issuer.verdict(token)).toBe('ok');
+    issuer.answer = () => undefined;
+    issuer.now_ms += 599_000;
+    expect(await issuer.verdict(token)).toBe('ok');
+    expect(issuer.tokens.known(Buffer.from(token))).toBeDefined();
+    issuer.now_ms += 1000;
+    expect(issuer.tokens.known(Buffer.from(token))).toBeUndefined();
+    expect(await issuer.verdict(token)).toBe('keys_unavailable');
+    issuer.answer = () => jwks;
+    issuer.now_ms += 10_000;
+    expect(await issuer.verdict(token)).toBe('ok');
+  });
+
+  it.each([
+    ['a page', '<html>'],
+    ['no list', '{}'],
+    ['no key', '{"keys":[]}'],
+    ['a shared secret', '{"keys":[{"kty":"oct","k":"AAAA"}]}'],
+    ['a short RSA key', JSON.stringify({ keys: [{ kty: 'RSA', n: 'A'.repeat(171), e: 'AQAB' }] })],
+    ['a key for encryption', '{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","use":"enc"}]}'],
+  ])('are none in %s', (_what, text) => {
+    expect(parseJwks(text).ok).toBe(false);
+  });
+});
