@@ -6,9 +6,11 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { measureBlocking } from './lib/blocking.ts';
+import { measureChain } from './lib/chain.ts';
 import { measureCollections } from './lib/collections.ts';
 import { measureCpu } from './lib/cpu.ts';
 import { measureDurability } from './lib/durability.ts';
+import { measureFairness } from './lib/fairness.ts';
 import { measureFill } from './lib/fill.ts';
 import { goalsTable, type Section } from './lib/goals.ts';
 import { measureIdle } from './lib/idle.ts';
@@ -112,6 +114,7 @@ async function withSessions(options: Options, runtimes: readonly Runtime[]): Pro
   const { rounds, sections: wanted, quick } = options;
   const { transactions, pushes, messages, trackedKeys } = quick ? QUICK : FULL;
   const kinds: readonly [SectionName, (servers: readonly Server[]) => Promise<Section>][] = [
+    ['fairness', (servers) => measureFairness(servers, { rounds, requests: (quick ? QUICK : FULL).requests[16] / 2 })],
     ['transactions', (servers) => measureTransactions(servers, rounds, transactions)],
     ['blocking', (servers) => measureBlocking(servers, { rounds, clients: 1000, pushes })],
     ['pubsub', (servers) => measurePubSub(servers, { rounds, subscribers: 1000, messages })],
@@ -141,6 +144,9 @@ async function measure(options: Options, runtimes: readonly Runtime[]): Promise<
     sections.push(show(await measureCollections({ rounds: options.rounds, elements: collectionElements, starts })));
   }
   const [runtime] = runtimes;
+  if (wants('chain') && runtime !== undefined && findProgram('redis-benchmark') !== undefined) {
+    sections.push(show(await measureChain(runtime, options.rounds, (options.quick ? QUICK : FULL).requests[1])));
+  }
   if (wants('durability') && runtime !== undefined) {
     sections.push(
       show(

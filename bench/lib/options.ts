@@ -6,6 +6,8 @@ const SECTIONS = [
   'types',
   'timing',
   'latency',
+  'fairness',
+  'chain',
   'transactions',
   'blocking',
   'pubsub',

@@ -12,6 +12,8 @@ const USER_NETWORKS = 50;
 const LOOPBACK = '127.0.0.0/8';
 
 export const USER = 'bench';
+/** Of another tenant: who takes what it can get. */
+export const ABUSER = 'abuser';
 /** Who may save. */
 export const OPERATOR = 'operator';
 /** Of this run alone. */
@@ -59,24 +61,39 @@ function gatewayFile(): string {
   return JSON.stringify({ listeners: { tls: { addresses }, plain: { addresses } }, limits });
 }
 
+/** Rates of a user and of a tenant: counted, never reached. */
+const RATES = {
+  connections: 20_000,
+  commands_per_second: 10_000_000,
+  bytes_in_per_second: '100gb',
+  bytes_out_per_second: '100gb',
+};
+
+/** `one user`: as little as one can say. */
+export type Chain = 'everything' | 'one user';
+
 function tenantFile(): string {
   return JSON.stringify({
     tenant: 'measured',
-    users: [{ name: USER, acl: RULES, addresses: networks(USER_NETWORKS) }],
+    users: [{ name: USER, acl: RULES, addresses: networks(USER_NETWORKS), budget: RATES }],
     budget: {
       memory: '8gb',
       policy: 'noeviction',
-      connections: 20_000,
-      commands_per_second: 10_000_000,
-      bytes_in_per_second: '100gb',
-      bytes_out_per_second: '100gb',
+      ...RATES,
       largest_value: '32mb',
     },
   });
 }
 
-export function writePolicies(folder: string): void {
+export function writePolicies(folder: string, chain: Chain = 'everything'): void {
   mkdirSync(join(folder, 'tenants'), { recursive: true });
+  if (chain === 'one user') {
+    const users = [{ name: USER, acl: OPERATOR_RULES }];
+    writeFileSync(join(folder, 'tenants', 'measured.yaml'), JSON.stringify({ tenant: 'measured', users }));
+    return;
+  }
+  const abusive = { tenant: 'abusive', users: [{ name: ABUSER, acl: RULES }], budget: { memory: '1gb' } };
+  writeFileSync(join(folder, 'tenants', 'abusive.yaml'), JSON.stringify(abusive));
   writeFileSync(join(folder, 'gateway.yaml'), gatewayFile());
   writeFileSync(join(folder, 'tenants', 'measured.yaml'), tenantFile());
   const operator = { tenant: 'system', users: [{ name: OPERATOR, acl: OPERATOR_RULES }] };

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../test/support/ports.ts';
-import { OPERATOR, OPERATOR_RULES, RULES, USER, writePolicies } from './policy.ts';
+import { ABUSER, type Chain, OPERATOR, OPERATOR_RULES, RULES, USER, writePolicies } from './policy.ts';
 import { Child, findProgram, isListening, workspaceFolder } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,7 +11,7 @@ const CLIENTS_MAX = 20_000;
 /** Of HAProxy, which wants two files for each and refuses to start without. */
 const PROXY_CONNECTIONS_MAX = 200;
 
-export type ServerName = 'redis' | 'us' | 'us on Node' | 'haproxy+redis' | 'stunnel+redis';
+export type ServerName = 'redis' | 'us' | 'us without policy' | 'us on Node' | 'haproxy+redis' | 'stunnel+redis';
 
 export interface Server {
   readonly name: ServerName;
@@ -69,10 +69,10 @@ export interface Keeping {
 
 const KEEPS_NOTHING: Keeping = { appendonly: false, appendfsync: 'everysec' };
 
-export async function startUs(runtime: Runtime, keeping: Keeping = KEEPS_NOTHING): Promise<Server> {
+export async function startUs(runtime: Runtime, keeping: Keeping = KEEPS_NOTHING, chain?: Chain): Promise<Server> {
   const folder = keeping.folder ?? ownFolder('us');
   const policies = join(folder, 'policies');
-  writePolicies(policies);
+  writePolicies(policies, chain);
   const [tlsPort, plainPort] = [await freePort(), await freePort()];
   const ports = ['--tls-port', String(tlsPort), '--plain-port', String(plainPort)];
   const folders = ['--data', join(folder, 'data'), '--policies', policies, '--certs', certificatesFolder()];
@@ -105,6 +105,7 @@ export async function startRedis(keeping: Keeping = KEEPS_NOTHING): Promise<Serv
     `dir ${folder}`,
     'user default off',
     `user ${USER} ${RULES}`,
+    `user ${ABUSER} ${RULES}`,
     `user ${OPERATOR} ${OPERATOR_RULES}`,
   ];
   const file = join(folder, 'redis.conf');

@@ -287,8 +287,8 @@ export const PATTERNS_MAX_TENANT = 10_000;
 export const PATTERN_STEPS_FREE = 256;
 /** One tenant's share of a round of the event loop, as far as commands let themselves be parted, while it is alone … */
 export const TURN_MS_MAX = 5;
-/** … and while others are there: what they wait for it. A round costs some 3 us, so that little is lost. */
-export const TURN_MS_CONTENDED = 0.25;
+/** … and while others are there: what they wait for it. A round costs some 2 us, so that little is lost. */
+export const TURN_MS_CONTENDED = 0.1;
 /** So long after two tenants were seen they are taken to be there still: a client that asks twice a second is served well. */
 export const CONTENTION_MS = 2000;
 /** What a tenant may owe of the time of others, after one command that could not be parted. */

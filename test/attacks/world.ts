@@ -2,10 +2,10 @@
  * The world an attack happens in: one started process, its tenants, the users of the catalogue, and a second tenant whose
  * data must stay what it is.
  *
- * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`),
- * `t1w` (all of the tenant's), `t2`, `ro`
- * (reads only), `mon` (INFO and the like), `admin` (operator), `limited` (a thousand commands a second), `evictor`
- * (a budget of 4 MB that evicts).
+ * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`), `t1w` (all keys of the tenant), `t2`, `ro`
+ * (reads only), `mon` (INFO and the like), `admin` (operator), `limited` (of a tenant with a thousand commands a second),
+ * `bounded` (the same for the user itself, and five connections), `patient` (whose commands wait instead), `evictor` (a
+ * budget of 4 MB that evicts).
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -33,14 +33,22 @@ export function hashOf(password: string): string {
 
 const HASH = hashOf(PASSWORD);
 
-function tenantFile(name: string, users: readonly (readonly [string, string])[], budget: string): string {
-  const lines = users.map(([user, rules]) => `  - { name: ${user}, acl: 'on #${HASH} ${rules}' }`);
+function tenantFile(name: string, users: readonly (readonly [string, string, string?])[], budget: string): string {
+  const lines = users.map(
+    ([user, rules, own = '{}']) => `  - { name: ${user}, acl: 'on #${HASH} ${rules}', budget: ${own} }`,
+  );
   return `tenant: ${name}\nusers:\n${lines.join('\n')}\nbudget: ${budget}\n`;
 }
 
 const OWN = '~t1:* &t1:*';
 
-export const GATEWAY_POLICY = 'limits: { authentication_timeout: 5 }\naudit: { sink: file, keys: names }\n';
+/** From here a thousand commands and twenty new connections a second; from other addresses of loopback as many as one likes. */
+export const SLOW_ADDRESS = '127.0.0.146';
+const EXEMPT = '[127.0.0.0/25, 127.0.0.128/28, 127.0.0.144/31, 127.0.0.147, "::1"]';
+const SLOWLY = '{ commands_per_second: 1000, connections_per_second: 20 }';
+export const GATEWAY_POLICY =
+  `limits: { authentication_timeout: 5, per_ip_exempt: ${EXEMPT}, address: ${SLOWLY} }\n` +
+  'audit: { sink: file, keys: names }\n';
 export const EVICTING_BYTES = 4_194_304;
 
 function writePolicies(folder: string, gateway: string): void {
@@ -58,6 +66,13 @@ function writePolicies(folder: string, gateway: string): void {
   writeFileSync(join(folder, 'tenants', 'two.yaml'), tenantFile('two', [['t2', '~* &* +@all']], '{ memory: 64mb }'));
   const slow = '{ memory: 16mb, commands_per_second: 1000 }';
   writeFileSync(join(folder, 'tenants', 'slow.yaml'), tenantFile('slow', [['limited', '~* +@all']], slow));
+  const own = '{ commands_per_second: 1000, connections: 5 }';
+  const late = '{ commands_per_second: 1000, burst: 0.1, mode: delay }';
+  const bounded: readonly (readonly [string, string, string])[] = [
+    ['bounded', '~* +@all', own],
+    ['patient', '~* +@all', late],
+  ];
+  writeFileSync(join(folder, 'tenants', 'bounded.yaml'), tenantFile('bounded', bounded, '{ memory: 16mb }'));
   const evicting = `{ memory: ${EVICTING_BYTES}, policy: allkeys-lru }`;
   writeFileSync(join(folder, 'tenants', 'small.yaml'), tenantFile('small', [['evictor', '~* +@all']], evicting));
 }

@@ -122,6 +122,13 @@ export const REQUEST_GATES: readonly GateStep[] = [
       return most === 0 ? undefined : depends('budget_commands', `up to ${most} commands per second`);
     },
   },
+  {
+    gate: 'rate of the user',
+    judge({ written }) {
+      const most = written?.budget?.commandsPerSecond ?? 0;
+      return most === 0 ? undefined : depends('user_commands', `up to ${most} commands per second`);
+    },
+  },
   { gate: 'acl', judge: argumentsFinding },
   { gate: 'dry run', judge: dryRunFinding },
   {

@@ -1,11 +1,12 @@
 /** Groups R and N: more than one's share, and words that JavaScript takes personally. */
 import { type AttackCase, attack, holds, matches, pause, same } from '../case.ts';
 import { encode, type Wire } from '../wire.ts';
-import type { World } from '../world.ts';
+import { SLOW_ADDRESS, type World } from '../world.ts';
 
 const MEGABYTE = 1024 * 1024;
 const OOM = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
 const TOO_MUCH = /^-(?:OOM |ERR string exceeds maximum allowed size)/;
+const TOO_FAST = /^-BUSY command rate limit of your (?:user|tenant|address) exceeded, retry after \d+ ms\r\n$/;
 const PERSONAL = [
   '__proto__',
   'constructor',
@@ -20,13 +21,15 @@ const PERSONAL = [
   'NaN',
 ];
 
-async function admitted(world: World, count: number): Promise<number> {
-  const wire = await world.as('limited');
+/** How many of so many in one packet are let in. The seconds that they take to arrive give some more. */
+async function admitted(world: World, count: number, user = 'limited', from?: string): Promise<number> {
+  const wire = await world.as(user, 2, from);
   await new Promise((resolve) => setTimeout(resolve, 1200));
-  wire.send(encode('GET', 'k').repeat(count));
+  wire.send(encode('GET', 't1:k').repeat(count));
   const replies = await wire.collect(count, 20_000);
   wire.close();
   same(replies.length, count, 'replies');
+  for (const reply of replies) if (reply.startsWith('-')) matches(reply, TOO_FAST, 'the refusal');
   return replies.filter((reply) => !reply.startsWith('-')).length;
 }
 
@@ -121,6 +124,35 @@ export const resourceCases: readonly AttackCase[] = [
     const passed = await admitted(world, 10_000);
     holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
   }),
+  attack('R146', 'the same against the rate of a user, and over several of its connections', async (world) => {
+    const passed = await admitted(world, 10_000, 'bounded');
+    holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
+    const wires = [await world.as('bounded'), await world.as('bounded'), await world.as('bounded')];
+    await pause(1200);
+    for (const wire of wires) wire.send(encode('GET', 'k').repeat(4000));
+    const replies = (await Promise.all(wires.map((wire) => wire.collect(4000, 20_000)))).flat();
+    const together = replies.filter((reply) => !reply.startsWith('-')).length;
+    for (const wire of wires) wire.close();
+    holds(together >= 980 && together <= 1600, `${together} were admitted over three connections`);
+  }),
+  attack('R146', 'the same against the rate of an address, whoever asks from there', async (world) => {
+    const passed = await admitted(world, 10_000, 't1', SLOW_ADDRESS);
+    holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
+    const counted = await world.figure('rate_limited');
+    holds(counted > 0, 'none were counted');
+  }),
+  attack('R146', 'a rate that makes wait: every reply comes, in order, and not sooner than it may', async (world) => {
+    const wire = await world.as('patient');
+    await pause(300);
+    const from_ms = performance.now();
+    wire.send(Array.from({ length: 1500 }, (_, i) => encode('ECHO', String(i))).join(''));
+    const replies = await wire.collect(1500, 20_000);
+    const took_ms = performance.now() - from_ms;
+    wire.close();
+    for (const [i, reply] of replies.entries()) same(reply, `$${String(i).length}\r\n${i}\r\n`, `reply ${i}`);
+    same(replies.length, 1500, 'replies');
+    holds(took_ms >= 1350, `it took ${Math.round(took_ms)} ms`);
+  }),
   attack('R148', 'the fifty-first connection of a tenant', async (world) => {
     const wires: Wire[] = [];
     try {
@@ -136,6 +168,34 @@ export const resourceCases: readonly AttackCase[] = [
       for (const wire of wires) wire.close();
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
+  }),
+  attack('R148', 'the sixth connection of a user, while its tenant has room', async (world) => {
+    const wires: Wire[] = [];
+    try {
+      for (let i = 0; i < 5; i++) wires.push(await world.as('bounded'));
+      const extra = await world.anon();
+      const reply = await extra.ask('AUTH', 'bounded', 'a password for tests');
+      same(reply, '-ERR max number of clients reached for your user\r\n', 'the refusal');
+      extra.close();
+      wires.push(await world.as('patient'));
+    } finally {
+      for (const wire of wires) wire.close();
+      await pause(300);
+    }
+  }),
+  attack('R149', 'three hundred connections a second of one address: the rest costs no handshake', async (world) => {
+    const before = await world.figure('closed_connection_rate');
+    const tried = 100;
+    const opened = await Promise.allSettled(Array.from({ length: tried }, () => world.anon(SLOW_ADDRESS)));
+    const through = opened.filter(({ status }) => status === 'fulfilled').length;
+    for (const one of opened) if (one.status === 'fulfilled') one.value.close();
+    const refused = (await world.figure('closed_connection_rate')) - before;
+    holds(through >= 15 && through <= 80, `${through} of ${tried} came through`);
+    same(refused, tried - through, 'refused before their handshake');
+    const elsewhere = await world.as('t1');
+    same(await elsewhere.ask('PING'), '+PONG\r\n', 'another address');
+    elsewhere.close();
+    await pause(1100);
   }),
   attack('R149', 'two thousand connections that break off', async (world) => {
     const admin = await world.as('admin');
