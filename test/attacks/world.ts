@@ -2,8 +2,8 @@
  * The world an attack happens in: one started process, its tenants, the users of the catalogue, and a second tenant whose
  * data must stay what it is.
  *
- * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`), `t1w` (all keys of the tenant), `t2`, `ro`
- * (reads only), `mon` (INFO and the like), `admin` (operator), `limited` (of a tenant with a thousand commands a second),
+ * Users: `anon` (nobody), `t1` (own keys, no dangerous commands), `t1x` (the same keys, carelessly `+@all`), `t1w` (all keys
+ * of the tenant, the same), `t2`, `ro` (reads only), `mon` (INFO and the like), `admin` (operator), `limited` (of a tenant with a thousand commands a second),
  * `bounded` (the same for the user itself, and five connections), `patient` (whose commands wait instead), `evictor` (a
  * budget of 4 MB that evicts).
  */

@@ -68,6 +68,9 @@ async function unasked(world: World): Promise<void> {
   admin.close();
 }
 
+/** The line of what is written behind the policy of the world. */
+const LINE_BEHIND = GATEWAY_POLICY.split('\n').length;
+
 const TRUSTING = `listeners: { plain: { proxy_protocol: { from: [127.0.0.90] } } }\n${GATEWAY_POLICY}`;
 
 async function distrusted(world: World): Promise<void> {
@@ -121,7 +124,7 @@ async function everybodyTrusted(world: World): Promise<void> {
     for (const list of EVERYBODY) {
       const text = `listeners: { ${listener}: { proxy_protocol: { from: ${list} } } }\n`;
       const line = await reloadedWith(world, text, /"event":"policy\.(?:refused|reloaded)"/);
-      matches(line, /"event":"policy\.refused".*gateway\.yaml:2:\d+: .*balancers/, text);
+      matches(line, new RegExp(`"event":"policy\\.refused".*gateway\\.yaml:${LINE_BEHIND}:\\d+: .*balancers`), text);
     }
   }
 }
@@ -146,7 +149,7 @@ async function noAddresses(world: World): Promise<void> {
         `${place}["${text}"] ${closing}\n`,
         /"event":"policy\.(?:refused|reloaded)"/,
       );
-      matches(line, /"event":"policy\.refused".*gateway\.yaml:2:\d+: /, `${place}${text}`);
+      matches(line, new RegExp(`"event":"policy\\.refused".*gateway\\.yaml:${LINE_BEHIND}:\\d+: `), `${place}${text}`);
     }
   }
 }
