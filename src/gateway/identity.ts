@@ -110,11 +110,17 @@ export class Identity {
     if (proof !== undefined && 'bytes' in proof) return this.putOff(proof);
     if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
     // Its transaction runs in one piece: nothing in it may be answered later.
-    if (connection.session.isInTransaction) return NOT_IN_MULTI;
+    if (connection.session.isInTransaction) {
+      void proof.then((proven) => proven ?? this.conclude(attempt, undefined));
+      return NOT_IN_MULTI;
+    }
     const { version } = core.acl.roster;
     const { logins } = core.view;
     return proof.then((proven) => {
-      if (connection.state === 'closed') return WRONGPASS;
+      if (connection.state === 'closed') {
+        // Whoever does not wait for the answer has guessed all the same.
+        return proven === undefined ? this.conclude(attempt, undefined) : WRONGPASS;
+      }
       // Who was proven may be somebody else by now, or nobody.
       const isOld = core.acl.roster.version !== version || core.view.logins !== logins;
       if (isOld && proven !== undefined) return this.authenticate(connection, userName, secret);
@@ -189,14 +195,17 @@ export class Identity {
     }
     // Where anybody has a slow hash, whatever is wrong is as slow as theirs: else time would tell who has one.
     if (logins.slowHashes.size === 0) return undefined;
-    const hashes = (takesPasswords ? logins.slowHashes.get(name) : undefined) ?? [];
+    // What ACL SETUSER made of a user has the passwords that were said there, and no others.
+    const hasSlow = takesPasswords && user?.origin !== 'runtime';
+    const hashes = (hasSlow ? logins.slowHashes.get(name) : undefined) ?? [];
     const known = slow.known(name, hashes, secret);
     if (known !== undefined && user !== undefined) {
       return this.admit(connection, user, { kind: 'slow_hash', hash: known });
     }
     const address = backoffAddressOf(connection.address);
-    if (!slow.hasRoom(name, address)) return LOGINS_BUSY;
-    return slow.judge(name, address, hashes, secret).then((hash) => {
+    const joined = slow.joined(name, hashes, secret);
+    if (joined === undefined && !slow.hasRoom(name, address)) return LOGINS_BUSY;
+    return (joined ?? slow.judge(name, address, hashes, secret)).then((hash) => {
       const now = core.acl.roster.get(name);
       if (hash === undefined || now === undefined) return undefined;
       return this.admit(connection, now, { kind: 'slow_hash', hash });

@@ -23,8 +23,14 @@ export class TokenUsers {
   /** @param said the name that came with the token, if one did: it must be that of the user, or of the token's */
   find(identity: TokenIdentity, said: string | undefined): Proven | undefined {
     const found = this.named(identity) ?? this.made(identity);
-    if (found === undefined) return undefined;
+    if (found === undefined || !this.speaksFor(identity.issuer, found.tenant.name)) return undefined;
     return said === undefined || said === found.user.name || said === identity.user ? found : undefined;
+  }
+
+  /** Else one issuer could make users of a tenant that is another's. */
+  private speaksFor(issuerName: string, tenantName: string): boolean {
+    const issuer = this.core.view.logins.tokens.issuers.find(({ name }) => name === issuerName);
+    return issuer !== undefined && issuer.tenants?.includes(tenantName) !== false;
   }
 
   private named(identity: TokenIdentity): Proven | undefined {

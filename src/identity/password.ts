@@ -23,10 +23,10 @@ export interface SlowHash {
 const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{22,64})\$([A-Za-z0-9+/]{43,86})$/;
 const COST_LOG_MIN = 14;
 const COST_LOG_MAX = 17;
-/** What OWASP names for interactive logins on small machines: 32 MiB, about 0.1 s. */
+/** 32 MiB a hash, so that many fit in memory; done three times over, as a guesser pays for time as well. About 0.3 s. */
 const COST_LOG = 15;
 const BLOCK_SIZE = 8;
-const PARALLELIZATION = 1;
+const PARALLELIZATION = 3;
 const PARALLELIZATION_MAX = 4;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
@@ -75,6 +75,8 @@ export class SlowPasswords {
   private readonly remembered: Set<string>;
   /** How many are under way for an address, and for a user from it. */
   private readonly busy: Map<string, number>;
+  /** Hashes being worked out: who says the same meanwhile gets the same answer. */
+  private readonly underWay: Map<string, Promise<string | undefined>>;
   private readonly waiting: (() => void)[];
   private running: number;
 
@@ -82,6 +84,7 @@ export class SlowPasswords {
     this.key = randomBytes(32);
     this.remembered = new Set();
     this.busy = new Map();
+    this.underWay = new Map();
     this.waiting = [];
     this.running = 0;
   }
@@ -90,6 +93,11 @@ export class SlowPasswords {
   known(name: string, hashes: readonly string[], password: Uint8Array): string | undefined {
     if (this.remembered.size === 0) return undefined;
     return hashes.find((hash) => this.remembered.has(this.mark(name, hash, password)));
+  }
+
+  /** The answer that somebody waits for who said the same: a pool of clients that comes at once costs one hash. */
+  joined(name: string, hashes: readonly string[], password: Uint8Array): Promise<string | undefined> | undefined {
+    return this.underWay.size === 0 ? undefined : this.underWay.get(this.mark(name, hashes.join(' '), password));
   }
 
   /** Whether one more of this user and of this address may be judged now. */
@@ -103,7 +111,14 @@ export class SlowPasswords {
    * The hash that the password is right for. Always works for as long as for all hashes of a user, and for a user who has
    * none as for one.
    */
-  async judge(
+  judge(name: string, address: string, hashes: readonly string[], password: Uint8Array): Promise<string | undefined> {
+    const mark = this.mark(name, hashes.join(' '), password);
+    const answer = this.work(name, address, hashes, password).finally(() => this.underWay.delete(mark));
+    this.underWay.set(mark, answer);
+    return answer;
+  }
+
+  private async work(
     name: string,
     address: string,
     hashes: readonly string[],

@@ -30,6 +30,8 @@ export interface IssuerTerms {
   readonly maxStaleSeconds: number;
   /** The tenant of users it makes where no claim says it. */
   readonly tenant: string | undefined;
+  /** Whose users its tokens may be, whatever they claim; undefined: any tenant's. */
+  readonly tenants: readonly string[] | undefined;
   readonly claims: {
     readonly user: string;
     readonly tenant: string | undefined;

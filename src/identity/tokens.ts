@@ -53,7 +53,9 @@ export class Tokens {
     for (const keys of all) keys.askIfDue();
   }
 
+  /** By itself, or with the trust in its issuer. */
   isRevoked({ issuer, id, subject }: TokenIdentity): boolean {
+    if (!this.byName.has(issuer)) return true;
     const revoked = this.terms?.revoked;
     if (revoked === undefined || revoked.size === 0) return false;
     return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));

@@ -1,7 +1,7 @@
 /** What may stand in the policy files about tokens, and from there to the words the program uses. */
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
-import { REVOKED_TOKENS_MAX, TOKEN_ISSUERS_MAX, TOKEN_SKEW_SECONDS_MAX } from '../base/limits.ts';
+import { REVOKED_TOKENS_MAX, TENANTS_MAX, TOKEN_ISSUERS_MAX, TOKEN_SKEW_SECONDS_MAX } from '../base/limits.ts';
 import type { Result } from '../base/result.ts';
 import { ALGORITHMS, parseJwks } from '../identity/jwks.ts';
 import { type IssuerTerms, type KeySource, NO_TOKENS, type TokenTerms } from '../identity/terms.ts';
@@ -45,6 +45,7 @@ const issuer = z.strictObject({
   refresh: z.int().min(5).max(86_400).default(600),
   max_stale: z.int().min(5).max(604_800).default(3600),
   tenant: z.string().min(1).max(64).optional(),
+  tenants: z.array(z.string().min(1).max(64)).min(1).max(TENANTS_MAX).optional(),
   claims: z
     .strictObject({ user: claim.default('sub'), tenant: claim.optional(), roles: claim.optional() })
     .prefault({}),
@@ -79,6 +80,10 @@ export function readTokens({ issuers, revoked }: TokensFile, reading: Reading): 
     if (names.has(entry.name)) reading.complain([...path, 'name'], `issuer "${entry.name}" stands twice`);
     if (texts.has(entry.issuer)) reading.complain([...path, 'issuer'], 'this issuer stands twice');
     if (entry.max_stale < entry.refresh) reading.complain([...path, 'max_stale'], 'must not be less than refresh');
+    const isBound = entry.tenants !== undefined || (entry.tenant !== undefined && entry.claims.tenant === undefined);
+    if (issuers.length > 1 && !isBound) {
+      reading.complain(path, 'one of several issuers: say under "tenants" whose users its tokens may be');
+    }
     names.add(entry.name);
     texts.add(entry.issuer);
     const source = sourceOf(entry, path, reading);
@@ -100,6 +105,7 @@ function termsOf(entry: IssuerEntry, source: KeySource): IssuerTerms {
     refreshSeconds: entry.refresh,
     maxStaleSeconds: entry.max_stale,
     tenant: entry.tenant,
+    tenants: entry.tenants,
     claims: { user: entry.claims.user, tenant: entry.claims.tenant, roles: entry.claims.roles },
   };
 }

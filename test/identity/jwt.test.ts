@@ -39,6 +39,7 @@ function termsOf(source: KeySource, more: Partial<IssuerTerms> = {}): IssuerTerm
     refreshSeconds: 60,
     maxStaleSeconds: 600,
     tenant: 'shop',
+    tenants: undefined,
     claims: { user: 'sub', tenant: undefined, roles: 'roles' },
     ...more,
   };
@@ -85,6 +86,7 @@ describe('a token', () => {
         id: 'one',
         user: 'alice',
         tenant: 'shop',
+        tenants: undefined,
         roles: ['reader'],
         expiresAt_ms: (NOW + 60) * 1000,
       }),

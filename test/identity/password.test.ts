@@ -12,7 +12,7 @@ beforeAll(async () => {
 
 describe('a slow hash', () => {
   it('has the form of its kind, and another salt each time', async () => {
-    expect(parseSlowHash(hash)).toMatchObject({ cost: 32_768, blockSize: 8, parallelization: 1 });
+    expect(parseSlowHash(hash)).toMatchObject({ cost: 32_768, blockSize: 8, parallelization: 3 });
     expect(await makeSlowHash(RIGHT)).not.toBe(hash);
   });
 

@@ -4,6 +4,9 @@ import { problemsOf } from './support.ts';
 
 const TENANT = 'tenants/t1.yaml';
 
+const SECOND =
+  "{ name: other, issuer: 'https://other.example', audience: a, jwks: 'https://other.example/k', tenant: b }";
+
 describe('a tenant file', () => {
   it('names no password that a wrong rule holds', () => {
     for (const acl of [
@@ -45,8 +48,15 @@ describe('a gateway file', () => {
     [`{ ${issuer}, jwks: 'https://idp.example/k', algorithms: [HS256] }`, /must be one of RS256/],
     [`{ ${issuer}, jwks: 'https://idp.example/k', skew: 61 }`, /at most 60/],
     [`{ ${issuer}, jwks: 'https://idp.example/k', jwks_private_addresses: [x] }`, /./],
+    [`{ ${issuer}, jwks: 'https://idp.example/k' }, ${SECOND}`, /one of several issuers/],
+    [`{ ${issuer}, jwks: 'https://idp.example/k', tenant: a, claims: { tenant: t } }, ${SECOND}`, /several issuers/],
   ])('with the issuer %s is refused', (text, expected) => {
     const files = { 'gateway.yaml': `tokens: { issuers: [${text}] }\n` };
     expect(problemsOf(files, { 'bad.json': '<html>' }).join('\n')).toMatch(expected);
+  });
+
+  it('is taken beside another once each says whose users its tokens may be', () => {
+    const first = `{ ${issuer}, jwks: 'https://idp.example/k', tenants: [a], claims: { tenant: t } }`;
+    expect(problemsOf({ 'gateway.yaml': `tokens: { issuers: [${first}, ${SECOND}] }\n` })).toEqual([]);
   });
 });

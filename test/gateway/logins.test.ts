@@ -1,0 +1,164 @@
+/** Logins that are known later: what happens to them while a hash or a signature is being worked out. */
+import { randomBytes, scryptSync } from 'node:crypto';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AUTH_FAILURES_FREE } from '../../src/base/limits.ts';
+import { parseJwks } from '../../src/identity/jwks.ts';
+import { type IssuerTerms, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
+import { type Client, World } from './world.ts';
+
+const OK = '+OK\r\n';
+const NOW_MS = 1_000_000;
+const ALL = ['on', '~*', '&*', '+@all'];
+
+let hash: string;
+let issuers: readonly IssuerTerms[];
+let sign: (issuer: string, subject: string, claims?: Record<string, unknown>) => Promise<string>;
+
+beforeAll(async () => {
+  hash = cheapHash('a long one');
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+  const keys = parseJwks(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }));
+  if (!keys.ok) throw new Error(keys.fault);
+  issuers = ['one', 'two'].map((name) => ({
+    name,
+    issuer: `https://${name}.example`,
+    audience: 'redis',
+    algorithms: ['ES256'],
+    types: ['at+jwt'],
+    skewSeconds: 0,
+    source: { kind: 'file', keys: keys.value },
+    refreshSeconds: 600,
+    maxStaleSeconds: 3600,
+    tenant: undefined,
+    tenants: [name === 'one' ? 't1' : 't2'],
+    claims: { user: 'sub', tenant: 'tenant', roles: 'roles' },
+  }));
+  sign = (issuer, subject, claims = {}) =>
+    new SignJWT({ iss: `https://${issuer}.example`, aud: 'redis', sub: subject, exp: NOW_MS / 1000 + 60, ...claims })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one', typ: 'at+jwt' })
+      .sign(privateKey);
+});
+
+/** The cheapest that a policy may name. */
+function cheapHash(password: string): string {
+  const salt = randomBytes(16);
+  const bytes = scryptSync(password, salt, 32, { N: 2 ** 14, r: 8, p: 1 });
+  const [a, b] = [salt, bytes].map((part) => part.toString('base64').replace(/=+$/, ''));
+  return `$scrypt$ln=14,r=8,p=1$${a}$${b}`;
+}
+
+let world: World;
+afterEach(() => world.end());
+
+/** Two tenants; ann has a slow hash, bob comes with tokens, and readers of both tenants are made of them. */
+function people(more: Partial<LoginTerms> = {}): LoginTerms {
+  world = new World();
+  world.tenant('t1');
+  world.tenant('t2');
+  const logins: LoginTerms = { ...NO_LOGINS, slowHashes: new Map([['ann', [hash]]]), ...more };
+  world.enter(world.user('ann', 't1', ...ALL), world.user('bob', 't1', ...ALL), world.user('carl', 't2', ...ALL));
+  adopt(logins);
+  return logins;
+}
+
+function adopt(logins: LoginTerms): void {
+  world.view = { ...world.view, logins };
+  world.gateway.reconfigure(world.view, { tls: undefined, plain: undefined }, { tls: undefined, plain: undefined });
+}
+
+function withTokens(): LoginTerms {
+  const template = { role: 'reader', rules: ['on', '%R~*', '+@read'], addresses: undefined };
+  return people({
+    tokens: { issuers, revoked: new Set() },
+    tokenLogins: new Map([
+      ['bob', 'only'],
+      ['carl', 'only'],
+    ]),
+    templates: new Map([
+      ['t1', [template]],
+      ['t2', [template]],
+    ]),
+  });
+}
+
+/** The reply to what was sent, whenever it comes. */
+async function reply(client: Client): Promise<string> {
+  for (let round = 0; round < 500; round++) {
+    world.turn(client);
+    const text = client.socket.text();
+    if (text !== '') return text;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return '(nothing)';
+}
+
+describe('a slow password', () => {
+  it('opens all doors of a pool that comes at once, for one hash', async () => {
+    people();
+    const pool = Array.from({ length: 30 }, () => world.connect());
+    for (const client of pool) world.send(client, 'AUTH', 'ann', 'a long one');
+    expect(new Set(await Promise.all(pool.map(reply)))).toEqual(new Set([OK]));
+  });
+
+  it('that is wrong counts against its address even if nobody waits for the answer', async () => {
+    people();
+    for (let i = 0; i < AUTH_FAILURES_FREE; i++) {
+      const guesser = world.connect();
+      world.send(guesser, 'AUTH', 'ann', `guess ${i}`);
+      guesser.connection.close('client_closed');
+      const other = world.connect('10.0.0.9');
+      world.send(other, 'AUTH', 'ann', `guess ${i}`);
+      await reply(other);
+    }
+    const counted = () => world.core.counters.tallies.get('auth', 'password_failure');
+    for (let round = 0; counted() < 2 * AUTH_FAILURES_FREE && round < 500; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(counted()).toBe(2 * AUTH_FAILURES_FREE);
+    expect(world.ask(world.connect(), 'AUTH', 'ann', 'a long one')).toMatch(/^-BUSY/);
+  });
+
+  it('opens nothing any more once ACL SETUSER has taken the passwords away', async () => {
+    people();
+    const ann = world.connect();
+    world.send(ann, 'AUTH', 'ann', 'a long one');
+    expect(await reply(ann)).toBe(OK);
+    world.acl.swap(world.acl.roster.with({ ...world.user('ann', 't1', ...ALL), origin: 'runtime' }));
+    const again = world.connect();
+    world.send(again, 'AUTH', 'ann', 'a long one');
+    expect(await reply(again)).toMatch(/^-WRONGPASS/);
+    expect(world.ask(ann, 'PING')).toBe('+PONG\r\n');
+  });
+});
+
+describe('a token', () => {
+  it('ends with the trust in its issuer', async () => {
+    const logins = withTokens();
+    const bob = world.connect();
+    world.send(bob, 'AUTH', await sign('one', 'bob', { tenant: 't1' }));
+    expect(await reply(bob)).toBe(OK);
+    adopt({ ...logins, tokens: { issuers: issuers.slice(1), revoked: new Set() } });
+    expect(bob.connection.state).toBe('closed');
+    expect(world.closed('token_revoked')).toBe(1);
+  });
+
+  it('speaks for the tenants of its issuer alone, whatever tenant it claims', async () => {
+    withTokens();
+    for (const [issuer, subject, tenant, expected] of [
+      ['one', 'bob', 't1', OK],
+      ['two', 'carl', 't2', OK],
+      ['two', 'bob', 't1', undefined],
+      ['one', 'carl', 't2', undefined],
+      ['one', 'zoe', 't1', OK],
+      ['one', 'zoe', 't2', undefined],
+      ['two', 'zoe', 't1', undefined],
+    ] as const) {
+      const client = world.connect(`10.1.0.${subject.length + tenant.length}`);
+      world.send(client, 'AUTH', await sign(issuer, subject, { tenant, roles: ['reader'] }));
+      const answer = await reply(client);
+      if (expected === undefined) expect(answer).toMatch(/^-WRONGPASS/);
+      else expect(answer, `${issuer} ${subject} ${tenant}`).toBe(expected);
+    }
+  });
+});
