@@ -13,6 +13,7 @@ import { measureDurability } from './lib/durability.ts';
 import { measureFairness } from './lib/fairness.ts';
 import { measureFill } from './lib/fill.ts';
 import { goalsTable, type Section } from './lib/goals.ts';
+import { measureHandshakes } from './lib/handshakes.ts';
 import { measureIdle } from './lib/idle.ts';
 import { measureLatency } from './lib/latency.ts';
 import { HELP, type Options, parseOptions, type SectionName } from './lib/options.ts';
@@ -115,6 +116,7 @@ async function withSessions(options: Options, runtimes: readonly Runtime[]): Pro
   const { transactions, pushes, messages, trackedKeys } = quick ? QUICK : FULL;
   const kinds: readonly [SectionName, (servers: readonly Server[]) => Promise<Section>][] = [
     ['fairness', (servers) => measureFairness(servers, { rounds, requests: (quick ? QUICK : FULL).requests[16] / 2 })],
+    ['handshakes', (servers) => measureHandshakes(servers, { rounds, count: quick ? 400 : 2000 })],
     ['transactions', (servers) => measureTransactions(servers, rounds, transactions)],
     ['blocking', (servers) => measureBlocking(servers, { rounds, clients: 1000, pushes })],
     ['pubsub', (servers) => measurePubSub(servers, { rounds, subscribers: 1000, messages })],

@@ -8,6 +8,7 @@ const SECTIONS = [
   'latency',
   'fairness',
   'chain',
+  'handshakes',
   'transactions',
   'blocking',
   'pubsub',

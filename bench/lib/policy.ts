@@ -49,7 +49,7 @@ function networks(count: number): string[] {
 }
 
 /** Flow form: one line of JSON is also YAML. */
-function gatewayFile(): string {
+function gatewayFile(chain: Chain): string {
   const addresses = networks(LISTENER_NETWORKS);
   const limits = {
     maxclients: 20_000,
@@ -58,7 +58,8 @@ function gatewayFile(): string {
     timeout: 3600,
     authentication_timeout: 3600,
   };
-  return JSON.stringify({ listeners: { tls: { addresses }, plain: { addresses } }, limits });
+  const audit = chain === 'everything, audited' ? { audit: { sink: 'file', writes: true, keys: 'names' } } : {};
+  return JSON.stringify({ listeners: { tls: { addresses }, plain: { addresses } }, limits, ...audit });
 }
 
 /** Rates of a user and of a tenant: counted, never reached. */
@@ -69,8 +70,8 @@ const RATES = {
   bytes_out_per_second: '100gb',
 };
 
-/** `one user`: as little as one can say. */
-export type Chain = 'everything' | 'one user';
+/** `one user`: as little as one can say. `audited`: every write leaves a record. */
+export type Chain = 'everything' | 'everything, audited' | 'one user';
 
 function tenantFile(): string {
   return JSON.stringify({
@@ -94,7 +95,7 @@ export function writePolicies(folder: string, chain: Chain = 'everything'): void
   }
   const abusive = { tenant: 'abusive', users: [{ name: ABUSER, acl: RULES }], budget: { memory: '1gb' } };
   writeFileSync(join(folder, 'tenants', 'abusive.yaml'), JSON.stringify(abusive));
-  writeFileSync(join(folder, 'gateway.yaml'), gatewayFile());
+  writeFileSync(join(folder, 'gateway.yaml'), gatewayFile(chain));
   writeFileSync(join(folder, 'tenants', 'measured.yaml'), tenantFile());
   const operator = { tenant: 'system', users: [{ name: OPERATOR, acl: OPERATOR_RULES }] };
   writeFileSync(join(folder, 'tenants', 'system.yaml'), JSON.stringify(operator));

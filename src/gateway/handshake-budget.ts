@@ -1,5 +1,5 @@
 /**
- * When a new handshake may begin. One costs as much as hundreds of commands, and is done on the thread that serves: those
+ * When a new handshake may begin. One costs as much as some twenty-five commands, and is done on the thread that serves: those
  * who come are let in at a rate, and that rate follows what the thread can do beside its work. Whoever would have to wait
  * for too long is turned away at once, before any cryptography is done for them.
  *

@@ -1,0 +1,105 @@
+/**
+ * What a full handshake of TLS 1.3 costs the server, and what those who are in feel of many who want in: the server has one
+ * core for itself, and whoever loads and measures it the other.
+ */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import tls from 'node:tls';
+import { z } from 'zod';
+import type { Goal, Section } from './goals.ts';
+import { startHelper } from './helper.ts';
+import { PASSWORD, USER } from './policy.ts';
+import { cpuSeconds } from './processes.ts';
+import { certificateAuthority, type Server, type ServerName } from './servers.ts';
+import { figure, median } from './table.ts';
+
+const AT_ONCE = 8;
+const QUIET_MS = 4000;
+/** Far beyond what one core does, and 300 a second beyond what redis-server does. */
+const OFFERED_PER_SECOND = 1500;
+
+const pingSchema = z.object({ p50_ms: z.number(), p99_ms: z.number(), max_ms: z.number() });
+const knocksSchema = z.object({ offeredPerSecond: z.number(), admittedPerSecond: z.number() });
+
+/** ECDSA P-256 and X25519, as the development certificates and both servers have them; no session is resumed. */
+async function shakeHands(server: Server, count: number, ca: string): Promise<void> {
+  let left = count;
+  const one = async (): Promise<void> => {
+    while (left-- > 0) {
+      const options = {
+        port: server.tlsPort,
+        host: '127.0.0.1',
+        servername: 'localhost',
+        ca,
+        minVersion: 'TLSv1.3',
+      } as const;
+      const socket = tls.connect(options);
+      await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
+      socket.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, one));
+}
+
+async function perCpuSecond(server: Server, count: number, ca: string): Promise<number> {
+  const before = cpuSeconds(server.pids);
+  await shakeHands(server, count, ca);
+  return count / (cpuSeconds(server.pids) - before);
+}
+
+function pin(pids: readonly number[], core: number): boolean {
+  return pids.every((pid) => spawnSync('taskset', ['-apc', String(core), String(pid)]).status === 0);
+}
+
+async function waited(server: Server): Promise<z.infer<typeof pingSchema>> {
+  const login = { port: server.plainPort, user: USER, password: PASSWORD };
+  const ping = await startHelper(new URL('./ping.ts', import.meta.url), login);
+  await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  return pingSchema.parse(JSON.parse(await ping.finish()));
+}
+
+export async function measureHandshakes(
+  servers: readonly Server[],
+  { rounds, count }: { readonly rounds: number; readonly count: number },
+): Promise<Section> {
+  const ca = readFileSync(certificateAuthority(), 'utf8');
+  const isPinned = servers.every(({ pids }) => pin(pids, 0)) && pin([process.pid], 1);
+  const rates = new Map<ServerName, number[]>(servers.map(({ name }) => [name, []]));
+  for (const server of servers) await shakeHands(server, count / 4, ca);
+  for (let round = 1; round <= rounds; round++) {
+    process.stderr.write(`handshakes: round ${round} of ${rounds}\n`);
+    for (const server of servers) rates.get(server.name)?.push(await perCpuSecond(server, count, ca));
+  }
+  const rows: string[][] = [];
+  const goals: Goal[] = [];
+  for (const server of servers) {
+    const ratios: number[] = [];
+    const [quiets, louds]: [number[], number[]] = [[], []];
+    let admitted = 0;
+    for (let round = 1; round <= rounds; round++) {
+      const quiet = await waited(server);
+      const task = { port: server.tlsPort, ca: certificateAuthority(), user: USER, password: PASSWORD };
+      const url = new URL('./knocks.ts', import.meta.url);
+      const knocks = await startHelper(url, { ...task, perSecond: OFFERED_PER_SECOND });
+      const loud = await waited(server);
+      admitted = knocksSchema.parse(JSON.parse(await knocks.finish())).admittedPerSecond;
+      quiets.push(quiet.p99_ms);
+      louds.push(loud.p99_ms);
+      ratios.push(loud.p99_ms / quiet.p99_ms);
+    }
+    const rate = median(rates.get(server.name) ?? []);
+    const texts = [rate, median(quiets), median(louds), median(ratios), admitted];
+    rows.push([server.name, ...texts.map((value, index) => figure(value, index === 0 || index === 4 ? 0 : 2))]);
+    if (server.name === 'us') {
+      goals.push({ goal: 'p99 beside handshakes, against quiet', target: 2, unit: '', measured: median(ratios) });
+    }
+  }
+  const [ours, redis] = [rates.get('us'), rates.get('redis')];
+  const measured = ours === undefined || redis === undefined ? undefined : median(ours) / median(redis);
+  goals.push({ goal: 'handshakes per CPU second', target: 0.8, atLeast: true, unit: '', measured });
+  const note =
+    `Full handshakes of TLS 1.3, ECDSA P-256, ${count} at each of ${rounds} rounds; then one PING after the other, alone and ` +
+    `while ${OFFERED_PER_SECOND} a second are offered, each with a login. ${isPinned ? 'The server has one core, all else the other.' : 'Not pinned to cores: taskset is not there.'}`;
+  const head = ['server', 'per CPU second', 'quiet p99 ms', 'p99 ms', 'p99 ÷ quiet', 'let in a second'];
+  return { tables: [{ title: 'Handshakes', note, head, rows }], goals };
+}
