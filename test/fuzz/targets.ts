@@ -3,5 +3,12 @@ import { decoderTarget } from './decoder.ts';
 import { gatewayFileTarget, tenantFileTarget } from './policies.ts';
 import { proxyTarget } from './proxy.ts';
 import type { Target } from './target.ts';
+import { tokenTarget } from './token.ts';
 
-export const TARGETS: readonly Target[] = [decoderTarget, proxyTarget, gatewayFileTarget, tenantFileTarget];
+export const TARGETS: readonly Target[] = [
+  decoderTarget,
+  proxyTarget,
+  tokenTarget,
+  gatewayFileTarget,
+  tenantFileTarget,
+];
