@@ -49,7 +49,9 @@ export class Proxied {
   /** A connection just accepted. */
   take(socket: Socket): void {
     socket.on('error', () => {});
-    const peer = parseAddress(socket.remoteAddress ?? '');
+    // Who is gone already has no address any more, and there is nobody to turn away.
+    if (socket.remoteAddress === undefined) return void socket.destroy();
+    const peer = parseAddress(socket.remoteAddress);
     if (peer === undefined || !this.trusted.allows(peer)) {
       this.core.denials.refused('proxy_untrusted', { address: peer?.toString(), port: socket.remotePort });
       this.core.counters.ended('proxy_untrusted');
