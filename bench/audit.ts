@@ -19,7 +19,7 @@ import type { Core } from '../src/gateway/core.ts';
 import { AuditFile } from '../src/observe/audit-file.ts';
 import { AuditJournal } from '../src/observe/audit-journal.ts';
 import type { AuditSink } from '../src/observe/audit-sink.ts';
-import { NO_CONTINUATION } from '../src/observe/audit-stream.ts';
+import { NO_CONTINUATION } from '../src/observe/audit-sink.ts';
 import { ReplyWriter } from '../src/resp/reply-writer.ts';
 import { Request } from '../src/resp/request.ts';
 import { fastest } from './lib/fastest.ts';

@@ -44,6 +44,11 @@ export class ParsedAddress {
   }
 }
 
+/** Whom an address belongs to, for counting: of IPv6 its /64, as whoever has one address of it has them all. */
+export function ownerOf({ isV4, word0, word1, word2, word3 }: ParsedAddress): string {
+  return new ParsedAddress(isV4, word0, word1, isV4 ? word2 : 0, isV4 ? word3 : 0).toString();
+}
+
 function bytesOfAddress(address: ParsedAddress): number[] {
   const words = address.isV4 ? [address.word3] : [address.word0, address.word1, address.word2, address.word3];
   return words.flatMap((word) => [word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff]);

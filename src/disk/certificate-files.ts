@@ -1,7 +1,7 @@
 /** Certificates, keys and revocation lists by their name in the certificates folder, read whole and with a bound. */
 import { join } from 'node:path';
 import { failure, type Result } from '../base/result.ts';
-import { readBounded, textOf } from './policy-files.ts';
+import { readText } from './bounded-file.ts';
 import { stampOf } from './stamp.ts';
 
 export class CertificateFiles {
@@ -13,8 +13,7 @@ export class CertificateFiles {
 
   /** The fault names the file. */
   read(name: string, bytesMax: number): Result<string> {
-    const bytes = readBounded(join(this.folder, name), bytesMax);
-    const text = bytes.ok ? textOf(bytes.value) : bytes;
+    const text = readText(join(this.folder, name), bytesMax);
     return text.ok ? text : failure(`${name}: ${text.fault}`);
   }
 

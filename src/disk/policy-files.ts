@@ -1,19 +1,20 @@
 /** The folder of policy files and that of passwords, on a disk. Everything is read whole and with a bound. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { IDENTITY_FILE_BYTES_MAX, POLICY_FILE_BYTES_MAX, POLICY_FILES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
+import { readText, reasonOf } from './bounded-file.ts';
+import { CertificateFiles } from './certificate-files.ts';
 import { stampOf } from './stamp.ts';
 
 const GATEWAY_FILE = 'gateway.yaml';
 const TENANTS_FOLDER = 'tenants';
 const PASSWORD_BYTES_MAX = 4096;
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
-
 export class DiskPolicyFiles {
   private readonly folder: string;
   private readonly passwordsFolder: string;
+  private readonly certificates: CertificateFiles;
   /** Files of the certificates folder that a policy has named: a change of them is a change of the policy. */
   private readonly besides: Set<string>;
 
@@ -21,6 +22,7 @@ export class DiskPolicyFiles {
   constructor(folder: string, passwordsFolder: string) {
     this.folder = folder;
     this.passwordsFolder = passwordsFolder;
+    this.certificates = new CertificateFiles(passwordsFolder);
     this.besides = new Set();
   }
 
@@ -41,15 +43,12 @@ export class DiskPolicyFiles {
 
   /** `path` as `list` gave it. */
   read(path: string): Result<string> {
-    const bytes = readBounded(join(this.folder, path), POLICY_FILE_BYTES_MAX);
-    return bytes.ok ? textOf(bytes.value) : bytes;
+    return readText(join(this.folder, path), POLICY_FILE_BYTES_MAX);
   }
 
   /** Blanks and newlines around the password do not count. */
   readPassword(name: string): Result<string> {
-    const bytes = readBounded(join(this.passwordsFolder, name), PASSWORD_BYTES_MAX);
-    if (!bytes.ok) return failure(`password file ${name}: ${bytes.fault}`);
-    const text = textOf(bytes.value);
+    const text = readText(join(this.passwordsFolder, name), PASSWORD_BYTES_MAX);
     if (!text.ok) return failure(`password file ${name}: ${text.fault}`);
     const password = text.value.trim();
     return password === '' ? failure(`password file ${name}: is empty`) : success(password);
@@ -58,9 +57,7 @@ export class DiskPolicyFiles {
   /** A file of the certificates folder. */
   readBeside(name: string): Result<string> {
     if (this.besides.size < POLICY_FILES_MAX) this.besides.add(name);
-    const bytes = readBounded(join(this.passwordsFolder, name), IDENTITY_FILE_BYTES_MAX);
-    const text = bytes.ok ? textOf(bytes.value) : bytes;
-    return text.ok ? text : failure(`${name}: ${text.fault}`);
+    return this.certificates.read(name, IDENTITY_FILE_BYTES_MAX);
   }
 
   hasPassword(name: string): boolean {
@@ -71,8 +68,8 @@ export class DiskPolicyFiles {
   fingerprint(): string {
     const paths = this.list();
     if (!paths.ok) return paths.fault;
-    const beside = Array.from(this.besides, (name) => `${name} ${stampOf(join(this.passwordsFolder, name))}`);
-    return [...paths.value.map((path) => `${path} ${stampOf(join(this.folder, path))}`), ...beside].join('\n');
+    const beside = this.certificates.fingerprint(Array.from(this.besides));
+    return [...paths.value.map((path) => `${path} ${stampOf(join(this.folder, path))}`), beside].join('\n');
   }
 
   /** Folders whose events tell of a change. */
@@ -91,29 +88,4 @@ function namesIn(folder: string): Result<readonly string[]> {
   } catch (error) {
     return failure(`${folder} cannot be read: ${reasonOf(error)}`);
   }
-}
-
-export function textOf(bytes: Uint8Array): Result<string> {
-  try {
-    return success(decoder.decode(bytes));
-  } catch {
-    return failure('is not UTF-8');
-  }
-}
-
-/** A pipe or a device in place of a file would hold the process up. */
-export function readBounded(path: string, bytesMax: number): Result<Uint8Array> {
-  try {
-    const stats = statSync(path);
-    if (!stats.isFile()) return failure('is not a file');
-    if (stats.size > bytesMax) return failure(`has more than ${bytesMax} bytes`);
-    return success(readFileSync(path));
-  } catch (error) {
-    return failure(`cannot be read: ${reasonOf(error)}`);
-  }
-}
-
-/** `ENOENT`, without the path that Node repeats. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -7,7 +7,8 @@
  *
  * A success wipes nothing: else whoever has one account could guess at all others between two logins.
  */
-import { ParsedAddress } from '../base/cidr.ts';
+
+import { makeRoom } from '../base/bounded.ts';
 import {
   AUTH_BACKOFF_MS,
   AUTH_BACKOFF_MS_MAX,
@@ -16,11 +17,6 @@ import {
   AUTH_FAILURES_WINDOW_MS,
   BACKOFF_RECORDS_MAX,
 } from '../base/limits.ts';
-
-/** The address that failures are counted by. */
-export function backoffAddressOf({ isV4, word0, word1, word2, word3 }: ParsedAddress): string {
-  return new ParsedAddress(isV4, word0, word1, isV4 ? word2 : 0, isV4 ? word3 : 0).toString();
-}
 
 const USER_NAME_LENGTH_KEPT = 64;
 
@@ -58,22 +54,13 @@ export class Backoff {
     if (record === undefined || now_ms - Math.max(record.since_ms, record.until_ms) > AUTH_FAILURES_WINDOW_MS) {
       record = { failures: 0, since_ms: now_ms, until_ms: 0, pause_ms: AUTH_BACKOFF_MS };
       this.records.delete(key);
-      this.forgetOldest();
+      makeRoom(this.records, BACKOFF_RECORDS_MAX);
       this.records.set(key, record);
     }
     record.failures++;
     if (record.failures < free) return;
     record.until_ms = now_ms + record.pause_ms;
     record.pause_ms = Math.min(2 * record.pause_ms, AUTH_BACKOFF_MS_MAX);
-  }
-
-  /** The table is bounded: who came first is forgotten first. */
-  private forgetOldest(): void {
-    if (this.records.size < BACKOFF_RECORDS_MAX) return;
-    for (const key of this.records.keys()) {
-      this.records.delete(key);
-      return;
-    }
   }
 }
 

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mayLoseChannels } from '../acl/check.ts';
 import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
+import { ownerOf } from '../base/cidr.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
 import { fetchJwks } from '../identity/jwks-fetch.ts';
 import { looksLikeToken, type TokenFault } from '../identity/jwt.ts';
@@ -23,7 +24,7 @@ import {
 } from '../resp/refusals.ts';
 import { LOGINS_BUSY } from '../resp/session-refusals.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
-import { Backoff, backoffAddressOf } from './backoff.ts';
+import { Backoff } from './backoff.ts';
 import { CertificateUsers } from './certificate-users.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
@@ -100,7 +101,7 @@ export class Identity {
     const isOpen = userName === undefined && core.acl.roster.get(DEFAULT_USER)?.nopass === true;
     if (isOpen && !attempt.isToken) return AUTH_WITHOUT_PASSWORD;
     if (!core.isTrusted(connection)) {
-      const address = backoffAddressOf(connection.address);
+      const address = ownerOf(connection.address);
       if (this.backoff.holds(address, attempt.countedAs, core.clock.monotonicMs())) {
         core.security.loginFailed(connection, attempt.shownAs, 'too_many_failures');
         return this.putOff(RATE_AUTH);
@@ -153,7 +154,7 @@ export class Identity {
     const proven = isHeld ? undefined : found;
     const trusted = core.isTrusted(connection);
     if (proven === undefined) {
-      const address = backoffAddressOf(connection.address);
+      const address = ownerOf(connection.address);
       if (!trusted) this.backoff.failed(address, countedAs, core.clock.monotonicMs());
       if (!isToken) core.counters.tallies.count('auth', 'password_failure');
       core.denials.authentication(connection, shownAs);
@@ -202,7 +203,7 @@ export class Identity {
     if (known !== undefined && user !== undefined) {
       return this.admit(connection, user, { kind: 'slow_hash', hash: known });
     }
-    const address = backoffAddressOf(connection.address);
+    const address = ownerOf(connection.address);
     const joined = slow.joined(name, hashes, secret);
     if (joined === undefined && !slow.hasRoom(name, address)) return LOGINS_BUSY;
     return (joined ?? slow.judge(name, address, hashes, secret)).then((hash) => {

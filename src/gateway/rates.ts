@@ -7,7 +7,8 @@
  *
  * Hot path: `admits` runs once per command of whoever has a rate, and looks at the length of a list for all others.
  */
-import type { ParsedAddress } from '../base/cidr.ts';
+import { makeRoom } from '../base/bounded.ts';
+import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
 import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../base/limits.ts';
 import { type RateScope, type Refusal, rateOfCommands, rateOfConnections } from '../resp/refusals.ts';
 import type { UserBudget } from '../tenancy/budget.ts';
@@ -108,7 +109,7 @@ export class RateLimits {
     const { addressRates, perIpExempt } = this.core.view;
     if (addressRates === undefined) return undefined;
     if (perIpExempt?.allows(address) === true) return undefined;
-    const key = networkOf(address);
+    const key = ownerOf(address);
     const known = this.addresses.get(key);
     if (known !== undefined) {
       this.addresses.delete(key);
@@ -116,17 +117,10 @@ export class RateLimits {
       return known;
     }
     const rates = new Rates(addressRates, this.core.clock.monotonicMs());
+    // Connections of who is forgotten keep what they have.
+    makeRoom(this.addresses, RATE_ADDRESSES_MAX);
     this.addresses.set(key, rates);
-    if (this.addresses.size > RATE_ADDRESSES_MAX) this.forgetOldest();
     return rates;
-  }
-
-  /** Its connections keep what they have. */
-  private forgetOldest(): void {
-    for (const key of this.addresses.keys()) {
-      this.addresses.delete(key);
-      return;
-    }
   }
 
   closed(connection: Connection): void {
@@ -244,9 +238,4 @@ export class RateLimits {
     this.core.counters.tallies.count('ratelimited', `${scope}_connections`);
     return rateOfConnections(scope, connections.wait_ms(1, now_ms));
   }
-}
-
-/** Of IPv6 the network that one customer usually has: whoever owns one address of it owns all of them. */
-function networkOf(address: ParsedAddress): string {
-  return address.isV4 ? `4 ${address.word3}` : `6 ${address.word0} ${address.word1}`;
 }

@@ -53,6 +53,35 @@ const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
 /** ECS leaves the scale to the source; these are those of the detection rules that read it. */
 const SEVERITIES: Readonly<Record<Alert['severity'], number>> = { high: 73, medium: 47 };
 
+const OPENED: Kind = {
+  kind: 'event',
+  category: 'network',
+  type: 'start',
+  action: 'connection-opened',
+  outcome: 'success',
+};
+const CLOSED: Kind = {
+  kind: 'event',
+  category: 'network',
+  type: 'end',
+  action: 'connection-closed',
+  outcome: 'success',
+};
+const LOGGED_IN: Kind = {
+  kind: 'event',
+  category: 'authentication',
+  type: 'start',
+  action: 'login',
+  outcome: 'success',
+};
+const LOGIN_FAILED: Kind = {
+  kind: 'event',
+  category: 'authentication',
+  type: 'denied',
+  action: 'login',
+  outcome: 'failure',
+};
+
 export class Security {
   /** Undefined: nothing is recorded. */
   audit: Audit | undefined;
@@ -93,25 +122,22 @@ export class Security {
   // -- Who comes and goes ----------------------------------------------------------------------------------------------
 
   opened(connection: Connection): void {
-    const what = { kind: 'event', category: 'network', type: 'start', action: 'connection-opened', outcome: 'success' };
-    this.burst(what as Kind, connection);
+    this.burst(OPENED, connection);
   }
 
   closed(connection: Connection, reason: CloseReason): void {
-    const what = { kind: 'event', category: 'network', type: 'end', action: 'connection-closed', outcome: 'success' };
-    this.burst({ ...(what as Kind), reason }, connection); // cold: once per connection
+    this.burst({ ...CLOSED, reason }, connection); // cold: once per connection
     const sign = SIGNS.get(reason);
     if (sign !== undefined) this.alerts.count(sign, 'address', connection.addressText);
   }
 
   loggedIn(connection: Connection): void {
     connection.auditWho = undefined;
-    const what = { kind: 'event', category: 'authentication', type: 'start', action: 'login', outcome: 'success' };
     const { audit } = this;
     // Of an operator no login goes uncounted among others.
     if (connection.session.isOperator)
-      audit?.journal.record({ ...(what as Kind), who: audit.who(connection) }); // cold: once per login
-    else this.burst(what as Kind, connection);
+      audit?.journal.record({ ...LOGGED_IN, who: audit.who(connection) }); // cold: once per login
+    else this.burst(LOGGED_IN, connection);
   }
 
   /** The connection is nobody's again, or acts on other data: what was known of it is so no more. */
@@ -120,10 +146,9 @@ export class Security {
   }
 
   loginFailed(connection: Connection, userName: string, reason: string): void {
-    const what = { kind: 'event', category: 'authentication', type: 'denied', action: 'login', outcome: 'failure' };
     // Who is somebody already has that name in the record.
     const field = connection.session.isAuthenticated ? 'user.target.name' : 'user.name';
-    this.burst({ ...(what as Kind), reason }, connection, [[field, userName]]); // cold: costs a hash already
+    this.burst({ ...LOGIN_FAILED, reason }, connection, [[field, userName]]); // cold: costs a hash already
     this.alerts.count('guessing', 'address', connection.addressText);
     this.alerts.count('guessing', 'user', userName);
   }
@@ -168,7 +193,7 @@ export class Security {
   refused(reason: string, fields: Fields): void {
     const { address } = fields;
     const source = typeof address === 'string' ? address : '';
-    this.burstOf(denialOf('network', 'access-denied', reason), source, undefined, fieldsOf(fields).more);
+    this.burstOf(denialOf('network', 'access-denied', reason), source, undefined, fieldsOf(fields));
   }
 
   private heard(event: string, reason: string, fields: Fields): void {
@@ -179,7 +204,7 @@ export class Security {
       : ({ kind: 'event', category: 'network', type: 'info', action, outcome: 'unknown', reason } as const);
     const { address } = fields;
     const source = typeof address === 'string' ? address : '';
-    this.burstOf(what, source, undefined, fieldsOf(fields).more);
+    this.burstOf(what, source, undefined, fieldsOf(fields));
     const sign = SIGNS.get(reason);
     if (sign !== undefined && source !== '') this.alerts.count(sign, 'address', source);
   }
@@ -269,11 +294,11 @@ function denialOf(category: AuditCategory, action: string, reason: string): Kind
 }
 
 /** Names of fields are words of the program. */
-function fieldsOf(fields: Fields): { readonly more: readonly (readonly [string, AuditValue])[] } {
+function fieldsOf(fields: Fields): readonly (readonly [string, AuditValue])[] {
   const more: [string, AuditValue][] = [];
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined) continue;
     more.push([FIELD_NAMES.get(name) ?? `portcullis.${name}`, typeof value === 'boolean' ? String(value) : value]);
   }
-  return { more };
+  return more;
 }

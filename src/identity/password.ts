@@ -1,9 +1,10 @@
 /**
- * Passwords of people, stored as scrypt hashes in the form of the PHC strings: `$scrypt$ln=15,r=8,p=1$salt$hash`.
+ * Passwords of people, stored as scrypt hashes in the form of the PHC strings: `$scrypt$ln=15,r=8,p=3$salt$hash`.
  * Hashing runs in the runtime's thread pool, a few at a time; who was right is remembered under a key of the process, so
  * that a reconnecting client costs no slow hash.
  */
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { makeRoom } from '../base/bounded.ts';
 import {
   PASSWORDS_REMEMBERED_MAX,
   SLOW_HASH_BYTES_MAX,
@@ -132,7 +133,10 @@ export class SlowPasswords {
       for (const text of hashes.length === 0 ? [NOBODY] : hashes) {
         if ((await matches(password, text)) && hashes.includes(text)) found = text;
       }
-      if (found !== undefined) this.remember(this.mark(name, found, password));
+      if (found !== undefined) {
+        makeRoom(this.remembered, PASSWORDS_REMEMBERED_MAX);
+        this.remembered.add(this.mark(name, found, password));
+      }
       return found;
     } finally {
       for (const place of places) {
@@ -162,16 +166,6 @@ export class SlowPasswords {
   private mark(name: string, hash: string, password: Uint8Array): string {
     const hmac = createHmac('sha256', this.key);
     return hmac.update(`${name.length} ${name} ${hash} `, 'latin1').update(password).digest('base64');
-  }
-
-  private remember(mark: string): void {
-    if (this.remembered.size >= PASSWORDS_REMEMBERED_MAX) {
-      for (const oldest of this.remembered) {
-        this.remembered.delete(oldest);
-        break;
-      }
-    }
-    this.remembered.add(mark);
   }
 }
 

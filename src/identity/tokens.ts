@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { compactVerify } from 'jose';
+import { makeRoom } from '../base/bounded.ts';
 import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
 import { failure, type Result } from '../base/result.ts';
 import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
@@ -116,19 +117,11 @@ export class Tokens {
     if (!judged.ok) return judged;
     if (this.isRevoked(judged.value)) return failure('revoked');
     // A policy that came meanwhile may say something else of this issuer.
-    if (this.byName.get(terms.name) === keys) this.remember(hashOf(token), judged.value);
-    return judged;
-  }
-
-  /** The table is bounded: who came first is forgotten first. */
-  private remember(hash: string, identity: TokenIdentity): void {
-    if (this.remembered.size >= TOKENS_REMEMBERED_MAX) {
-      for (const oldest of this.remembered.keys()) {
-        this.remembered.delete(oldest);
-        break;
-      }
+    if (this.byName.get(terms.name) === keys) {
+      makeRoom(this.remembered, TOKENS_REMEMBERED_MAX);
+      this.remembered.set(hashOf(token), judged.value);
     }
-    this.remembered.set(hash, identity);
+    return judged;
   }
 
   private forget(issuer: string): void {

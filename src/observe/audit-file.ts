@@ -12,8 +12,9 @@ import { latin1 } from '../base/bytes.ts';
 import { AUDIT_TAIL_BYTES } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk, DiskResult, DiskWriter } from '../disk/disk.ts';
-import { NOTHING_BEFORE, sealOf, sequenceOf } from './audit-chain.ts';
-import type { AuditSink, Continuation } from './audit-sink.ts';
+import { writeWhole } from '../disk/whole-write.ts';
+import { sealOf, sequenceOf } from './audit-chain.ts';
+import { type AuditSink, type Continuation, NO_CONTINUATION } from './audit-sink.ts';
 
 export interface AuditFileOptions {
   /** Absolute. */
@@ -26,15 +27,6 @@ export interface AuditFileOptions {
 
 const SEQUENCE_DIGITS = 15;
 const NEWLINE = 0x0a;
-const NO_BYTES = new Uint8Array(0);
-const FRESH: Continuation = {
-  sequence: 0,
-  previous: NOTHING_BEFORE,
-  unsealed: NO_BYTES,
-  unsealedLines: 0,
-  cutBytes: 0,
-  isBroken: false,
-};
 
 /** Older files of a trail, oldest first. */
 export function olderFiles(disk: Disk, path: string): readonly string[] {
@@ -72,9 +64,9 @@ export function continuationOf(tail: Uint8Array): Continuation {
   }
   // No seal yet: the very first batch of all was torn.
   if (end === 0 && (sequence === undefined || sequence === unsealedLines)) {
-    return { ...FRESH, sequence: sequence ?? 0, unsealed: tail.slice(0, wholeEnd), unsealedLines, cutBytes };
+    return { ...NO_CONTINUATION, sequence: sequence ?? 0, unsealed: tail.slice(0, wholeEnd), unsealedLines, cutBytes };
   }
-  return { ...FRESH, sequence: sequence ?? 0, isBroken: true };
+  return { ...NO_CONTINUATION, sequence: sequence ?? 0, isBroken: true };
 }
 
 export class AuditFile implements AuditSink {
@@ -137,14 +129,14 @@ export class AuditFile implements AuditSink {
     const ready = this.ready();
     if (!ready.ok) return ready;
     const file = ready.value;
-    const written = file.write(bytes, start, end);
-    if (written.ok && written.value === end - start) {
+    const written = writeWhole(file, bytes, start, end);
+    if (written.ok) {
       this.wholeBytes = file.length;
       return success(undefined);
     }
     // Tried now, and again before the next write: a part of a batch must not stand before a whole one.
     file.truncate(this.wholeBytes);
-    return failure(written.ok ? `ENOSPC: no space left on device '${file.path}'` : written.fault.message);
+    return failure(written.fault.message);
   }
 
   /** The file, whole, and open. */
@@ -266,12 +258,12 @@ function look(disk: Disk, path: string): Result<Found & { readonly length: numbe
     return ends.ok ? success({ ...ends.value, length }) : ends;
   }
   const newest = olderFiles(disk, path).at(-1);
-  if (newest === undefined) return success({ continuation: FRESH, firstSequence: 1, length });
+  if (newest === undefined) return success({ continuation: NO_CONTINUATION, firstSequence: 1, length });
   const ends = endsOf(disk, newest);
   if (!ends.ok) return ends;
   const { continuation } = ends.value;
   const isWhole = continuation.unsealedLines === 0 && continuation.cutBytes === 0 && !continuation.isBroken;
-  const goesOn = isWhole ? continuation : { ...FRESH, sequence: continuation.sequence, isBroken: true };
+  const goesOn = isWhole ? continuation : { ...NO_CONTINUATION, sequence: continuation.sequence, isBroken: true };
   return success({ continuation: goesOn, firstSequence: continuation.sequence + 1, length });
 }
 

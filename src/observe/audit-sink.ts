@@ -1,5 +1,6 @@
 /** Where lines of the audit trail go: a file, a collector, or standard output. */
 import type { Result } from '../base/result.ts';
+import { NOTHING_BEFORE } from './audit-chain.ts';
 
 /** What was there when a sink was opened, for the chain to go on from. */
 export interface Continuation {
@@ -15,6 +16,16 @@ export interface Continuation {
   /** The end that was there is none of a chain: a new one begins, in a new file. */
   readonly isBroken: boolean;
 }
+
+/** Where nothing was. */
+export const NO_CONTINUATION: Continuation = {
+  sequence: 0,
+  previous: NOTHING_BEFORE,
+  unsealed: new Uint8Array(0),
+  unsealedLines: 0,
+  cutBytes: 0,
+  isBroken: false,
+};
 
 export interface AuditSink {
   readonly continuation: Continuation;

@@ -1,17 +1,7 @@
 /** The audit trail on standard output: for who collects what processes print. There is nothing to go on from, nor to sync. */
 import { AUDIT_QUEUE_BYTES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import { NOTHING_BEFORE } from './audit-chain.ts';
-import type { AuditSink, Continuation } from './audit-sink.ts';
-
-export const NO_CONTINUATION: Continuation = {
-  sequence: 0,
-  previous: NOTHING_BEFORE,
-  unsealed: new Uint8Array(0),
-  unsealedLines: 0,
-  cutBytes: 0,
-  isBroken: false,
-};
+import { type AuditSink, type Continuation, NO_CONTINUATION } from './audit-sink.ts';
 
 export interface OutputStream {
   /** Bytes it holds that nobody has read. */

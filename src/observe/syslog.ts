@@ -11,8 +11,7 @@ import { connect, type Socket } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { SYSLOG_RETRY_MS, SYSLOG_WAITING_BYTES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { AuditSink, Continuation } from './audit-sink.ts';
-import { NO_CONTINUATION } from './audit-stream.ts';
+import { type AuditSink, type Continuation, NO_CONTINUATION } from './audit-sink.ts';
 
 export interface SyslogOptions {
   readonly transport: 'udp' | 'tcp';

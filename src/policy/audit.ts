@@ -1,6 +1,7 @@
 /** `audit:` and `alerts:` of gateway.yaml: what is recorded, where to, and what counts as a sign of attack. */
 import { z } from 'zod';
 import { AUDIT_FILES_KEPT_MAX } from '../base/limits.ts';
+import { fileName } from './file-name.ts';
 
 export interface AuditSettings {
   readonly sink: 'none' | 'file' | 'stdout' | 'syslog';
@@ -37,7 +38,6 @@ function section<Shape extends z.ZodRawShape>(shape: Shape) {
 
 const ROTATE_BYTES_MIN = 64 * 1024;
 const COMMAND = /^[A-Za-z][A-Za-z0-9._-]{0,40}(?:[| ][A-Za-z][A-Za-z0-9_-]{0,40})?$/;
-const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const count = z.int().min(0).max(1_000_000_000);
 
 /** @param size how a number of bytes is written */
@@ -62,7 +62,7 @@ export function auditSection(size: z.ZodType<number, unknown>) {
       .array(z.string().regex(COMMAND, 'must be the name of a command, such as get or config set'))
       .max(1000)
       .prefault([]),
-    key_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
+    key_file: fileName.optional(),
   }).transform(
     (written): AuditSettings => ({
       sink: written.sink,

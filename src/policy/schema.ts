@@ -8,6 +8,7 @@ import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
 import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX, TOKEN_USERS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { alertsSection, auditSection } from './audit.ts';
+import { fileName } from './file-name.ts';
 import { slowHashes } from './passwords.ts';
 import { LOG_LEVELS } from './policy.ts';
 import { proxyProtocol } from './proxy-protocol.ts';
@@ -128,8 +129,6 @@ export const gatewaySchema = z.preprocess(
 export type GatewayFile = z.output<typeof gatewaySchema>;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-/** A file of the certificates folder, and no way out of it. */
-const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** The rules of one text. A password with blanks in it needs the form of a list; patterns hold none. */
 export function wordsOf(text: string): readonly string[] {
@@ -149,7 +148,7 @@ const user = z
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a name with control characters is what it is for
     name: z.string().regex(/^[^\s\u0000-\u001f\u007f]{1,256}$/, 'must be a name without blanks'),
     acl: acl.prefault('off'),
-    password_file: z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder').optional(),
+    password_file: fileName.optional(),
     certificate: certificateSchema.optional(),
     password_hash: slowHashes,
     tokens: tokenLogin,

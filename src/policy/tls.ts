@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { SERVER_NAMES_MAX } from '../base/limits.ts';
+import { fileName } from './file-name.ts';
 
 /** Which entry of a certificate names its user. */
 const NAME_KINDS = ['san_uri', 'san_dns', 'cn'] as const;
@@ -36,11 +37,6 @@ export interface TlsNamesPolicy {
   /** What a client is told that asks for another name, or for none. */
   readonly unknownName: (typeof UNKNOWN_NAMES)[number];
 }
-
-/** A file of the certificates folder, and no way out of it. */
-const fileName = z
-  .string()
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/, 'must be the name of a file in the certificates folder');
 
 /** Letters, digits and dashes between dots, one `*` in front: in ASCII, as it travels. */
 const SERVER_NAME =

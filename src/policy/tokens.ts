@@ -5,15 +5,13 @@ import { REVOKED_TOKENS_MAX, TENANTS_MAX, TOKEN_ISSUERS_MAX, TOKEN_SKEW_SECONDS_
 import type { Result } from '../base/result.ts';
 import { ALGORITHMS, parseJwks } from '../identity/jwks.ts';
 import { type IssuerTerms, type KeySource, NO_TOKENS, type TokenTerms } from '../identity/terms.ts';
+import { FILE_NAME, fileName } from './file-name.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
-/** A file of the certificates folder, and no way out of it. */
-const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const PRINTABLE = /^[\x21-\x7e]{1,512}$/;
 const CLAIM = /^[\x21-\x7e]{1,128}$/;
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
-const fileName = z.string().regex(FILE_NAME, 'must be the name of a file in the certificates folder');
 const claim = z.string().regex(CLAIM, 'must be the name of a claim, or a path such as realm_access.roles');
 const printable = z.string().regex(PRINTABLE, 'must be printable, without blanks');
 
