@@ -89,8 +89,9 @@ export class Command {
   readonly fixedKey: number;
   /** Whether some of what `keys` adds are channels. */
   readonly hasChannels: boolean;
-  /** READS/WRITES bits of the fixed key when no option changes them, else 0. */
   readonly isWrite: boolean;
+  /** Whether bytes at its keys may be others afterwards: of every write, and of PFCOUNT, which keeps its count there. */
+  readonly changesBytes: boolean;
   readonly isReadonly: boolean;
   readonly isDenyOom: boolean;
   readonly isNoAuth: boolean;
@@ -134,6 +135,7 @@ export class Command {
     this.fixedKey = parts.fixedKey;
     this.hasChannels = parts.hasChannels;
     this.isWrite = parts.flags.includes('write');
+    this.changesBytes = this.isWrite || parts.keySpecs.some(({ flags }) => !flags.includes('RO'));
     this.isReadonly = parts.flags.includes('readonly');
     this.isDenyOom = parts.flags.includes('denyoom');
     this.isNoAuth = parts.flags.includes('no_auth');

@@ -84,8 +84,8 @@ export class Executor {
         out.error(refusal);
         return UNCHANGED;
       }
-      this.preserve(command, request, realm, databaseNumber);
     }
+    if (command.changesBytes) this.preserve(command, request, realm, databaseNumber);
     if (command.isDenyOom && !realm.ensureRoom(0)) {
       out.error(OOM);
       return UNCHANGED;
@@ -225,7 +225,7 @@ export class Executor {
     const refusal = command.parse(request);
     if (refusal !== undefined) out.error(refusal);
     if (refusal !== undefined || command.runShard === undefined) return UNCHANGED;
-    if (command.isWrite) this.preserve(command, request, realm, caller.databaseNumber);
+    if (command.changesBytes) this.preserve(command, request, realm, caller.databaseNumber);
     const effect = command.runShard(call, out);
     call.onlyKey = 0;
     if (this.log !== undefined) this.note(this.log, command, request, realm.number, caller.databaseNumber, effect);
