@@ -70,7 +70,11 @@ export class Listener {
     this.handshakes = new Handshakes({
       now_ms: () => core.clock.monotonicMs(),
       timeout_ms: () => core.view.handshakeTimeoutSeconds * 1000,
-      begin: (socket) => this.secure?.emit('connection', socket),
+      begin: (socket) => {
+        // Who hangs up now has nothing to be answered: half open, it would hold its place until the time is up.
+        socket.allowHalfOpen = false;
+        this.secure?.emit('connection', socket);
+      },
       refused: (reason, socket) => {
         this.tally(RESULTS.get(reason) ?? 'failed');
         this.count(reason, this.clientOf(socket)?.address.toString());
@@ -122,6 +126,7 @@ export class Listener {
       },
     });
     server.on('secureConnection', (socket) => {
+      socket.allowHalfOpen = true;
       this.tally(`${(socket.getProtocol() ?? 'unknown').toLowerCase().replace('.', '_')}_ok`);
       this.accept(socket, socket);
     });

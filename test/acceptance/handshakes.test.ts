@@ -1,0 +1,110 @@
+/** What becomes of clients that hang up: in the midst of a handshake, and behind what they have asked. */
+import { readdirSync } from 'node:fs';
+import net from 'node:net';
+import tls from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Serve } from './support/serve.ts';
+import { Wire } from './support/wire.ts';
+
+/** A minute: a socket that is closed sooner was not closed by it. */
+const GATEWAY = 'limits: { handshake_timeout: 60 }\n';
+const EACH = 20;
+const CLOSED_WITHIN_MS = 20_000;
+
+let serve: Serve;
+beforeAll(async () => {
+  serve = await Serve.start({ gateway: GATEWAY });
+});
+afterAll(() => serve.dispose());
+
+/** The first flight of a client, as bytes. */
+function clientHello(): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer((socket) => {
+      socket.once('data', (hello: Buffer) => {
+        socket.destroy();
+        server.close();
+        resolve(hello);
+      });
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') return reject(new Error('no port'));
+      const client = tls.connect({ host: '127.0.0.1', port: address.port, servername: 'localhost' });
+      client.on('error', () => {});
+    });
+  });
+}
+
+/** Sends this, waits for an answer if one is due, closes its half; what the server does then. */
+function hangUp(sent: Buffer, isAnswered: boolean): Promise<'closed' | 'left open'> {
+  return new Promise((resolve) => {
+    const socket = net.connect({ host: '127.0.0.1', port: serve.tlsPort, allowHalfOpen: true });
+    const timer = setTimeout(() => {
+      socket.destroy();
+      resolve('left open');
+    }, CLOSED_WITHIN_MS);
+    socket.on('error', () => {});
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve('closed');
+    });
+    socket.once('end', () => socket.destroy());
+    socket.once('connect', () => {
+      if (sent.length > 0) socket.write(sent);
+      if (!isAnswered) socket.end();
+    });
+    socket.on('data', () => {
+      if (isAnswered) socket.end();
+    });
+  });
+}
+
+describe('a client that hangs up', () => {
+  it.each([
+    ['before it has said a word', 0, false],
+    ['in the midst of its first flight', 100, false],
+    ['behind its first flight', 1, false],
+    ['behind the answer to its first flight', 1, true],
+  ] as const)('%s holds no place until the handshake times out', async (_when, part, isAnswered) => {
+    const hello = await clientHello();
+    const sent = part === 1 ? hello : hello.subarray(0, part);
+    const outcomes = await Promise.all(Array.from({ length: EACH }, () => hangUp(sent, isAnswered)));
+    expect(outcomes).toEqual(new Array(EACH).fill('closed'));
+    const admin = await Wire.as(serve, 'admin');
+    expect(await admin.ask('INFO', 'gateway')).not.toMatch(/handshakes:.*timeout=/);
+    admin.close();
+  });
+
+  it('right behind its handshake leaves nothing behind either', async () => {
+    const descriptors = () => readdirSync(`/proc/${serve.pid}/fd`).length;
+    const before = descriptors();
+    for (let i = 0; i < EACH; i++) {
+      await new Promise<void>((resolve, reject) => {
+        const socket = tls.connect({ host: '127.0.0.1', port: serve.tlsPort, rejectUnauthorized: false }, () => {
+          socket.destroy();
+          resolve();
+        });
+        socket.once('error', reject);
+      });
+    }
+    await serve.until(() => descriptors() <= before, 'closed what its clients have left');
+  });
+
+  it('behind its requests is answered all of them', async () => {
+    const text = await new Promise<string>((resolve, reject) => {
+      let read = '';
+      const socket = tls.connect({ host: '127.0.0.1', port: serve.tlsPort, rejectUnauthorized: false }, () => {
+        const secret = serve.password('app');
+        const requests = Array.from({ length: 1000 }, (_, i) => `SET half:${i} ${'v'.repeat(100)}\r\n`);
+        socket.end(`AUTH app ${secret}\r\n${requests.join('')}PING\r\n`);
+      });
+      socket.on('data', (chunk: Buffer) => {
+        read += chunk.toString('latin1');
+      });
+      socket.once('close', () => resolve(read));
+      socket.once('error', reject);
+    });
+    expect(text).toBe(`${'+OK\r\n'.repeat(1001)}+PONG\r\n`);
+  });
+});
