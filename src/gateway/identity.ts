@@ -9,7 +9,7 @@ import { latin1 } from '../base/bytes.ts';
 import { ownerOf } from '../base/cidr.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
 import { fetchJwks } from '../identity/jwks-fetch.ts';
-import { looksLikeToken, type TokenFault } from '../identity/jwt.ts';
+import { looksLikeToken, type TokenFault, type TokenIdentity } from '../identity/jwt.ts';
 import { SlowPasswords } from '../identity/password.ts';
 import type { LoginTerms } from '../identity/terms.ts';
 import { Tokens } from '../identity/tokens.ts';
@@ -30,7 +30,7 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import type { Peer } from './peer.ts';
 import type { Proven, SessionProof } from './proof.ts';
-import { TokenUsers } from './token-users.ts';
+import { nameSaid, TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
 /** What logs and ACL LOG show where the name would be that of a token, or a token itself. */
@@ -132,8 +132,7 @@ export class Identity {
   private attemptOf(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): Attempt {
     const isToken = this.tokens.isOn && looksLikeToken(secret);
     const name = userName === undefined ? undefined : latin1(userName);
-    // Clients that were given no name say this one in HELLO.
-    const said = isToken && name === DEFAULT_USER ? undefined : name;
+    const said = isToken ? nameSaid(name) : name;
     // A token in the place of the name must not be shown either.
     const isShown = userName === undefined || !looksLikeToken(userName);
     const shownAs = isShown && !(isToken && said === undefined) ? (said ?? DEFAULT_USER) : TOKEN_SHOWN;
@@ -224,18 +223,18 @@ export class Identity {
     const { tokens } = this;
     const known = tokens.known(attempt.secret);
     if (known !== undefined) {
-      const found = this.tokenUsers.find(known, attempt.said);
-      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+      return this.proveByIdentity(attempt, known);
     }
     if (!tokens.hasRoom) return LOGINS_BUSY;
     return tokens.judge(attempt.secret).then((judged) => {
       if (!judged.ok) return this.tokenFailed(judged.fault);
-      const found = this.tokenUsers.find(judged.value, attempt.said);
-      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+      return this.proveByIdentity(attempt, judged.value);
     });
   }
 
-  private tokenProven(proven: Proven | undefined): Proven | undefined {
+  private proveByIdentity({ connection, said }: Attempt, identity: TokenIdentity): Proven | undefined {
+    const found = this.tokenUsers.find(identity, said);
+    const proven = found.ok ? this.admitted(connection, found.value) : undefined;
     if (proven === undefined) this.core.counters.tallies.count('auth', 'token_no_user');
     return proven;
   }
@@ -366,7 +365,7 @@ export class Identity {
     const { proof } = session;
     if (proof?.kind === 'token') {
       const found = this.tokenUsers.find(proof.identity, undefined);
-      return found?.user.name === before.name ? found : undefined;
+      return found.ok && found.value.user.name === before.name ? found.value : undefined;
     }
     const user = core.acl.roster.get(before.name);
     const tenant = user === undefined ? undefined : core.tenants.get(user.tenant);

@@ -28,8 +28,28 @@ export type TokenFault =
   | 'bad_signature'
   | 'revoked';
 
+/** What a token has to get past, in this order. */
+export const TOKEN_STEPS = [
+  'form',
+  'issuer',
+  'algorithm',
+  'type',
+  'audience',
+  'kind',
+  'dates',
+  'claims',
+  'key',
+  'signature',
+  'revocation',
+] as const;
+export type TokenStep = (typeof TOKEN_STEPS)[number];
+
+/** Is told of each step that a token has got past: for who explains a verdict. */
+export type Passed = (step: TokenStep) => void;
+export const UNTOLD: Passed = () => {};
+
 /** A JSON object with its own members only: a claim called `__proto__` is a claim. */
-type Members = ReadonlyMap<string, unknown>;
+export type Members = ReadonlyMap<string, unknown>;
 
 export interface OpenedToken {
   readonly text: string;
@@ -102,19 +122,29 @@ export function issuerOf({ claims }: OpenedToken): string | undefined {
 }
 
 /** What can be said before a key is looked for. */
-export function judgeHeader({ algorithm, type }: OpenedToken, terms: IssuerTerms): TokenFault | undefined {
+export function judgeHeader(
+  { algorithm, type }: Pick<OpenedToken, 'algorithm' | 'type'>,
+  terms: IssuerTerms,
+  passed: Passed = UNTOLD,
+): TokenFault | undefined {
   if (!terms.algorithms.includes(algorithm)) return 'algorithm';
-  return terms.types.includes(type) ? undefined : 'type';
+  passed('algorithm');
+  if (!terms.types.includes(type)) return 'type';
+  passed('type');
+  return undefined;
 }
 
 export function judgeClaims(
-  { claims }: OpenedToken,
+  { claims }: Pick<OpenedToken, 'claims'>,
   terms: IssuerTerms,
   now_ms: number,
+  passed: Passed = UNTOLD,
 ): Result<TokenIdentity, TokenFault> {
   if (claims.get('iss') !== terms.issuer) return failure('issuer');
   if (!isMeantFor(claims.get('aud'), terms.audience)) return failure('audience');
+  passed('audience');
   if (MARKS_OF_ID_TOKENS.some((name) => claims.has(name))) return failure('type');
+  passed('kind');
   const expires = claims.get('exp');
   if (!isTime(expires)) return failure('claims');
   const expiresAt_ms = expires * 1000;
@@ -125,15 +155,23 @@ export function judgeClaims(
     if (!isTime(from)) return failure('claims');
     if (from * 1000 > now_ms + terms.skewSeconds * 1000) return failure('not_yet_valid');
   }
+  passed('dates');
+  const identity = identityIn(claims, terms, expiresAt_ms);
+  if (identity === undefined) return failure('claims');
+  passed('claims');
+  return success(identity);
+}
+
+function identityIn(claims: Members, terms: IssuerTerms, expiresAt_ms: number): TokenIdentity | undefined {
   const subject = claims.get('sub');
   const id = claims.get('jti');
   const user = claimAt(claims, terms.claims.user);
-  if (!isName(subject) || !isName(user) || (id !== undefined && !isName(id))) return failure('claims');
+  if (!isName(subject) || !isName(user) || (id !== undefined && !isName(id))) return undefined;
   const tenant = terms.claims.tenant === undefined ? terms.tenant : claimAt(claims, terms.claims.tenant);
   const isTenant = tenant === undefined ? terms.claims.tenant === undefined : isName(tenant);
   const roles = terms.claims.roles === undefined ? [] : rolesOf(claimAt(claims, terms.claims.roles));
-  if (!isTenant || roles === undefined) return failure('claims');
-  return success({
+  if (!isTenant || roles === undefined) return undefined;
+  return {
     issuer: terms.name,
     subject,
     id,
@@ -141,7 +179,7 @@ export function judgeClaims(
     tenant: typeof tenant === 'string' ? tenant : undefined,
     roles,
     expiresAt_ms,
-  });
+  };
 }
 
 function isName(value: unknown): value is string {
@@ -188,9 +226,13 @@ function bytesOf(part: string): Buffer | undefined {
 
 function membersOf(part: string): Members | undefined {
   const bytes = bytesOf(part);
-  if (bytes === undefined) return undefined;
+  return bytes === undefined ? undefined : membersIn(bytes);
+}
+
+/** The members of a JSON object, as header and claims are. */
+export function membersIn(json: Uint8Array): Members | undefined {
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
+    const value: unknown = JSON.parse(utf8.decode(json));
     return isObject(value) ? new Map<string, unknown>(Object.entries(value)) : undefined;
   } catch {
     return undefined;

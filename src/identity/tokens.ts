@@ -8,7 +8,16 @@ import { makeRoom } from '../base/bounded.ts';
 import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
 import { failure, type Result } from '../base/result.ts';
 import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
-import { issuerOf, judgeClaims, judgeHeader, openToken, type TokenFault, type TokenIdentity } from './jwt.ts';
+import {
+  issuerOf,
+  judgeClaims,
+  judgeHeader,
+  openToken,
+  type Passed,
+  type TokenFault,
+  type TokenIdentity,
+  UNTOLD,
+} from './jwt.ts';
 import type { TokenTerms } from './terms.ts';
 
 export interface TokenWorld extends KeyWorld {
@@ -55,11 +64,9 @@ export class Tokens {
   }
 
   /** By itself, or with the trust in its issuer. */
-  isRevoked({ issuer, id, subject }: TokenIdentity): boolean {
-    if (!this.byName.has(issuer)) return true;
-    const revoked = this.terms?.revoked;
-    if (revoked === undefined || revoked.size === 0) return false;
-    return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));
+  isRevoked(identity: TokenIdentity): boolean {
+    if (!this.byName.has(identity.issuer)) return true;
+    return this.terms !== undefined && isTakenBack(this.terms.revoked, identity);
   }
 
   /** A token that has been verified before and still holds. */
@@ -82,10 +89,10 @@ export class Tokens {
     return this.judging < TOKENS_JUDGED_MAX;
   }
 
-  async judge(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+  async judge(token: Uint8Array, passed: Passed = UNTOLD): Promise<Result<TokenIdentity, TokenFault>> {
     this.judging++;
     try {
-      return await this.verify(token);
+      return await this.verify(token, passed);
     } catch {
       // Nothing here throws by intent; what a library throws about a stranger's bytes is a refusal.
       return failure('malformed');
@@ -94,28 +101,33 @@ export class Tokens {
     }
   }
 
-  private async verify(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+  private async verify(token: Uint8Array, passed: Passed): Promise<Result<TokenIdentity, TokenFault>> {
     const opened = openToken(token);
     if (!opened.ok) return opened;
+    passed('form');
     const keys = this.byIssuer.get(issuerOf(opened.value) ?? '');
     if (keys === undefined) return failure('issuer');
+    passed('issuer');
     const { terms } = keys;
-    const fault = judgeHeader(opened.value, terms);
+    const fault = judgeHeader(opened.value, terms, passed);
     if (fault !== undefined) return failure(fault);
     // The cheap refusals first: a stranger's token with nothing right in it must not make us ask for keys.
-    const early = judgeClaims(opened.value, terms, this.world.nowMs());
+    const early = judgeClaims(opened.value, terms, this.world.nowMs(), passed);
     if (!early.ok) return early;
     const { algorithm, keyId, text } = opened.value;
     const key = await keys.find(algorithm, keyId);
     if (!key.ok) return key;
+    passed('key');
     try {
       await compactVerify(text, key.value, { algorithms: [algorithm] });
     } catch {
       return failure('bad_signature');
     }
+    passed('signature');
     const judged = judgeClaims(opened.value, terms, this.world.nowMs());
     if (!judged.ok) return judged;
     if (this.isRevoked(judged.value)) return failure('revoked');
+    passed('revocation');
     // A policy that came meanwhile may say something else of this issuer.
     if (this.byName.get(terms.name) === keys) {
       makeRoom(this.remembered, TOKENS_REMEMBERED_MAX);
@@ -127,6 +139,12 @@ export class Tokens {
   private forget(issuer: string): void {
     for (const [hash, identity] of this.remembered) if (identity.issuer === issuer) this.remembered.delete(hash);
   }
+}
+
+/** By a line of the file `revoked`. */
+export function isTakenBack(revoked: ReadonlySet<string>, { issuer, id, subject }: TokenIdentity): boolean {
+  if (revoked.size === 0) return false;
+  return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));
 }
 
 function hashOf(token: Uint8Array): string {

@@ -91,7 +91,8 @@ const NOBODY: PolicyUser = {
   position: undefined,
 };
 
-function rulesOf({ root, selectors, skipsSanitizing }: User): string[] {
+/** Keys, channels and commands, without passwords. */
+export function rulesOf({ root, selectors, skipsSanitizing }: User): string[] {
   const words = readable(root.describe()).split(' ');
   const groups = selectors.map((selector) => `(${readable(selector.describe())})`);
   return [...(skipsSanitizing ? ['skip-sanitize-payload'] : []), ...words, ...groups];

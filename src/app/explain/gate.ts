@@ -5,6 +5,7 @@
 import type { User } from '../../acl/user.ts';
 import type { Allowlist, ParsedAddress } from '../../base/cidr.ts';
 import type { Command } from '../../command/command.ts';
+import type { Proven } from '../../gateway/proof.ts';
 import type { Policy, PolicyUser } from '../../policy/policy.ts';
 import type { Request } from '../../resp/request.ts';
 import type { TenantTerms } from '../../tenancy/tenant.ts';
@@ -39,6 +40,8 @@ export interface Asked extends Question {
   readonly known: User | undefined;
   readonly terms: TenantTerms | undefined;
   readonly written: PolicyUser | undefined;
+  /** Whom a token has proven; undefined: nobody, or the question is not about one. */
+  readonly token: Proven | undefined;
   readonly command: Command | undefined;
 }
 
