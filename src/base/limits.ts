@@ -426,6 +426,8 @@ export const JWKS_KEYS_MAX = 64;
 export const JWKS_FETCH_MS_MAX = 5_000;
 /** Between two requests to one issuer, whatever tokens name as their key. */
 export const JWKS_COOLDOWN_MS = 5_000;
+/** Between two that nobody has logged in for, while the issuer does not answer. */
+export const JWKS_RETRY_MS = 30_000;
 /** Lines of the file of revoked tokens and subjects, and bytes of a file beside the certificates. */
 export const REVOKED_TOKENS_MAX = 50_000;
 export const IDENTITY_FILE_BYTES_MAX = 4 * 1024 * 1024;

@@ -12,7 +12,7 @@ import { fetchJwks } from '../identity/jwks-fetch.ts';
 import { looksLikeToken, type TokenFault, type TokenIdentity } from '../identity/jwt.ts';
 import { SlowPasswords } from '../identity/password.ts';
 import type { LoginTerms } from '../identity/terms.ts';
-import { Tokens } from '../identity/tokens.ts';
+import { type TokenEnd, Tokens } from '../identity/tokens.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
@@ -72,12 +72,18 @@ export class Identity {
       monotonicMs: () => core.clock.monotonicMs(),
       fetch: fetchJwks,
       fetched: (issuer, fault) => this.fetched(issuer, fault),
+      keysChanged: () => this.endWithdrawn(),
     });
   }
 
   /** What the policy says from now on. */
   adopt(terms: LoginTerms): void {
     this.tokens.adopt(terms.tokens);
+  }
+
+  /** Now and then. */
+  tick(): void {
+    this.tokens.tick();
   }
 
   /** Lines of INFO section `gateway`. */
@@ -268,10 +274,17 @@ export class Identity {
     return false;
   }
 
-  /** Whether the token it came with has been taken back. */
-  isRevoked(connection: Connection): boolean {
-    const { proof } = connection.session;
-    return proof?.kind === 'token' && this.tokens.isRevoked(proof.identity);
+  /** Why the token it came with counts no more before its time: it, or the key it was made with, was taken back. */
+  endOf({ session }: Connection): TokenEnd | undefined {
+    return session.proof?.kind === 'token' ? this.tokens.endOf(session.proof.identity) : undefined;
+  }
+
+  /** One look at each connection whenever an issuer publishes other keys. */
+  private endWithdrawn(): void {
+    for (const connection of Array.from(this.core.clients.all())) {
+      const reason = this.endOf(connection);
+      if (reason !== undefined) connection.close(reason);
+    }
   }
 
   // -- Who is let in ---------------------------------------------------------------------------------------------------

@@ -71,6 +71,8 @@ export interface TokenIdentity {
   readonly roles: readonly string[];
   /** Wall clock. */
   readonly expiresAt_ms: number;
+  /** The mark of the key; undefined while no signature has been verified. */
+  readonly signedBy: string | undefined;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -179,6 +181,7 @@ function identityIn(claims: Members, terms: IssuerTerms, expiresAt_ms: number): 
     tenant: typeof tenant === 'string' ? tenant : undefined,
     roles,
     expiresAt_ms,
+    signedBy: undefined,
   };
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { makeRoom } from '../base/bounded.ts';
 import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
-import { failure, type Result } from '../base/result.ts';
+import { failure, type Result, success } from '../base/result.ts';
 import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
 import {
   issuerOf,
@@ -23,7 +23,12 @@ import type { TokenTerms } from './terms.ts';
 export interface TokenWorld extends KeyWorld {
   /** Wall clock. */
   readonly nowMs: () => number;
+  /** An issuer has other keys than before: what was made with one of the old ones may have ended. */
+  readonly keysChanged: () => void;
 }
+
+/** Why what a token has opened is over before its time. */
+export type TokenEnd = 'token_revoked' | 'token_key_withdrawn';
 
 export class Tokens {
   private readonly world: TokenWorld;
@@ -55,7 +60,7 @@ export class Tokens {
     const all = terms.issuers.map((issuer) => {
       const before = this.byName.get(issuer.name);
       const stays = before !== undefined && JSON.stringify(before.terms) === JSON.stringify(issuer);
-      return stays ? before : new IssuerKeys(issuer, this.world, () => this.forget(issuer.name));
+      return stays ? before : new IssuerKeys(issuer, this.world, () => this.keysChanged(issuer.name));
     });
     this.byIssuer = new Map(all.map((keys) => [keys.terms.issuer, keys]));
     this.byName = new Map(all.map((keys) => [keys.terms.name, keys]));
@@ -63,9 +68,20 @@ export class Tokens {
     for (const keys of all) keys.askIfDue();
   }
 
-  /** By itself, or with the trust in its issuer. */
-  isRevoked(identity: TokenIdentity): boolean {
-    if (!this.byName.has(identity.issuer)) return true;
+  /** Asks for keys that are due. Called now and then. */
+  tick(): void {
+    for (const keys of this.byName.values()) keys.tick();
+  }
+
+  /** By itself, with the trust in its issuer, or with the key it was made with. */
+  endOf(identity: TokenIdentity): TokenEnd | undefined {
+    const keys = this.byName.get(identity.issuer);
+    if (keys === undefined || this.isRevoked(identity)) return 'token_revoked';
+    const { signedBy } = identity;
+    return signedBy !== undefined && keys.hasWithdrawn(signedBy) ? 'token_key_withdrawn' : undefined;
+  }
+
+  private isRevoked(identity: TokenIdentity): boolean {
     return this.terms !== undefined && isTakenBack(this.terms.revoked, identity);
   }
 
@@ -81,7 +97,7 @@ export class Tokens {
     }
     const keys = this.byName.get(identity.issuer);
     keys?.askIfDue();
-    return keys?.isUsable === true && !this.isRevoked(identity) ? identity : undefined;
+    return keys?.isUsable === true && this.endOf(identity) === undefined ? identity : undefined;
   }
 
   /** Whether one more may be judged now. */
@@ -119,21 +135,29 @@ export class Tokens {
     if (!key.ok) return key;
     passed('key');
     try {
-      await compactVerify(text, key.value, { algorithms: [algorithm] });
+      await compactVerify(text, key.value.key, { algorithms: [algorithm] });
     } catch {
       return failure('bad_signature');
     }
+    // The issuer may have answered meanwhile.
+    if (keys.hasWithdrawn(key.value.mark)) return failure('unknown_key');
     passed('signature');
     const judged = judgeClaims(opened.value, terms, this.world.nowMs());
     if (!judged.ok) return judged;
     if (this.isRevoked(judged.value)) return failure('revoked');
     passed('revocation');
+    const identity = { ...judged.value, signedBy: key.value.mark };
     // A policy that came meanwhile may say something else of this issuer.
     if (this.byName.get(terms.name) === keys) {
       makeRoom(this.remembered, TOKENS_REMEMBERED_MAX);
-      this.remembered.set(hashOf(token), judged.value);
+      this.remembered.set(hashOf(token), identity);
     }
-    return judged;
+    return success(identity);
+  }
+
+  private keysChanged(issuer: string): void {
+    this.forget(issuer);
+    this.world.keysChanged();
   }
 
   private forget(issuer: string): void {

@@ -104,6 +104,7 @@ async function judgeToken(bytes: Uint8Array, { gateway }: Policy, edge: TokenEdg
     fetched: (_issuer, fault) => {
       unanswered = fault;
     },
+    keysChanged: () => {},
   });
   tokens.adopt({ ...gateway.tokens, issuers: terms === undefined ? [] : [terms] });
   const result = looksLikeToken(bytes)
