@@ -411,6 +411,8 @@ export const TOKEN_BYTES_MAX = 8 * 1024;
 export const TOKEN_NAME_LENGTH_MAX = 128;
 /** Roles that are looked at in one token. */
 export const TOKEN_ROLES_MAX = 64;
+/** Claims that the tokens of one issuer must have. */
+export const TOKEN_CLAIMS_WANTED_MAX = 16;
 /** Issuers that one gateway trusts. */
 export const TOKEN_ISSUERS_MAX = 16;
 /** Verified tokens remembered until they expire, so that a reconnecting client costs no signature: 300 bytes each. */

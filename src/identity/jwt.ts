@@ -11,7 +11,7 @@
  */
 import { TOKEN_BYTES_MAX, TOKEN_NAME_LENGTH_MAX, TOKEN_ROLES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { IssuerTerms } from './terms.ts';
+import type { ClaimWanted, IssuerTerms } from './terms.ts';
 
 /** Why a token is refused: labels of counters, never told to the client. */
 export type TokenFault =
@@ -79,8 +79,16 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const COMPACT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}$/;
 /** Printable ASCII without blanks: what may become part of a line of text. */
 const NAME = /^[\x21-\x7e]+$/;
-/** Claims that only an ID token has: proof for the client that somebody logged in, not a permit for us. */
-const MARKS_OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
+/**
+ * Claims that are in no access token: those of ID tokens, which prove to a client that somebody logged in and are no permit
+ * for us, and that of tokens about events, such as a logout.
+ */
+const MARKS_OF_OTHERS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
+/** Claims by which providers say what kind of token it is, and the kinds, in lower case, that are none for us. */
+const KINDS: readonly (readonly [claim: string, others: readonly string[]])[] = [
+  ['typ', ['id', 'refresh', 'offline', 'logout']],
+  ['token_use', ['id', 'refresh']],
+];
 /** Extensions change what a signature means; encryption and compression are for other kinds of tokens. */
 const NOT_PLAIN = ['crit', 'b64', 'enc', 'zip', 'cty'];
 const SECONDS_MAX = 1e11;
@@ -145,7 +153,7 @@ export function judgeClaims(
   if (claims.get('iss') !== terms.issuer) return failure('issuer');
   if (!isMeantFor(claims.get('aud'), terms.audience)) return failure('audience');
   passed('audience');
-  if (MARKS_OF_ID_TOKENS.some((name) => claims.has(name))) return failure('type');
+  if (whyNoAccessToken(claims, terms) !== undefined) return failure('type');
   passed('kind');
   const expires = claims.get('exp');
   if (!isTime(expires)) return failure('claims');
@@ -162,6 +170,31 @@ export function judgeClaims(
   if (identity === undefined) return failure('claims');
   passed('claims');
   return success(identity);
+}
+
+/**
+ * Why this is another kind of token; undefined: nothing says so. Without `mustHave` an ID token with none but the claims that
+ * it must have looks like an access token: then its type, and its audience, are all there is.
+ */
+export function whyNoAccessToken(claims: Members, { mustHave }: IssuerTerms): string | undefined {
+  const mark = MARKS_OF_OTHERS.find((name) => claims.has(name));
+  if (mark !== undefined) return `it has the claim ${mark}`;
+  for (const [claim, others] of KINDS) {
+    const said = claims.get(claim);
+    if (typeof said === 'string' && others.includes(said.toLowerCase())) return `its claim ${claim} says so`;
+  }
+  const missing = mustHave.find((wanted) => !has(claims, wanted));
+  if (missing === undefined) return undefined;
+  const { claim, value } = missing;
+  return `it has no claim ${claim}${value === undefined ? '' : ` with the value ${value}`}`;
+}
+
+function has(claims: Members, { claim, value }: ClaimWanted): boolean {
+  const said = claimAt(claims, claim);
+  if (said === undefined || said === null || said === '') return false;
+  if (value === undefined) return true;
+  if (typeof said === 'string') return said === value || said.split(' ').includes(value);
+  return Array.isArray(said) ? said.includes(value) : String(said) === value;
 }
 
 function identityIn(claims: Members, terms: IssuerTerms, expiresAt_ms: number): TokenIdentity | undefined {

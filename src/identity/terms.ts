@@ -14,6 +14,12 @@ export type KeySource =
       readonly privateAddresses: Allowlist | undefined;
     };
 
+/** A claim that has to be there; with a value, has to be it or have it among its elements or words. */
+export interface ClaimWanted {
+  readonly claim: string;
+  readonly value: string | undefined;
+}
+
 export interface IssuerTerms {
   /** A short name, unique: part of the names of users it makes. */
   readonly name: string;
@@ -24,6 +30,8 @@ export interface IssuerTerms {
   readonly algorithms: readonly string[];
   /** `typ` in lower case, without `application/`. */
   readonly types: readonly string[];
+  /** What tells its access tokens from others that it signs; empty: their type alone. */
+  readonly mustHave: readonly ClaimWanted[];
   readonly skewSeconds: number;
   readonly source: KeySource;
   readonly refreshSeconds: number;

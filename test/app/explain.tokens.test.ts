@@ -32,6 +32,8 @@ const GATEWAY = (keys: string) => `tokens:
       audience: redis
       jwks: ${keys}
       algorithms: [ES256]
+      types: [at+jwt, JWT]
+      must_have: [roles]
       tenants: [shop, narrow]
       claims: { user: user, tenant: tenant, roles: roles }
   revoked: revoked.txt
@@ -170,6 +172,7 @@ describe('explain with a token', () => {
     ['of another type', {}, { typ: 'logout+jwt' }, 'token type', 'token_type'],
     ['for somebody else', { aud: 'mysql' }, {}, 'token audience', 'token_audience'],
     ['that is an ID token', { nonce: 'n' }, {}, 'token kind', 'token_type'],
+    ['that lacks what access tokens have', { roles: undefined }, { typ: 'JWT' }, 'token kind', 'token_type'],
     ['that has ended', { exp: NOW }, {}, 'token dates', 'token_expired'],
     ['without an end', { exp: undefined }, {}, 'token dates', 'token_claims'],
     ['that begins later', { nbf: NOW + 31 }, {}, 'token dates', 'token_not_yet_valid'],

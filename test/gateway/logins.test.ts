@@ -28,6 +28,7 @@ beforeAll(async () => {
     audience: 'redis',
     algorithms: ['ES256'],
     types: ['at+jwt'],
+    mustHave: [],
     skewSeconds: 0,
     source: { kind: 'file', keys: keys.value },
     refreshSeconds: 600,

@@ -34,6 +34,7 @@ function termsOf(source: KeySource, more: Partial<IssuerTerms> = {}): IssuerTerm
     audience: 'redis',
     algorithms: ['ES256'],
     types: ['at+jwt', 'jwt'],
+    mustHave: [],
     skewSeconds: 30,
     source,
     refreshSeconds: 60,
@@ -117,8 +118,42 @@ describe('a token', () => {
     ['roles that are numbers', { roles: [1] }, 'claims'],
     ['an identifier that is a number', { jti: 1 }, 'claims'],
     ['the mark of an ID token', { nonce: 'n' }, 'type'],
+    ['the hash of an access token', { at_hash: 'h' }, 'type'],
+    ['the hash of a code', { c_hash: null }, 'type'],
+    ['events, as a logout has them', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, 'type'],
+    ['the word of a provider that it is an ID token', { typ: 'ID' }, 'type'],
+    ['the word of a provider that it refreshes', { typ: 'Refresh' }, 'type'],
+    ['the word of another that it is an ID token', { token_use: 'id' }, 'type'],
   ])('with %s is refused', async (_what, claims, fault) => {
     expect(await new Issuer().verdict(await sign(claims))).toBe(fault);
+  });
+
+  it('is told from a bare ID token by what its issuer gives to access tokens alone', async () => {
+    // The least that OpenID Connect asks of an ID token: nothing in it is a mark.
+    const bare = { iat: NOW, azp: 'app', jti: undefined, roles: undefined };
+    const jwt = { typ: 'JWT' };
+    const wanting = (...mustHave: IssuerTerms['mustHave']) => new Issuer({ mustHave });
+    const scope = { claim: 'scope', value: undefined };
+    expect(await new Issuer().verdict(await sign(bare, jwt))).toBe('ok');
+    expect(await new Issuer({ types: ['at+jwt'] }).verdict(await sign(bare, jwt))).toBe('type');
+    expect(await wanting(scope).verdict(await sign(bare, jwt))).toBe('type');
+    for (const nothing of ['', null])
+      expect(await wanting(scope).verdict(await sign({ scope: nothing }, jwt))).toBe('type');
+    expect(await wanting(scope).verdict(await sign({ ...bare, scope: 'read' }, jwt))).toBe('ok');
+    const access = { claim: 'token_use', value: 'access' };
+    for (const [claims, verdict] of [
+      [{ scope: 'a', token_use: 'access' }, 'ok'],
+      [{ scope: 'a', token_use: 'accessory' }, 'type'],
+      [{ scope: 'a', token_use: ['x', 'access'] }, 'ok'],
+      [{ scope: 'a', token_use: { access: true } }, 'type'],
+      [{ token_use: 'access' }, 'type'],
+    ] as const)
+      expect([claims, await wanting(scope, access).verdict(await sign(claims, jwt))]).toEqual([claims, verdict]);
+    const words = { claim: 'scope', value: 'redis' };
+    expect(await wanting(words).verdict(await sign({ scope: 'openid redis' }))).toBe('ok');
+    expect(await wanting(words).verdict(await sign({ scope: 'openid redis-admin' }))).toBe('type');
+    expect(await wanting({ claim: 'a.b', value: '1' }).verdict(await sign({ a: { b: 1 } }))).toBe('ok');
+    expect(await wanting({ claim: '__proto__', value: undefined }).verdict(await sign())).toBe('type');
   });
 
   it('may be from a clock that is a little ahead, and never from the past', async () => {

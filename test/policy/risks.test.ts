@@ -1,7 +1,7 @@
 /** What `check` warns of: choices that are allowed, and insecure. */
 import { describe, expect, it } from 'vitest';
 import { risksOf } from '../../src/policy/risks.ts';
-import { type Files, policyOf } from './support.ts';
+import { type Files, policyOf, problemsOf } from './support.ts';
 
 const codes = (files: Files) => risksOf(policyOf(files)).map(({ code }) => code);
 const gateway = (text: string) => ({ 'gateway.yaml': text });
@@ -29,6 +29,19 @@ describe('risks', () => {
     [tenant('on >pw ~a +get', '{ connections: 5 }'), 'no_memory_budget'],
   ])('%j: %s', (files, code) => {
     expect(codes(files)).toEqual([code]);
+  });
+
+  it('are ID tokens that may pass as access tokens, until it is said what those lack', () => {
+    const issuer = (more: string) =>
+      gateway(
+        `tokens: { issuers: [{ name: i, issuer: x, audience: y, jwks: 'https://i.example/k', tenant: t${more} }] }\n`,
+      );
+    expect(codes(issuer(''))).toEqual([]);
+    expect(codes(issuer(', types: [application/AT+JWT]'))).toEqual([]);
+    expect(codes(issuer(', types: [JWT]'))).toEqual(['id_tokens']);
+    expect(codes(issuer(', types: [at+jwt, JWT]'))).toEqual(['id_tokens']);
+    expect(codes(issuer(', types: [JWT], must_have: [scope]'))).toEqual([]);
+    expect(problemsOf(issuer(', must_have: ["=x"]')).join()).toMatch(/gateway\.yaml:1:\d+: .*name of a claim/);
   });
 
   it('stand where a person finds them', () => {

@@ -20,6 +20,7 @@ import {
   type TokenFault,
   type TokenIdentity,
   type TokenStep,
+  whyNoAccessToken,
 } from '../../identity/jwt.ts';
 import type { IssuerTerms } from '../../identity/terms.ts';
 import { isTakenBack, Tokens } from '../../identity/tokens.ts';
@@ -168,7 +169,9 @@ function whyPassed(step: TokenStep, judgement: Judgement): string {
     case 'audience':
       return `meant for ${shown(terms.audience)}`;
     case 'kind':
-      return 'nothing in it says that it is an ID token';
+      return terms.mustHave.length === 0
+        ? 'nothing in it says that it is an ID token'
+        : `has ${listed(terms.mustHave.map(({ claim }) => claim))}, and no mark of an ID token`;
     case 'dates':
       return `until ${timeOf(token.claims.get('exp'))}`;
     case 'claims':
@@ -205,7 +208,7 @@ function whyRefused(step: TokenStep, fault: TokenFault, { token, terms, known, u
     case 'audience':
       return `meant for ${shown(claims.get('aud'))}, and not for ${shown(terms.audience)}`;
     case 'kind':
-      return 'an ID token, as its claims say: it tells a client who logged in, and opens nothing';
+      return `no access token, but an ID token or another kind: ${whyNoAccessToken(claims, terms) ?? ''}`;
     case 'dates':
       return whyNotNow(fault, claims);
     case 'claims':

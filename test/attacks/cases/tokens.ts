@@ -212,6 +212,7 @@ export const tokenCases: readonly AttackCase[] = [
         ['compressed', `${encoded({ alg: 'ES256', typ: 'at+jwt', zip: 'DEF' })}.${body}.${signature}`],
         ['nested', await issuer.sign({}, { cty: 'JWT' })],
         ['an ID token', await issuer.sign({ nonce: 'n', at_hash: 'x' }, { typ: 'JWT' })],
+        ['an ID token without a mark', await issuer.sign({}, { typ: 'JWT' })],
         ['a token for logging out', await issuer.sign({}, { typ: 'logout+jwt' })],
         ['without a type', await issuer.sign({}, { typ: undefined })],
         ['as long as may be', `${'eyJ'.padEnd(15_000, 'a')}.a.a`],
