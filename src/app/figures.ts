@@ -1,5 +1,5 @@
 /** What INFO and TENANT need to know of the gateway, as the composition root adapts it. A tenant of undefined is everyone. */
-import type { TenantView } from '../command/ports/server.ts';
+import type { TenantView, UserUses } from '../command/ports/server.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import type { ClientFigures, CommandFigures } from './info/picture.ts';
 
@@ -36,6 +36,7 @@ export interface GatewayFigures {
   latencies(tenant: string | undefined): readonly (readonly [name: string, histogram: Histogram])[];
   /** Counters that redis does not have, for operators. */
   own(): readonly (readonly [name: string, value: number | string])[];
+  userUses(tenant: string): UserUses;
   reset(tenant: string | undefined): void;
 }
 

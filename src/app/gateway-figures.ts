@@ -1,4 +1,5 @@
 /** The gateway's counters as INFO wants them: of the process, or of one tenant. */
+import type { UserUses } from '../command/ports/server.ts';
 import type { CommandTable } from '../command/table.ts';
 import type { Core } from '../gateway/core.ts';
 import type { TenantCounters } from '../gateway/counters.ts';
@@ -55,6 +56,10 @@ export class CoreFigures implements GatewayFigures {
       if (waitsWithTimeout) waitingWithTimeout++;
     }
     return { largestInputBytes, largestOutputBytes, bufferedBytes, watching, waitingWithTimeout };
+  }
+
+  userUses(tenantName: string): UserUses {
+    return this.core.rates.usesOf(tenantName);
   }
 
   latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {

@@ -316,7 +316,10 @@ export class Identity {
     const use = rates.ofUser(user.name);
     const newUse = use === connection.userUse ? undefined : use;
     const most = newUse?.budget.connections ?? 0;
-    if (newUse !== undefined && most > 0 && newUse.connections >= most) return MAX_CLIENTS_USER;
+    if (newUse !== undefined && most > 0 && newUse.connections >= most) {
+      newUse.connectionsRefused++;
+      return MAX_CLIENTS_USER;
+    }
     return rates.enters(isNew ? tenant.rates : undefined, newUse);
   }
 

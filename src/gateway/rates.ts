@@ -9,7 +9,8 @@
  */
 import { makeRoom } from '../base/bounded.ts';
 import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
-import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../base/limits.ts';
+import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX, USER_BUDGETS_SHOWN_MAX } from '../base/limits.ts';
+import type { UserUses, UserUseView } from '../command/ports/server.ts';
 import { type RateScope, type Refusal, rateOfCommands, rateOfConnections } from '../resp/refusals.ts';
 import type { UserBudget } from '../tenancy/budget.ts';
 import { Rates } from '../tenancy/rate.ts';
@@ -36,6 +37,10 @@ export interface UserUse {
   readonly rates: Rates;
   budget: UserBudget;
   connections: number;
+  /** Since the process began. */
+  refused: number;
+  delayed: number;
+  connectionsRefused: number;
 }
 
 export type Admission = 'admitted' | 'delayed' | Refusal;
@@ -100,9 +105,22 @@ export class RateLimits {
     if (known !== undefined) return known;
     const budget = this.core.view.userBudgets?.get(name);
     if (budget === undefined) return undefined;
-    const use = { rates: new Rates(budget, this.core.clock.monotonicMs()), budget, connections: 0 };
+    const use = useOf(budget, this.core.clock.monotonicMs());
     this.users.set(name, use);
     return use;
+  }
+
+  /** For TENANT INFO: who has a budget, whether it has been asked of or not. */
+  usesOf(tenantName: string): UserUses {
+    const { acl, view } = this.core;
+    const shown: UserUseView[] = [];
+    let unlisted = 0;
+    for (const [name, budget] of view.userBudgets ?? []) {
+      if (acl.roster.get(name)?.tenant !== tenantName) continue;
+      if (shown.length < USER_BUDGETS_SHOWN_MAX) shown.push(viewOf(name, this.users.get(name) ?? budget));
+      else unlisted++;
+    }
+    return { shown, unlisted };
   }
 
   private ofAddress(address: ParsedAddress): Rates | undefined {
@@ -162,9 +180,11 @@ export class RateLimits {
     if (!mayWait || wait_ms > RATE_DELAY_MS_MAX) {
       connection.counters.rateLimited++;
       counters.tallies.count('ratelimited', scope);
+      if (scope === 'user' && connection.userUse !== undefined) connection.userUse.refused++;
       return rateOfCommands(scope, wait_ms);
     }
     counters.tallies.count('ratelimited', `${scope}_delayed`);
+    if (scope === 'user' && connection.userUse !== undefined) connection.userUse.delayed++;
     for (const { rates } of commands) rates.commands.spend(1, now_ms);
     connection.isPaidFor = true;
     connection.postpone(HELD_BY_RATE);
@@ -228,7 +248,9 @@ export class RateLimits {
     const ofTenant = tenant === undefined ? undefined : this.takeConnection('tenant', tenant);
     if (ofTenant !== undefined || use === undefined) return ofTenant;
     const ofUser = this.takeConnection('user', use.rates);
-    if (ofUser !== undefined) tenant?.connections.giveBack(1);
+    if (ofUser === undefined) return undefined;
+    use.connectionsRefused++;
+    tenant?.connections.giveBack(1);
     return ofUser;
   }
 
@@ -238,4 +260,26 @@ export class RateLimits {
     this.core.counters.tallies.count('ratelimited', `${scope}_connections`);
     return rateOfConnections(scope, connections.wait_ms(1, now_ms));
   }
+}
+
+function useOf(budget: UserBudget, now_ms: number): UserUse {
+  const rates = new Rates(budget, now_ms);
+  return { rates, budget, connections: 0, refused: 0, delayed: 0, connectionsRefused: 0 };
+}
+
+function viewOf(name: string, of: UserUse | UserBudget): UserUseView {
+  const use = 'rates' in of ? of : undefined;
+  const budget = 'rates' in of ? of.budget : of;
+  return {
+    name,
+    connections: use?.connections ?? 0,
+    connectionsMax: budget.connections,
+    connectionsPerSecondMax: budget.connectionsPerSecond,
+    commandsPerSecondMax: budget.commandsPerSecond,
+    bytesInPerSecondMax: budget.bytesInPerSecond,
+    bytesOutPerSecondMax: budget.bytesOutPerSecond,
+    commandsRefused: use?.refused ?? 0,
+    commandsDelayed: use?.delayed ?? 0,
+    connectionsRefused: use?.connectionsRefused ?? 0,
+  };
 }
