@@ -16,6 +16,7 @@ export interface Counters {
   readonly deniedCommand: number;
   readonly deniedKey: number;
   readonly deniedChannel: number;
+  readonly deniedCertificate: number;
 }
 
 /** What rates are made of. */

@@ -88,6 +88,7 @@ export class CoreFigures implements GatewayFigures {
       deniedCommand: found.deniedCommand,
       deniedKey: found.deniedKey,
       deniedChannel: found.deniedChannel,
+      deniedCertificate: found.deniedCertificate,
     };
   }
 

@@ -8,6 +8,7 @@ import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import { ownerOf } from '../base/cidr.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
+import { type Certificate, entriesOf } from '../identity/certificate.ts';
 import { fetchJwks } from '../identity/jwks-fetch.ts';
 import { looksLikeToken, type TokenFault, type TokenIdentity } from '../identity/jwt.ts';
 import { SlowPasswords } from '../identity/password.ts';
@@ -349,6 +350,38 @@ export class Identity {
     if (!this.mayCome(connection, proven)) return;
     if (this.roomFor(connection, proven) !== undefined) return;
     this.take(connection, proven, named !== undefined);
+  }
+
+  /**
+   * ACL LOG of a client that came with a certificate and is not the user it names. Where passwords are another way in, a
+   * certificate that names nobody is nothing to remark.
+   */
+  recordCertificate(connection: Connection): void {
+    const { session, peer } = connection;
+    const certificate = peer.secure?.certificate;
+    if (certificate === undefined || session.cameByCertificate) return;
+    const { denials, security, view } = this.core;
+    const named = this.certificateUsers.nameOf(peer);
+    if (named === undefined) {
+      if (view.certificates?.passwordAllowed !== true) {
+        denials.certificate(peer, connection, this.entryOf(certificate), 'certificate_unmapped');
+      }
+      return;
+    }
+    const why = this.whyNot(connection, named);
+    const reason = why === 'wrong_secret' ? 'too_many_connections' : why;
+    denials.certificate(peer, connection, named, reason);
+    security.loginFailed(connection, named, reason);
+  }
+
+  /** The same of one that is turned away. */
+  recordRefused(peer: Peer, certificate: Certificate, why: string): void {
+    this.core.denials.certificate(peer, undefined, this.entryOf(certificate), why);
+  }
+
+  private entryOf(certificate: Certificate): string {
+    const kind = this.core.view.certificates?.identifyBy;
+    return kind === undefined ? '' : entriesOf(certificate, kind).join(',');
   }
 
   // -- Later -----------------------------------------------------------------------------------------------------------
