@@ -59,7 +59,7 @@ export class CoreFigures implements GatewayFigures {
   }
 
   userUses(tenantName: string): UserUses {
-    return this.core.rates.usesOf(tenantName);
+    return this.core.rates.users.shown(tenantName);
   }
 
   latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {

@@ -242,6 +242,8 @@ export const RATE_WAIT_MS_MAX = 1000;
 export const RATE_DELAY_MS_MAX = 5000;
 /** Addresses whose rates are remembered, those seen last: some 10 MB. */
 export const RATE_ADDRESSES_MAX = 20_000;
+/** Users made by tokens whose spending is remembered after they have left, those who left last: some 5 MB. */
+export const RATE_TOKEN_USERS_MAX = 10_000;
 /** Users whose budgets TENANT INFO lists: some 300 KB of reply. */
 export const USER_BUDGETS_SHOWN_MAX = 1000;
 

@@ -309,12 +309,12 @@ export class Identity {
   }
 
   /** Whether tenant and user may have one more connection: so many at a time, and so many new ones a second. */
-  private roomFor(connection: Connection, { user, tenant }: Proven): Refusal | undefined {
+  private roomFor(connection: Connection, { user, tenant, proof }: Proven): Refusal | undefined {
     const { rates } = this.core;
     if (this.core.isTrusted(connection)) return undefined;
     const isNew = connection.session.tenant !== tenant;
     if (isNew && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
-    const use = rates.ofUser(user.name);
+    const use = rates.users.of(user, proof);
     const newUse = use === connection.userUse ? undefined : use;
     const most = newUse?.budget.connections ?? 0;
     if (newUse !== undefined && most > 0 && newUse.connections >= most) {
@@ -400,6 +400,8 @@ export class Identity {
     if (!this.certificateUsers.isStillProven(connection, user)) return false;
     session.user = user;
     session.proof = proven.proof;
+    // A role may have another budget now.
+    if (proven.proof?.kind === 'token') core.rates.measure(connection);
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');

@@ -9,14 +9,13 @@
  */
 import { makeRoom } from '../base/bounded.ts';
 import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
-import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX, USER_BUDGETS_SHOWN_MAX } from '../base/limits.ts';
-import type { UserUses, UserUseView } from '../command/ports/server.ts';
+import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../base/limits.ts';
 import { type RateScope, type Refusal, rateOfCommands, rateOfConnections } from '../resp/refusals.ts';
-import type { UserBudget } from '../tenancy/budget.ts';
 import { Rates } from '../tenancy/rate.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { HELD_BY_RATE } from './holds.ts';
+import { type UserUse, UserUses } from './user-uses.ts';
 
 /** One of those that a connection is measured by. */
 interface Meter {
@@ -32,43 +31,24 @@ export interface Meters {
 
 export const NO_METERS: Meters = { commands: [], bytes: [] };
 
-/** A user that has a budget of its own. */
-export interface UserUse {
-  readonly rates: Rates;
-  budget: UserBudget;
-  connections: number;
-  /** Since the process began. */
-  refused: number;
-  delayed: number;
-  connectionsRefused: number;
-}
-
 export type Admission = 'admitted' | 'delayed' | Refusal;
 
 export class RateLimits {
   private readonly core: Core;
-  private readonly users: Map<string, UserUse>;
+  readonly users: UserUses;
   /** The one seen last stands last. */
   private readonly addresses: Map<string, Rates>;
 
   constructor(core: Core) {
     this.core = core;
-    this.users = new Map();
+    this.users = new UserUses(core);
     this.addresses = new Map();
   }
 
   /** A new view: budgets in use change in place, as connections hold them. */
   adopt(now_ms: number): void {
-    const { userBudgets, addressRates } = this.core.view;
-    for (const [name, use] of this.users) {
-      const budget = userBudgets?.get(name);
-      if (budget === undefined) {
-        this.users.delete(name);
-        continue;
-      }
-      use.budget = budget;
-      use.rates.adopt(budget, now_ms);
-    }
+    const { addressRates } = this.core.view;
+    this.users.adopt(now_ms);
     if (addressRates === undefined) this.addresses.clear();
     else for (const rates of this.addresses.values()) rates.adopt(addressRates, now_ms);
     for (const connection of this.core.clients.all()) this.measure(connection);
@@ -77,10 +57,10 @@ export class RateLimits {
   /** Who a connection is has changed, or what that means. */
   measure(connection: Connection): void {
     const { session } = connection;
-    const use = session.user === undefined ? undefined : this.ofUser(session.userName);
+    const use = session.user === undefined ? undefined : this.users.of(session.user, session.proof);
     if (use !== connection.userUse) {
-      if (connection.userUse !== undefined) connection.userUse.connections--;
-      if (use !== undefined) use.connections++;
+      if (connection.userUse !== undefined) this.users.leave(connection.userUse);
+      if (use !== undefined) this.users.enter(use);
       connection.userUse = use;
     }
     connection.isPaidFor = false;
@@ -97,30 +77,6 @@ export class RateLimits {
     const commands = meters.filter(({ rates }) => rates.commands.rate > 0);
     const bytes = meters.filter(({ rates }) => rates.limitsBytes);
     return commands.length + bytes.length === 0 ? NO_METERS : { commands, bytes };
-  }
-
-  /** Undefined: it has no budget of its own. */
-  ofUser(name: string): UserUse | undefined {
-    const known = this.users.get(name);
-    if (known !== undefined) return known;
-    const budget = this.core.view.userBudgets?.get(name);
-    if (budget === undefined) return undefined;
-    const use = useOf(budget, this.core.clock.monotonicMs());
-    this.users.set(name, use);
-    return use;
-  }
-
-  /** For TENANT INFO: who has a budget, whether it has been asked of or not. */
-  usesOf(tenantName: string): UserUses {
-    const { acl, view } = this.core;
-    const shown: UserUseView[] = [];
-    let unlisted = 0;
-    for (const [name, budget] of view.userBudgets ?? []) {
-      if (acl.roster.get(name)?.tenant !== tenantName) continue;
-      if (shown.length < USER_BUDGETS_SHOWN_MAX) shown.push(viewOf(name, this.users.get(name) ?? budget));
-      else unlisted++;
-    }
-    return { shown, unlisted };
   }
 
   private ofAddress(address: ParsedAddress): Rates | undefined {
@@ -142,7 +98,7 @@ export class RateLimits {
   }
 
   closed(connection: Connection): void {
-    if (connection.userUse !== undefined) connection.userUse.connections--;
+    if (connection.userUse !== undefined) this.users.leave(connection.userUse);
     connection.userUse = undefined;
   }
 
@@ -260,26 +216,4 @@ export class RateLimits {
     this.core.counters.tallies.count('ratelimited', `${scope}_connections`);
     return rateOfConnections(scope, connections.wait_ms(1, now_ms));
   }
-}
-
-function useOf(budget: UserBudget, now_ms: number): UserUse {
-  const rates = new Rates(budget, now_ms);
-  return { rates, budget, connections: 0, refused: 0, delayed: 0, connectionsRefused: 0 };
-}
-
-function viewOf(name: string, of: UserUse | UserBudget): UserUseView {
-  const use = 'rates' in of ? of : undefined;
-  const budget = 'rates' in of ? of.budget : of;
-  return {
-    name,
-    connections: use?.connections ?? 0,
-    connectionsMax: budget.connections,
-    connectionsPerSecondMax: budget.connectionsPerSecond,
-    commandsPerSecondMax: budget.commandsPerSecond,
-    bytesInPerSecondMax: budget.bytesInPerSecond,
-    bytesOutPerSecondMax: budget.bytesOutPerSecond,
-    commandsRefused: use?.refused ?? 0,
-    commandsDelayed: use?.delayed ?? 0,
-    connectionsRefused: use?.connectionsRefused ?? 0,
-  };
 }

@@ -1,5 +1,6 @@
 /** What a policy says about logins that are more than a password of Redis: plain immutable data. */
 import type { Allowlist } from '../base/cidr.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
 import type { KeySet } from './jwks.ts';
 
 /** Where an issuer's public keys are. */
@@ -64,6 +65,8 @@ export interface TokenTemplate {
   /** ACL rules in order, one character per byte, judged right. */
   readonly rules: readonly string[];
   readonly addresses: Allowlist | undefined;
+  /** What each of them may use of its tenant's budget; undefined: all of it. */
+  readonly budget: UserBudget | undefined;
 }
 
 export interface LoginTerms {

@@ -46,7 +46,7 @@ users:
   - { name: off, acl: 'off ~shop:* +@all', tokens: also, budget: { commands_per_second: 7 } }
   - { name: card, acl: 'on ~shop:* +@all', tokens: also, certificate: 'spiffe://card' }
 token_users:
-  - { role: reader, acl: 'on %R~shop:* +@read +ping', addresses: [10.0.0.0/8] }
+  - { role: reader, acl: 'on %R~shop:* +@read +ping', addresses: [10.0.0.0/8], budget: { commands_per_second: 3, connections: 2, bytes_in_per_second: 1kb } }
   - { role: writer, acl: 'on ~shop:* +@all' }
 budget: { commands_per_second: 5 }
 `;
@@ -155,6 +155,9 @@ describe('explain with a token', () => {
     expect(whyOf('token rules')).toContain('%R~shop:*');
     expect(whyOf('token claims')).toContain('tenant "shop", roles "reader"');
     expect(whyOf('rate')).toContain('up to 5 commands per second');
+    expect(whyOf('rate of the user')).toBe('up to 3 commands per second');
+    expect(whyOf('connections of the user')).toBe('up to 2 at a time');
+    expect(whyOf('bytes of the user')).toBe('up to 1024 in and any number out per second, then slowed down');
     expect(whyOf('user addresses')).toContain('10.0.0.0/8');
     expect(gates.some(({ gate }) => gate === 'password')).toBe(false);
   });

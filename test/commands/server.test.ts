@@ -235,7 +235,14 @@ describe('CONFIG, INFO, TIME, SHUTDOWN and TENANT', () => {
 
   it('show a tenant with the budgets of its users, each as the tenant is shown', () => {
     const asked: string[] = [];
-    const one = { name: 'ann', connections: 1, connectionsMax: 2, connectionsPerSecondMax: 3, commandsPerSecondMax: 4 };
+    const one = {
+      name: 'ann',
+      role: 'reader',
+      connections: 1,
+      connectionsMax: 2,
+      connectionsPerSecondMax: 3,
+      commandsPerSecondMax: 4,
+    };
     const more = {
       bytesInPerSecondMax: 5,
       bytesOutPerSecondMax: 6,
@@ -263,8 +270,8 @@ describe('CONFIG, INFO, TIME, SHUTDOWN and TENANT', () => {
     expect(asked).toEqual(['shop', 'shop']);
     expect(told[0]).toMatch(/^\*24\r\n\$4\r\nname\r\n\$4\r\nshop\r\n/);
     expect(told[1]).toMatch(/^%12\r\n/);
-    expect(told[0]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n\*20\r\n\$4\r\nname\r\n\$3\r\nann\r\n/);
-    expect(told[1]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n%10\r\n/);
+    expect(told[0]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n\*22\r\n\$4\r\nname\r\n\$3\r\nann\r\n/);
+    expect(told[1]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n%11\r\n/);
     const numbers = Array.from(told[0]?.split('user-budgets\r\n')[1]?.matchAll(/:(\d+)/g) ?? [], ([, digits]) =>
       Number(digits),
     );

@@ -71,7 +71,7 @@ function adopt(logins: LoginTerms): void {
 }
 
 function withTokens(): LoginTerms {
-  const template = { role: 'reader', rules: ['on', '%R~*', '+@read'], addresses: undefined };
+  const template = { role: 'reader', rules: ['on', '%R~*', '+@read'], addresses: undefined, budget: undefined };
   return people({
     tokens: { issuers, revoked: new Set() },
     tokenLogins: new Map([

@@ -266,9 +266,10 @@ describe('connections', () => {
 describe('what TENANT INFO tells of a user', () => {
   it('is what it may use, and what it was refused and kept waiting for', () => {
     world = withUser('ann', { commandsPerSecond: 4, connections: 2, connectionsPerSecond: 3, bytesInPerSecond: 1e6 });
-    const told = () => world.core.rates.usesOf('t1');
+    const told = () => world.core.rates.users.shown('t1');
     const configured = {
       name: 'ann',
+      role: '',
       connectionsMax: 2,
       connectionsPerSecondMax: 3,
       commandsPerSecondMax: 4,
@@ -288,7 +289,7 @@ describe('what TENANT INFO tells of a user', () => {
     world.login('ann');
     expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-/);
     expect(told().shown[0]).toMatchObject({ connections: 2, connectionsRefused: 2 });
-    expect(world.core.rates.usesOf('t2')).toEqual({ shown: [], unlisted: 0 });
+    expect(world.core.rates.users.shown('t2')).toEqual({ shown: [], unlisted: 0 });
   });
 
   it('counts who waits apart from who is refused, and not what others were over', () => {
@@ -298,8 +299,8 @@ describe('what TENANT INFO tells of a user', () => {
     ann.socket.deliver(Buffer.concat([wire('PING'), wire('PING'), wire('PING')]));
     world.turn(ann);
     expect(admitted(bob, 5)).toBe(1);
-    expect(world.core.rates.usesOf('t1').shown[0]).toMatchObject({ commandsRefused: 0, commandsDelayed: 1 });
-    expect(world.core.rates.usesOf('t2').shown).toEqual([]);
+    expect(world.core.rates.users.shown('t1').shown[0]).toMatchObject({ commandsRefused: 0, commandsDelayed: 1 });
+    expect(world.core.rates.users.shown('t2').shown).toEqual([]);
   });
 
   it('is bounded, and says how many more there are', () => {
@@ -307,7 +308,7 @@ describe('what TENANT INFO tells of a user', () => {
     const budget = budgetOf({ connections: 1 });
     world = new World(undefined, { userBudgets: new Map(names.map((name) => [name, budget])) }).people();
     world.enter(...names.map((name) => world.user(name, 't1', 'on', '>pw')));
-    const { shown, unlisted } = world.core.rates.usesOf('t1');
+    const { shown, unlisted } = world.core.rates.users.shown('t1');
     expect([shown.length, unlisted]).toEqual([USER_BUDGETS_SHOWN_MAX, 7]);
   });
 });

@@ -1,7 +1,7 @@
 /** The gates of a login: who it is, and whether they may come in from there. On the wire a refusal does not tell which. */
 import { TokenUsers } from '../../gateway/token-users.ts';
 import { SYSTEM_TENANT } from '../../tenancy/tenant.ts';
-import { addressFinding, depends, type GateStep, pass, refuse } from './gate.ts';
+import { addressFinding, depends, type GateStep, pass, refuse, userBudgetOf } from './gate.ts';
 
 export const LOGIN_GATES: readonly GateStep[] = [
   {
@@ -66,6 +66,13 @@ export const LOGIN_GATES: readonly GateStep[] = [
     judge({ terms }) {
       const most = terms?.budget.connections ?? 0;
       return most === 0 ? undefined : depends('budget_connections', `up to ${most} at a time`);
+    },
+  },
+  {
+    gate: 'connections of the user',
+    judge(asked) {
+      const most = userBudgetOf(asked)?.connections ?? 0;
+      return most === 0 ? undefined : depends('user_connections', `up to ${most} at a time`);
     },
   },
 ];

@@ -24,6 +24,8 @@ export interface TenantView {
 /** A user that has a budget of its own: what it may use, and how often that was not enough since the server began. */
 export interface UserUseView {
   readonly name: string;
+  /** That of a token; empty: a user of the files. */
+  readonly role: string;
   readonly connections: number;
   readonly connectionsMax: number;
   readonly connectionsPerSecondMax: number;

@@ -69,6 +69,7 @@ function tenantFields(tenant: TenantView): Fields {
 function userFields(user: UserUseView): Fields {
   return [
     ['name', user.name],
+    ['role', user.role],
     ['connections', user.connections],
     ['connections-max', user.connectionsMax],
     ['connections-per-second-max', user.connectionsPerSecondMax],
