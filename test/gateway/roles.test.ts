@@ -1,4 +1,4 @@
-/** Budgets of roles: what each user that tokens make may use, however it comes and goes. */
+/** Roles of tokens: what each user that one makes may use, however it comes and goes, and whom it shares things with. */
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RATE_TOKEN_USERS_MAX } from '../../src/base/limits.ts';
@@ -191,6 +191,18 @@ describe('the budget of a role', () => {
     expect(of('here')).toBe(here);
     const { shown, unlisted } = uses.shown('t1');
     expect(shown.length + unlisted).toBe(RATE_TOKEN_USERS_MAX + 1);
+  });
+});
+
+describe('two roles of one subject', () => {
+  it('are two users where one would hear of the keys that the other reads', async () => {
+    withRoles(role('writer', undefined), role('reader', undefined));
+    const reader = await comes(await sign('ann', ['reader']));
+    const [alike, other] = [await comes(await sign('ann', ['reader'])), await comes(await sign('ann', ['writer']))];
+    const redirect = (ear: Client) => world.ask(reader, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', `${ear.connection.id}`);
+    expect(world.ask(other, 'ACL', 'WHOAMI')).toBe(world.ask(alike, 'ACL', 'WHOAMI'));
+    expect(redirect(other)).toMatch(/^-ERR The client ID/);
+    expect(redirect(alike)).toBe(OK);
   });
 });
 
