@@ -397,6 +397,8 @@ export const AUDIT_KEY_BYTES_MIN = 32;
 export const AUDIT_WAITING_MAX = 4096;
 /** Bytes on their way to a collector that does not take them. */
 export const SYSLOG_WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** From calling a collector to the end of its handshake. */
+export const SYSLOG_CONNECT_MS_MAX = 10_000;
 /** A collector that is gone is tried again after this time. */
 export const SYSLOG_RETRY_MS = 1000;
 

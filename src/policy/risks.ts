@@ -24,7 +24,7 @@ function isOpenToAll(list: Allowlist | undefined): boolean {
   return list?.rules.some((rule) => /\/0$/.test(rule)) === true;
 }
 
-function gatewayRisks({ tls, plain, limits, adminAddresses, tokens }: GatewayPolicy): readonly Risk[] {
+function gatewayRisks({ tls, plain, limits, adminAddresses, tokens, audit }: GatewayPolicy): readonly Risk[] {
   const risks: Risk[] = [];
   const risk = (code: string, at: readonly string[], message: string) => risks.push({ code, at, message });
   if (plain.port !== 0 && plain.allowRemote) {
@@ -55,6 +55,14 @@ function gatewayRisks({ tls, plain, limits, adminAddresses, tokens }: GatewayPol
     if (hardBytes > 0 || softBytes > 0) continue;
     const at = ['limits', 'client_output_buffer_limit', name];
     risk('no_output_limit', at, 'replies that a client does not read pile up without a bound');
+  }
+  const { transport, host } = audit.syslog;
+  if (audit.sink === 'syslog' && transport !== 'tls' && !LOOPBACK.test(host)) {
+    risk(
+      'syslog_in_clear',
+      ['audit', 'syslog'],
+      `the audit trail travels in clear to ${host}: transport: tls hides it`,
+    );
   }
   for (const [index, issuer] of tokens.issuers.entries()) {
     if (!mayTakeIdTokens(issuer)) continue;

@@ -24,11 +24,18 @@ describe('risks', () => {
     [gateway('limits: { timeout: 0 }\n'), 'no_idle_timeout'],
     [gateway('limits: { connections_per_ip: 0 }\n'), 'no_cap_per_address'],
     [gateway('limits: { client_output_buffer_limit: { normal: { hard: 0, soft: 0 } } }\n'), 'no_output_limit'],
+    [gateway('audit: { sink: syslog, syslog: { transport: tcp, host: logs.example } }\n'), 'syslog_in_clear'],
     [tenant('on >pw ~* +@all'), 'dangerous_commands'],
     [tenant('on >pw ~* allcommands'), 'dangerous_commands'],
     [tenant('on >pw ~a +get', '{ connections: 5 }'), 'no_memory_budget'],
   ])('%j: %s', (files, code) => {
     expect(codes(files)).toEqual([code]);
+  });
+
+  it('are none in a trail that stays on the machine or goes over TLS', () => {
+    for (const syslog of ['{}', '{ transport: tls, host: logs.example }']) {
+      expect(codes(gateway(`audit: { sink: syslog, syslog: ${syslog} }\n`))).toEqual([]);
+    }
   });
 
   it('are ID tokens that may pass as access tokens, until it is said what those lack', () => {
