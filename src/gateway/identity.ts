@@ -24,6 +24,7 @@ import {
   WRONGPASS,
 } from '../resp/refusals.ts';
 import { LOGINS_BUSY } from '../resp/session-refusals.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
 import { Backoff } from './backoff.ts';
 import { CertificateUsers } from './certificate-users.ts';
@@ -398,10 +399,10 @@ export class Identity {
     if (!this.mayCome(connection, proven)) return false;
     const { user } = proven;
     if (!this.certificateUsers.isStillProven(connection, user)) return false;
+    const hasOtherBudget = budgetOf(session.proof) !== budgetOf(proven.proof);
     session.user = user;
     session.proof = proven.proof;
-    // A role may have another budget now.
-    if (proven.proof?.kind === 'token') core.rates.measure(connection);
+    if (hasOtherBudget) core.rates.measure(connection);
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
@@ -426,6 +427,11 @@ export class Identity {
     if (proof?.kind === 'slow_hash' && slowHashes.get(user.name)?.includes(proof.hash) !== true) return undefined;
     return { user, tenant, proof };
   }
+}
+
+/** That of the role, where a token made the user. */
+function budgetOf(proof: SessionProof | undefined): UserBudget | undefined {
+  return proof?.kind === 'token' ? proof.template?.budget : undefined;
 }
 
 /** A policy that switched a user off or took away every password it had ends that user's connections. */
