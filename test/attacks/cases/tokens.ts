@@ -305,8 +305,16 @@ export const tokenCases: readonly AttackCase[] = [
       write('jti idp one\nsub idp alice\n');
       await ended(second, 'whose subject was revoked');
       same(await robot.ask('PING'), '+PONG\r\n', 'another subject');
+      const rotated = await TokenIssuer.make('k2');
+      const keys = join(own.folder, 'certs', 'keys.json');
+      writeFileSync(`${keys}.new`, rotated.jwks);
+      renameSync(`${keys}.new`, keys);
+      await ended(robot, 'whose key is published no more');
+      matches(await auth(robots), REFUSED, 'a token of that key');
+      const again = await own.anon();
+      same(await again.ask('AUTH', 'robot', await rotated.sign({ sub: 'robot' })), OK, 'a token of the new key');
       writeFileSync(join(own.folder, 'policies', 'tenants', 'three.yaml'), TENANT.replace("'on ", "'off "));
-      await ended(robot, 'who was switched off');
+      await ended(again, 'who was switched off');
       if (own.logs.length === 0) throw new CaseFailed('nothing was logged');
     }),
   ),
