@@ -4,12 +4,16 @@
  */
 import { ACL_LOG_ENTRIES_MAX_DEFAULT, ACL_LOG_GROUPING_MS, ECHOED_BYTES_MAX } from '../base/limits.ts';
 
-export type DenialReason = 'auth' | 'command' | 'key' | 'channel';
+/** `tls-cert` as of Redis 8.6 and Valkey 9: a certificate that its authority vouches for made nobody somebody. */
+export type DenialReason = 'auth' | 'command' | 'key' | 'channel' | 'tls-cert';
 
 export interface Denial {
   readonly reason: DenialReason;
   readonly context: 'toplevel' | 'multi' | 'lua';
-  /** The command, key or channel; for `auth` the command that carried the password. One character per byte. */
+  /**
+   * The command, key or channel; for `auth` the command that carried the password, for `tls-cert` why. One character per
+   * byte.
+   */
   readonly object: string;
   readonly userName: string;
   readonly tenantName: string;

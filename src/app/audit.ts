@@ -14,8 +14,8 @@ import { AuditJournal } from '../observe/audit-journal.ts';
 import type { AuditSink } from '../observe/audit-sink.ts';
 import { AuditStream } from '../observe/audit-stream.ts';
 import type { Log } from '../observe/log.ts';
-import { Syslog } from '../observe/syslog.ts';
-import type { AlertSettings, AuditSettings } from '../policy/audit.ts';
+import { Syslog, type SyslogTls } from '../observe/syslog.ts';
+import type { AlertSettings, AuditSettings, SyslogSettings } from '../policy/audit.ts';
 
 export interface AuditParts {
   readonly settings: AuditSettings;
@@ -26,6 +26,8 @@ export interface AuditParts {
   readonly log: Log;
   /** Reads a secret of the certificates folder. */
   readonly readSecret: (name: string) => Result<string>;
+  /** Reads a certificate or a key of it. */
+  readonly readBeside: (name: string) => Result<string>;
 }
 
 /** Where the trail is, unless policy names a file. */
@@ -76,13 +78,32 @@ export function openAudit(parts: AuditParts): Result<AuditJournal | undefined> {
   return success(journal);
 }
 
-function sinkOf({ settings, dataFolder, cwd, disk, clock }: AuditParts): Result<AuditSink> {
+function sinkOf({ settings, dataFolder, cwd, disk, clock, readBeside }: AuditParts): Result<AuditSink> {
   const { rotateBytes, keep, syslog } = settings;
   if (settings.sink === 'stdout') return success(new AuditStream(process.stdout));
   if (settings.sink === 'syslog') {
-    return success(new Syslog({ ...syslog, nodeName: hostname(), processId: process.pid, clock }));
+    const { transport, host, port, serverName } = syslog;
+    const isTls = transport === 'tls';
+    const material = () => tlsOf(syslog, readBeside);
+    // A file that cannot be read is known at the start; later it is a collector that cannot be reached.
+    const first = isTls ? material() : undefined;
+    if (first?.ok === false) return first;
+    const tls = isTls ? material : undefined;
+    const own = { nodeName: hostname(), processId: process.pid, clock };
+    return success(new Syslog({ transport, host, port, serverName, tls, ...own }));
   }
   return AuditFile.open(disk, { path: auditPathOf(settings, dataFolder, cwd), rotateBytes, keep });
+}
+
+function tlsOf({ ca, own }: SyslogSettings, read: (name: string) => Result<string>): Result<SyslogTls> {
+  const authorities = ca === undefined ? undefined : read(ca);
+  if (authorities?.ok === false) return authorities;
+  if (own === undefined) return success({ ca: authorities?.value, own: undefined });
+  const certificate = read(own.certificate);
+  if (!certificate.ok) return certificate;
+  const key = read(own.key);
+  if (!key.ok) return key;
+  return success({ ca: authorities?.value, own: { certificate: certificate.value, key: key.value } });
 }
 
 export function auditTermsOf({ writes, readsOneIn, keys, arguments: shown }: AuditSettings): AuditTerms {

@@ -1,5 +1,6 @@
 /** The subcommands of the process, each with what --help says of it. A command prints its result and gives an exit code. */
 import { realDisk } from '../disk/real-disk.ts';
+import { fetchJwks } from '../identity/jwks-fetch.ts';
 import { runAudit } from './audit-tool.ts';
 import { runBackup } from './backup.ts';
 import { runCheck } from './check.ts';
@@ -91,9 +92,15 @@ export const checkRdb: Command = {
 };
 
 export const explain: Command = {
-  usage: '--user U -- COMMAND …',
-  summary: 'says whether a user may run a command, and why',
-  run: async (args, edge) => tell(runExplain(args, { ...edge, table: tableAlone() }), edge),
+  usage: '--user U|--token F -- …',
+  summary: 'says whether a user, or a token, may run a command, and why',
+  async run(args, edge) {
+    const input = { input: process.stdin, ask: (text: string) => void process.stderr.write(text) };
+    const world = { ...input, nowMs: () => Date.now(), fetch: fetchJwks };
+    const result = await runExplain(args, { ...edge, ...world, table: tableAlone() });
+    process.stdin.destroy();
+    return tell(result, edge);
+  },
 };
 
 export const diff: Command = {

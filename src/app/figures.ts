@@ -1,5 +1,5 @@
 /** What INFO and TENANT need to know of the gateway, as the composition root adapts it. A tenant of undefined is everyone. */
-import type { TenantView } from '../command/ports/server.ts';
+import type { TenantView, UserUses } from '../command/ports/server.ts';
 import type { Histogram } from '../observe/histogram.ts';
 import type { ClientFigures, CommandFigures } from './info/picture.ts';
 
@@ -16,6 +16,7 @@ export interface Counters {
   readonly deniedCommand: number;
   readonly deniedKey: number;
   readonly deniedChannel: number;
+  readonly deniedCertificate: number;
 }
 
 /** What rates are made of. */
@@ -36,6 +37,7 @@ export interface GatewayFigures {
   latencies(tenant: string | undefined): readonly (readonly [name: string, histogram: Histogram])[];
   /** Counters that redis does not have, for operators. */
   own(): readonly (readonly [name: string, value: number | string])[];
+  userUses(tenant: string): UserUses;
   reset(tenant: string | undefined): void;
 }
 

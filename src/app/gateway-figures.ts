@@ -1,4 +1,5 @@
 /** The gateway's counters as INFO wants them: of the process, or of one tenant. */
+import type { UserUses } from '../command/ports/server.ts';
 import type { CommandTable } from '../command/table.ts';
 import type { Core } from '../gateway/core.ts';
 import type { TenantCounters } from '../gateway/counters.ts';
@@ -57,6 +58,10 @@ export class CoreFigures implements GatewayFigures {
     return { largestInputBytes, largestOutputBytes, bufferedBytes, watching, waitingWithTimeout };
   }
 
+  userUses(tenantName: string): UserUses {
+    return this.core.rates.users.shown(tenantName);
+  }
+
   latencies(tenantName: string | undefined): readonly (readonly [name: string, histogram: Histogram])[] {
     const { counters } = this.core;
     const tenant = tenantName === undefined ? undefined : this.registry.get(tenantName);
@@ -83,6 +88,7 @@ export class CoreFigures implements GatewayFigures {
       deniedCommand: found.deniedCommand,
       deniedKey: found.deniedKey,
       deniedChannel: found.deniedChannel,
+      deniedCertificate: found.deniedCertificate,
     };
   }
 

@@ -102,10 +102,13 @@ class Serving implements Assembly {
   private beginAudit(): Result<void> {
     const { plan, governance, gateway, log, files } = this.parts;
     const settings = governance.policy.gateway.audit;
-    const readSecret = (name: string) => files.readPassword(name);
+    const read = {
+      readSecret: (name: string) => files.readPassword(name),
+      readBeside: (name: string) => files.readBeside(name),
+    };
     const { dataFolder } = plan;
     const { cwd } = this;
-    const opened = openAudit({ settings, dataFolder, cwd, disk: realDisk, clock: systemClock, log, readSecret });
+    const opened = openAudit({ settings, dataFolder, cwd, disk: realDisk, clock: systemClock, log, ...read });
     if (!opened.ok) return opened;
     if (opened.value !== undefined) gateway.core.security.record(opened.value, auditTermsOf(settings));
     return success(undefined);

@@ -7,7 +7,7 @@ import type { Backend, RealmCounts } from '../command/ports/backend.ts';
 import type { InsightPort } from '../command/ports/insight.ts';
 import type { BackupPort, PersistencePort } from '../command/ports/persistence.ts';
 import type { PolicyPort } from '../command/ports/policy.ts';
-import type { ServerPort, ShutdownOrder, TenantView } from '../command/ports/server.ts';
+import type { ServerPort, ShutdownOrder, TenantView, UserUses } from '../command/ports/server.ts';
 import type { SessionPort } from '../command/ports/session.ts';
 import type { CommandTable } from '../command/table.ts';
 import type { LatencyMonitor } from '../observe/latency.ts';
@@ -134,6 +134,10 @@ export class Server implements ServerPort {
 
   tenants(): readonly TenantView[] {
     return this.parts.tenants();
+  }
+
+  userUses(tenantName: string): UserUses {
+    return this.parts.gateway.userUses(tenantName);
   }
 
   shutdown(how: ShutdownOrder): boolean {

@@ -51,7 +51,7 @@ function certificatesOf({ gateway, users }: Pick<Policy, 'gateway' | 'users'>): 
   return { isRequired: mode === 'required', identifyBy, passwordAllowed, users: byCertificate, bound };
 }
 
-function loginsOf({ gateway, users, templates }: Policy): LoginTerms {
+export function loginsOf({ gateway, users, templates }: Policy): LoginTerms {
   const tokenLogins = new Map<string, TokenLogin>();
   const slowHashes = new Map<string, readonly string[]>();
   for (const user of users) {

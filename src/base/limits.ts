@@ -242,6 +242,10 @@ export const RATE_WAIT_MS_MAX = 1000;
 export const RATE_DELAY_MS_MAX = 5000;
 /** Addresses whose rates are remembered, those seen last: some 10 MB. */
 export const RATE_ADDRESSES_MAX = 20_000;
+/** Users made by tokens whose spending is remembered after they have left, those who left last: some 5 MB. */
+export const RATE_TOKEN_USERS_MAX = 10_000;
+/** Users whose budgets TENANT INFO lists: some 300 KB of reply. */
+export const USER_BUDGETS_SHOWN_MAX = 1000;
 
 // -- Users -------------------------------------------------------------------------------------------------------------
 
@@ -393,6 +397,8 @@ export const AUDIT_KEY_BYTES_MIN = 32;
 export const AUDIT_WAITING_MAX = 4096;
 /** Bytes on their way to a collector that does not take them. */
 export const SYSLOG_WAITING_BYTES_MAX = 4 * 1024 * 1024;
+/** From calling a collector to the end of its handshake. */
+export const SYSLOG_CONNECT_MS_MAX = 10_000;
 /** A collector that is gone is tried again after this time. */
 export const SYSLOG_RETRY_MS = 1000;
 
@@ -411,6 +417,8 @@ export const TOKEN_BYTES_MAX = 8 * 1024;
 export const TOKEN_NAME_LENGTH_MAX = 128;
 /** Roles that are looked at in one token. */
 export const TOKEN_ROLES_MAX = 64;
+/** Claims that the tokens of one issuer must have. */
+export const TOKEN_CLAIMS_WANTED_MAX = 16;
 /** Issuers that one gateway trusts. */
 export const TOKEN_ISSUERS_MAX = 16;
 /** Verified tokens remembered until they expire, so that a reconnecting client costs no signature: 300 bytes each. */
@@ -426,6 +434,8 @@ export const JWKS_KEYS_MAX = 64;
 export const JWKS_FETCH_MS_MAX = 5_000;
 /** Between two requests to one issuer, whatever tokens name as their key. */
 export const JWKS_COOLDOWN_MS = 5_000;
+/** Between two that nobody has logged in for, while the issuer does not answer. */
+export const JWKS_RETRY_MS = 30_000;
 /** Lines of the file of revoked tokens and subjects, and bytes of a file beside the certificates. */
 export const REVOKED_TOKENS_MAX = 50_000;
 export const IDENTITY_FILE_BYTES_MAX = 4 * 1024 * 1024;

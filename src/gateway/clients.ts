@@ -6,6 +6,7 @@ import type { ClientFilter, ClientsPort } from '../command/ports/session.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Peer } from './peer.ts';
 
 interface Pause {
   until_ms: number;
@@ -207,6 +208,14 @@ export class Clients {
     ];
     return fields.map(([name, value]) => `${name}=${value}`).join(' ');
   }
+}
+
+/** The same of somebody who is refused before there is a connection. */
+export function describePeer({ addressText, port, localText }: Peer): string {
+  const before = `id=0 addr=${bracketed(addressText)}:${port} laddr=${localText} fd=0 name= age=0 idle=0 flags=N db=0`;
+  const counts =
+    'sub=0 psub=0 ssub=0 multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0';
+  return `${before} ${counts} tot-mem=0 events=r cmd=NULL user= redir=-1 resp=2 lib-name= lib-ver=`;
 }
 
 /** The letters of Redis, `N` when there is nothing to say. */

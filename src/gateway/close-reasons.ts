@@ -30,6 +30,7 @@ export const CLOSE_REASONS = [
   'channels_revoked',
   'token_expired',
   'token_revoked',
+  'token_key_withdrawn',
   'shutdown',
   'internal_error',
   'socket_error',

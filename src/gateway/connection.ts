@@ -41,10 +41,11 @@ import {
 import { Outbox } from './outbox.ts';
 import { NOT_RESP, type Peer } from './peer.ts';
 import type { Pending } from './pending.ts';
-import { type Meters, NO_METERS, type UserUse } from './rates.ts';
+import { type Meters, NO_METERS } from './rates.ts';
 import { Session } from './session.ts';
 import type { Subscriptions } from './subscriptions.ts';
 import type { Share } from './turns.ts';
+import type { UserUse } from './user-uses.ts';
 import { Wait } from './wait.ts';
 
 /** Commands that take little, between two looks at the clock. */

@@ -28,6 +28,7 @@ const SCALARS = [
   'deniedCommand',
   'deniedKey',
   'deniedChannel',
+  'deniedCertificate',
   'rateLimited',
 ] as const;
 
@@ -66,6 +67,7 @@ export class TenantCounters {
   deniedCommand: number;
   deniedKey: number;
   deniedChannel: number;
+  deniedCertificate: number;
   rateLimited: number;
   private readonly tracking: Tracking;
 
@@ -89,6 +91,7 @@ export class TenantCounters {
     this.deniedCommand = 0;
     this.deniedKey = 0;
     this.deniedChannel = 0;
+    this.deniedCertificate = 0;
     this.rateLimited = 0;
   }
 

@@ -1,9 +1,12 @@
 /** What happens beside the reply when somebody is refused: a count, a line in ACL LOG, a line in the log of the process. */
 import type { AclLog, DenialReason } from '../acl/log.ts';
+import { ECHOED_BYTES_MAX } from '../base/limits.ts';
 import type { Command } from '../command/command.ts';
 import { actionOf } from './audit.ts';
+import { describePeer } from './clients.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Peer } from './peer.ts';
 
 export class Denials {
   private readonly core: Core;
@@ -18,6 +21,27 @@ export class Denials {
     connection.counters.deniedAuth++;
     this.write(connection, 'auth', 'auth', userName);
     this.core.security.loginFailed(connection, userName, this.core.identity.whyNot(connection, userName));
+  }
+
+  /**
+   * A certificate that its authority vouches for, and that makes its client nobody. What anybody could show, of no authority
+   * or of none that is trusted, is in the log of the process alone: it would push out what stands here.
+   */
+  certificate(peer: Peer, connection: Connection | undefined, userName: string, why: string): void {
+    const { core } = this;
+    (connection?.counters ?? core.counters.strangers).deniedCertificate++;
+    core.counters.tallies.count('acl_denied', 'tls_cert');
+    this.aclLog.add(
+      {
+        reason: 'tls-cert',
+        context: 'toplevel',
+        object: why,
+        userName: userName.slice(0, ECHOED_BYTES_MAX),
+        tenantName: '',
+        clientInfo: connection === undefined ? describePeer(peer) : core.clients.describe(connection),
+      },
+      core.clock.nowMs(),
+    );
   }
 
   command(connection: Connection, command: Command): void {

@@ -120,7 +120,8 @@ export class Gateway {
     for (const connection of Array.from(this.core.clients.all())) {
       const { session } = connection;
       const isOpen = session.tenant === undefined || session.tenant.isOpen;
-      if (this.core.identity.isRevoked(connection)) connection.close('token_revoked');
+      const tokenEnd = this.core.identity.endOf(connection);
+      if (tokenEnd !== undefined) connection.close(tokenEnd);
       else if (!isOpen || !this.core.identity.renew(connection)) connection.close('user_removed');
       // The request of a command that waits still stands in its decoder, as nothing behind it is read.
       else if (connection.isWaiting && !this.core.dispatcher.mayStillRun(connection)) connection.cutWait('revoked');
@@ -141,6 +142,7 @@ export class Gateway {
     this.core.out.reset();
     const sweeps = this.ticks % GATEWAY_SWEEP_TICKS === 0;
     if (sweeps) for (const listener of this.listeners) listener.checkHandshakes(now_ms);
+    if (sweeps) this.core.identity.tick();
     for (const connection of this.core.clients.all()) {
       this.core.rates.check(connection, now_ms);
       if (now_ms >= connection.session.provenUntil_ms) this.core.identity.expire(connection);

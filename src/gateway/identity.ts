@@ -8,11 +8,12 @@ import { hashOfPassword, passwordMatches, type User } from '../acl/user.ts';
 import { latin1 } from '../base/bytes.ts';
 import { ownerOf } from '../base/cidr.ts';
 import type { LoginOutcome } from '../command/ports/session.ts';
+import { type Certificate, entriesOf } from '../identity/certificate.ts';
 import { fetchJwks } from '../identity/jwks-fetch.ts';
-import { looksLikeToken, type TokenFault } from '../identity/jwt.ts';
+import { looksLikeToken, type TokenFault, type TokenIdentity } from '../identity/jwt.ts';
 import { SlowPasswords } from '../identity/password.ts';
 import type { LoginTerms } from '../identity/terms.ts';
-import { Tokens } from '../identity/tokens.ts';
+import { type TokenEnd, Tokens } from '../identity/tokens.ts';
 import {
   AUTH_WITHOUT_PASSWORD,
   MAX_CLIENTS_TENANT,
@@ -23,6 +24,7 @@ import {
   WRONGPASS,
 } from '../resp/refusals.ts';
 import { LOGINS_BUSY } from '../resp/session-refusals.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
 import { DEFAULT_TENANT, type Tenant } from '../tenancy/tenant.ts';
 import { Backoff } from './backoff.ts';
 import { CertificateUsers } from './certificate-users.ts';
@@ -30,7 +32,7 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import type { Peer } from './peer.ts';
 import type { Proven, SessionProof } from './proof.ts';
-import { TokenUsers } from './token-users.ts';
+import { nameSaid, TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
 /** What logs and ACL LOG show where the name would be that of a token, or a token itself. */
@@ -72,12 +74,18 @@ export class Identity {
       monotonicMs: () => core.clock.monotonicMs(),
       fetch: fetchJwks,
       fetched: (issuer, fault) => this.fetched(issuer, fault),
+      keysChanged: () => this.endWithdrawn(),
     });
   }
 
   /** What the policy says from now on. */
   adopt(terms: LoginTerms): void {
     this.tokens.adopt(terms.tokens);
+  }
+
+  /** Now and then. */
+  tick(): void {
+    this.tokens.tick();
   }
 
   /** Lines of INFO section `gateway`. */
@@ -132,8 +140,7 @@ export class Identity {
   private attemptOf(connection: Connection, userName: Uint8Array | undefined, secret: Uint8Array): Attempt {
     const isToken = this.tokens.isOn && looksLikeToken(secret);
     const name = userName === undefined ? undefined : latin1(userName);
-    // Clients that were given no name say this one in HELLO.
-    const said = isToken && name === DEFAULT_USER ? undefined : name;
+    const said = isToken ? nameSaid(name) : name;
     // A token in the place of the name must not be shown either.
     const isShown = userName === undefined || !looksLikeToken(userName);
     const shownAs = isShown && !(isToken && said === undefined) ? (said ?? DEFAULT_USER) : TOKEN_SHOWN;
@@ -224,18 +231,18 @@ export class Identity {
     const { tokens } = this;
     const known = tokens.known(attempt.secret);
     if (known !== undefined) {
-      const found = this.tokenUsers.find(known, attempt.said);
-      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+      return this.proveByIdentity(attempt, known);
     }
     if (!tokens.hasRoom) return LOGINS_BUSY;
     return tokens.judge(attempt.secret).then((judged) => {
       if (!judged.ok) return this.tokenFailed(judged.fault);
-      const found = this.tokenUsers.find(judged.value, attempt.said);
-      return this.tokenProven(found === undefined ? undefined : this.admitted(attempt.connection, found));
+      return this.proveByIdentity(attempt, judged.value);
     });
   }
 
-  private tokenProven(proven: Proven | undefined): Proven | undefined {
+  private proveByIdentity({ connection, said }: Attempt, identity: TokenIdentity): Proven | undefined {
+    const found = this.tokenUsers.find(identity, said);
+    const proven = found.ok ? this.admitted(connection, found.value) : undefined;
     if (proven === undefined) this.core.counters.tallies.count('auth', 'token_no_user');
     return proven;
   }
@@ -269,10 +276,17 @@ export class Identity {
     return false;
   }
 
-  /** Whether the token it came with has been taken back. */
-  isRevoked(connection: Connection): boolean {
-    const { proof } = connection.session;
-    return proof?.kind === 'token' && this.tokens.isRevoked(proof.identity);
+  /** Why the token it came with counts no more before its time: it, or the key it was made with, was taken back. */
+  endOf({ session }: Connection): TokenEnd | undefined {
+    return session.proof?.kind === 'token' ? this.tokens.endOf(session.proof.identity) : undefined;
+  }
+
+  /** One look at each connection whenever an issuer publishes other keys. */
+  private endWithdrawn(): void {
+    for (const connection of Array.from(this.core.clients.all())) {
+      const reason = this.endOf(connection);
+      if (reason !== undefined) connection.close(reason);
+    }
   }
 
   // -- Who is let in ---------------------------------------------------------------------------------------------------
@@ -296,15 +310,18 @@ export class Identity {
   }
 
   /** Whether tenant and user may have one more connection: so many at a time, and so many new ones a second. */
-  private roomFor(connection: Connection, { user, tenant }: Proven): Refusal | undefined {
+  private roomFor(connection: Connection, { user, tenant, proof }: Proven): Refusal | undefined {
     const { rates } = this.core;
     if (this.core.isTrusted(connection)) return undefined;
     const isNew = connection.session.tenant !== tenant;
     if (isNew && !tenant.hasRoomForConnection) return MAX_CLIENTS_TENANT;
-    const use = rates.ofUser(user.name);
+    const use = rates.users.of(user, proof);
     const newUse = use === connection.userUse ? undefined : use;
     const most = newUse?.budget.connections ?? 0;
-    if (newUse !== undefined && most > 0 && newUse.connections >= most) return MAX_CLIENTS_USER;
+    if (newUse !== undefined && most > 0 && newUse.connections >= most) {
+      newUse.connectionsRefused++;
+      return MAX_CLIENTS_USER;
+    }
     return rates.enters(isNew ? tenant.rates : undefined, newUse);
   }
 
@@ -336,6 +353,38 @@ export class Identity {
     this.take(connection, proven, named !== undefined);
   }
 
+  /**
+   * ACL LOG of a client that came with a certificate and is not the user it names. Where passwords are another way in, a
+   * certificate that names nobody is nothing to remark.
+   */
+  recordCertificate(connection: Connection): void {
+    const { session, peer } = connection;
+    const certificate = peer.secure?.certificate;
+    if (certificate === undefined || session.cameByCertificate) return;
+    const { denials, security, view } = this.core;
+    const named = this.certificateUsers.nameOf(peer);
+    if (named === undefined) {
+      if (view.certificates?.passwordAllowed !== true) {
+        denials.certificate(peer, connection, this.entryOf(certificate), 'certificate_unmapped');
+      }
+      return;
+    }
+    const why = this.whyNot(connection, named);
+    const reason = why === 'wrong_secret' ? 'too_many_connections' : why;
+    denials.certificate(peer, connection, named, reason);
+    security.loginFailed(connection, named, reason);
+  }
+
+  /** The same of one that is turned away. */
+  recordRefused(peer: Peer, certificate: Certificate, why: string): void {
+    this.core.denials.certificate(peer, undefined, this.entryOf(certificate), why);
+  }
+
+  private entryOf(certificate: Certificate): string {
+    const kind = this.core.view.certificates?.identifyBy;
+    return kind === undefined ? '' : entriesOf(certificate, kind).join(',');
+  }
+
   // -- Later -----------------------------------------------------------------------------------------------------------
 
   /** The roster has changed: the same name may mean another user now, or nobody. False when the connection must end. */
@@ -350,8 +399,10 @@ export class Identity {
     if (!this.mayCome(connection, proven)) return false;
     const { user } = proven;
     if (!this.certificateUsers.isStillProven(connection, user)) return false;
+    const hasOtherBudget = budgetOf(session.proof) !== budgetOf(proven.proof);
     session.user = user;
     session.proof = proven.proof;
+    if (hasOtherBudget) core.rates.measure(connection);
     if (connection.isSubscriber && mayLoseChannels(before, user) && !core.pubsub.permits(connection, user)) {
       if (connection === core.running) connection.finish('channels_revoked');
       else connection.close('channels_revoked');
@@ -366,7 +417,7 @@ export class Identity {
     const { proof } = session;
     if (proof?.kind === 'token') {
       const found = this.tokenUsers.find(proof.identity, undefined);
-      return found?.user.name === before.name ? found : undefined;
+      return found.ok && found.value.user.name === before.name ? found.value : undefined;
     }
     const user = core.acl.roster.get(before.name);
     const tenant = user === undefined ? undefined : core.tenants.get(user.tenant);
@@ -376,6 +427,11 @@ export class Identity {
     if (proof?.kind === 'slow_hash' && slowHashes.get(user.name)?.includes(proof.hash) !== true) return undefined;
     return { user, tenant, proof };
   }
+}
+
+/** That of the role, where a token made the user. */
+function budgetOf(proof: SessionProof | undefined): UserBudget | undefined {
+  return proof?.kind === 'token' ? proof.template?.budget : undefined;
 }
 
 /** A policy that switched a user off or took away every password it had ends that user's connections. */

@@ -187,16 +187,16 @@ export class Listener {
     }
     const { address, port } = client;
     core.counters.strangers.connectionsReceived++;
-    const shown = secured === undefined ? undefined : this.shownBy(secured, address.toString());
     const isTls = secured !== undefined;
-    const peer: Peer = {
+    const somebody: Peer = {
       address,
       addressText: address.toString(),
       port,
       localText: `${localAddressOf(socket)}:${socket.localPort ?? 0}`,
       isTls,
-      ...(shown === undefined || 'reason' in shown ? {} : { secure: shown }),
     };
+    const shown = secured === undefined ? undefined : this.shownBy(secured, somebody);
+    const peer = shown === undefined || 'reason' in shown ? somebody : { ...somebody, secure: shown };
     if (!isTls && this.addresses?.allows(address) === false) {
       this.count('address_denied', peer.addressText);
       socket.destroy();
@@ -214,10 +214,11 @@ export class Listener {
     const connection = new Connection(core, socket, this.nextId(), peer);
     core.clients.add(connection);
     core.identity.byDefault(connection);
+    core.identity.recordCertificate(connection);
   }
 
   /** What the handshake has shown, or why it is not enough; told inside TLS, where the client can read it. */
-  private shownBy(socket: tls.TLSSocket, address: string): SecurePeer | Refused {
+  private shownBy(socket: tls.TLSSocket, peer: Peer): SecurePeer | Refused {
     const { core, material, names } = this;
     const asked = typeof socket.servername === 'string' && socket.servername !== '' ? socket.servername : undefined;
     if (names?.refuses(asked) === true) return { refusal: SERVER_NAME_UNKNOWN, reason: 'server_name_unknown' };
@@ -228,7 +229,9 @@ export class Listener {
     const shown = certificateOf(socket, core.view.certificates, revocations, core.clock.nowMs());
     if (shown.ok) return { serverName, tenantName, ...shown.value };
     this.tally('certificate_refused');
-    core.denials.refused(shown.fault, { address });
+    const { fault, certificate } = shown.fault;
+    core.denials.refused(fault, { address: peer.addressText });
+    if (certificate !== undefined) core.identity.recordRefused(peer, certificate, fault);
     return { refusal: CERTIFICATE_REFUSED, reason: 'certificate_refused' };
   }
 

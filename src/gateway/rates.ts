@@ -11,11 +11,11 @@ import { makeRoom } from '../base/bounded.ts';
 import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
 import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../base/limits.ts';
 import { type RateScope, type Refusal, rateOfCommands, rateOfConnections } from '../resp/refusals.ts';
-import type { UserBudget } from '../tenancy/budget.ts';
 import { Rates } from '../tenancy/rate.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import { HELD_BY_RATE } from './holds.ts';
+import { type UserUse, UserUses } from './user-uses.ts';
 
 /** One of those that a connection is measured by. */
 interface Meter {
@@ -31,39 +31,24 @@ export interface Meters {
 
 export const NO_METERS: Meters = { commands: [], bytes: [] };
 
-/** A user that has a budget of its own. */
-export interface UserUse {
-  readonly rates: Rates;
-  budget: UserBudget;
-  connections: number;
-}
-
 export type Admission = 'admitted' | 'delayed' | Refusal;
 
 export class RateLimits {
   private readonly core: Core;
-  private readonly users: Map<string, UserUse>;
+  readonly users: UserUses;
   /** The one seen last stands last. */
   private readonly addresses: Map<string, Rates>;
 
   constructor(core: Core) {
     this.core = core;
-    this.users = new Map();
+    this.users = new UserUses(core);
     this.addresses = new Map();
   }
 
   /** A new view: budgets in use change in place, as connections hold them. */
   adopt(now_ms: number): void {
-    const { userBudgets, addressRates } = this.core.view;
-    for (const [name, use] of this.users) {
-      const budget = userBudgets?.get(name);
-      if (budget === undefined) {
-        this.users.delete(name);
-        continue;
-      }
-      use.budget = budget;
-      use.rates.adopt(budget, now_ms);
-    }
+    const { addressRates } = this.core.view;
+    this.users.adopt(now_ms);
     if (addressRates === undefined) this.addresses.clear();
     else for (const rates of this.addresses.values()) rates.adopt(addressRates, now_ms);
     for (const connection of this.core.clients.all()) this.measure(connection);
@@ -72,10 +57,10 @@ export class RateLimits {
   /** Who a connection is has changed, or what that means. */
   measure(connection: Connection): void {
     const { session } = connection;
-    const use = session.user === undefined ? undefined : this.ofUser(session.userName);
+    const use = session.user === undefined ? undefined : this.users.of(session.user, session.proof);
     if (use !== connection.userUse) {
-      if (connection.userUse !== undefined) connection.userUse.connections--;
-      if (use !== undefined) use.connections++;
+      if (connection.userUse !== undefined) this.users.leave(connection.userUse);
+      if (use !== undefined) this.users.enter(use);
       connection.userUse = use;
     }
     connection.isPaidFor = false;
@@ -92,17 +77,6 @@ export class RateLimits {
     const commands = meters.filter(({ rates }) => rates.commands.rate > 0);
     const bytes = meters.filter(({ rates }) => rates.limitsBytes);
     return commands.length + bytes.length === 0 ? NO_METERS : { commands, bytes };
-  }
-
-  /** Undefined: it has no budget of its own. */
-  ofUser(name: string): UserUse | undefined {
-    const known = this.users.get(name);
-    if (known !== undefined) return known;
-    const budget = this.core.view.userBudgets?.get(name);
-    if (budget === undefined) return undefined;
-    const use = { rates: new Rates(budget, this.core.clock.monotonicMs()), budget, connections: 0 };
-    this.users.set(name, use);
-    return use;
   }
 
   private ofAddress(address: ParsedAddress): Rates | undefined {
@@ -124,7 +98,7 @@ export class RateLimits {
   }
 
   closed(connection: Connection): void {
-    if (connection.userUse !== undefined) connection.userUse.connections--;
+    if (connection.userUse !== undefined) this.users.leave(connection.userUse);
     connection.userUse = undefined;
   }
 
@@ -162,9 +136,11 @@ export class RateLimits {
     if (!mayWait || wait_ms > RATE_DELAY_MS_MAX) {
       connection.counters.rateLimited++;
       counters.tallies.count('ratelimited', scope);
+      if (scope === 'user' && connection.userUse !== undefined) connection.userUse.refused++;
       return rateOfCommands(scope, wait_ms);
     }
     counters.tallies.count('ratelimited', `${scope}_delayed`);
+    if (scope === 'user' && connection.userUse !== undefined) connection.userUse.delayed++;
     for (const { rates } of commands) rates.commands.spend(1, now_ms);
     connection.isPaidFor = true;
     connection.postpone(HELD_BY_RATE);
@@ -228,7 +204,9 @@ export class RateLimits {
     const ofTenant = tenant === undefined ? undefined : this.takeConnection('tenant', tenant);
     if (ofTenant !== undefined || use === undefined) return ofTenant;
     const ofUser = this.takeConnection('user', use.rates);
-    if (ofUser !== undefined) tenant?.connections.giveBack(1);
+    if (ofUser === undefined) return undefined;
+    use.connectionsRefused++;
+    tenant?.connections.giveBack(1);
     return ofUser;
   }
 

@@ -49,6 +49,12 @@ export interface Shown {
   readonly chain: readonly ChainCertificate[];
 }
 
+export interface NotShown {
+  readonly fault: CertificateFault;
+  /** Where its authority vouches for it, and all that is wrong is whom it names. */
+  readonly certificate?: Certificate;
+}
+
 const NOTHING: Shown = { certificate: undefined, chain: [] };
 
 /** What a client showed on a listener that asks for certificates, or why that is not enough. */
@@ -57,23 +63,25 @@ export function certificateOf(
   view: CertificateView | undefined,
   revocations: Revocations,
   now_ms: number,
-): Result<Shown, CertificateFault> {
+): Result<Shown, NotShown> {
   const [own, ...issuers] = sentBy(socket);
-  if (own === undefined) return view?.isRequired === false ? success(NOTHING) : failure('certificate_missing');
+  if (own === undefined)
+    return view?.isRequired === false ? success(NOTHING) : failure({ fault: 'certificate_missing' });
   const parsed = parseCertificate(own);
-  if (!parsed.ok) return failure('certificate_malformed');
+  if (!parsed.ok) return failure({ fault: 'certificate_malformed' });
   const certificate = parsed.value;
   const fault = certificateFault(certificate, now_ms);
-  if (fault !== undefined) return failure(fault);
-  if (!socket.authorized) return failure(faultOfVerdict(String(socket.authorizationError)));
+  if (fault !== undefined) return failure({ fault });
+  if (!socket.authorized) return failure({ fault: faultOfVerdict(String(socket.authorizationError)) });
   const chain = chainOf(certificate, issuers);
-  if (!chain.ok) return chain;
-  if (chain.value.some((one) => revocations.has(one))) return failure('certificate_revoked');
+  if (!chain.ok) return failure({ fault: chain.fault });
+  if (chain.value.some((one) => revocations.has(one))) return failure({ fault: 'certificate_revoked' });
   const named =
     view === undefined ? failure('certificate_unmapped' as const) : userOf(certificate, view.identifyBy, view.users);
   // Whom it does not name may still say who they are, where policy has that.
   const isStranger = !named.ok && named.fault === 'certificate_unmapped' && (!view?.isRequired || view.passwordAllowed);
-  return named.ok || isStranger ? success({ certificate, chain: chain.value }) : failure(named.fault);
+  if (named.ok || isStranger) return success({ certificate, chain: chain.value });
+  return failure({ fault: named.fault, certificate });
 }
 
 function chainOf(own: Certificate, issuers: readonly Buffer[]): Result<readonly ChainCertificate[], CertificateFault> {

@@ -38,7 +38,7 @@ export class SessionTracking implements TrackingPort {
   }
 
   knowsClient(id: number): boolean {
-    return this.tracking.knows(this.connection, id);
+    return this.tracking.earOf(this.connection, id) !== undefined;
   }
 
   start(options: TrackingOptions): Refusal | undefined {

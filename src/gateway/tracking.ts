@@ -12,6 +12,7 @@ import type { TrackingOptions, TrackingPort } from '../command/ports/tracking.ts
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
+import type { Session } from './session.ts';
 import { SessionTracking } from './tracker.ts';
 
 interface Prefix {
@@ -57,8 +58,13 @@ export class Tracking {
     return new SessionTracking(this, connection);
   }
 
-  knows(viewer: Connection, id: number): boolean {
-    return this.core.clients.findFor(viewer, id) !== undefined;
+  /**
+   * The connection that may be told in another's place: one of the same user. What another may read is not what this one
+   * may, and names of keys are data; to everybody else it does not exist.
+   */
+  earOf(connection: Connection, id: number): Connection | undefined {
+    const ear = this.core.clients.findFor(connection, id);
+    return ear !== undefined && isSameUser(connection.session, ear.session) ? ear : undefined;
   }
 
   // -- Coming and going --------------------------------------------------------------------------------------------------
@@ -167,7 +173,8 @@ export class Tracking {
       if (connection.session.protocol === 3) connection.push(this.encoded(keys), hasWaited ? 'wait' : 'reply');
       return;
     }
-    const target = this.core.clients.findFor(connection, redirect);
+    // Asked each time: either of them may have become somebody else.
+    const target = this.earOf(connection, redirect);
     if (target === undefined) return this.broken(connection, redirect);
     const { protocol } = connection.session;
     if (target.session.protocol === 3) target.push(this.encode(3, keys, protocol), 'reply');
@@ -239,6 +246,16 @@ export class Tracking {
     }
     return { clients, prefixes };
   }
+}
+
+/** With the same rights: of users that tokens make, one name may have those of several roles. */
+function isSameUser(one: Session, other: Session): boolean {
+  if (one.user === undefined || one.tenant !== other.tenant || one.userName !== other.userName) return false;
+  return other.user !== undefined && roleOf(one) === roleOf(other);
+}
+
+function roleOf({ proof }: Session): string | undefined {
+  return proof?.kind === 'token' ? proof.template?.role : undefined;
 }
 
 /** The changes that a connection is to hear of: not its own if it said so, and nothing that it could not have read. */

@@ -131,6 +131,11 @@ const VERDICTS: ReadonlyMap<string, CertificateFault> = new Map([
   ['CRL_NOT_YET_VALID', 'certificate_revocation_unknown'],
 ]);
 
+/** The entries that may name a user. */
+export function entriesOf(certificate: Certificate, kind: CertificateNameKind): readonly string[] {
+  return { san_uri: certificate.uris, san_dns: certificate.dnsNames, cn: certificate.commonNames }[kind];
+}
+
 /**
  * The user a certificate names: the one whose value is an entry of the configured kind, byte for byte. Two that fit are
  * none, and so is a second URI (SPIFFE has exactly one) or a second common name.
@@ -140,7 +145,7 @@ export function userOf(
   kind: CertificateNameKind,
   users: ReadonlyMap<string, string>,
 ): Result<string, CertificateFault> {
-  const values = { san_uri: certificate.uris, san_dns: certificate.dnsNames, cn: certificate.commonNames }[kind];
+  const values = entriesOf(certificate, kind);
   if (values.includes('')) return failure('certificate_malformed');
   if (kind !== 'san_dns' && values.length > 1) return failure('certificate_ambiguous');
   const found = new Set<string>();

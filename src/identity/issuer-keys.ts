@@ -1,12 +1,11 @@
 /**
- * The keys of one issuer over time. Those of a file are what the policy read. Those of an address are asked for again now
- * and then, and when a token names a key that is not among them, but never oftener than the cooldown allows; an issuer that
+ * The keys of one issuer over time. Those of a file are what the policy read. Those of an address are asked for again by the
+ * clock, and when a token names a key that is not among them, but never oftener than the cooldown allows; an issuer that
  * does not answer is believed by its old keys for as long as the policy says, and then not at all.
  */
-import type { CryptoKey } from 'jose';
-import { JWKS_COOLDOWN_MS } from '../base/limits.ts';
+import { JWKS_COOLDOWN_MS, JWKS_RETRY_MS } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import { type KeySet, parseJwks } from './jwks.ts';
+import { type KeySet, parseJwks, type SigningKey } from './jwks.ts';
 import type { TokenFault } from './jwt.ts';
 import type { IssuerTerms, KeySource } from './terms.ts';
 
@@ -21,7 +20,7 @@ export interface KeyWorld {
 export class IssuerKeys {
   readonly terms: IssuerTerms;
   private readonly world: KeyWorld;
-  /** Another set of keys is in force: what the old ones have proven is to be forgotten. */
+  /** Another set of keys is in force: what keys that are not in it have proven holds no more. */
   private readonly changed: () => void;
   private keys: KeySet | undefined;
   private fetchedAt_ms: number;
@@ -53,7 +52,21 @@ export class IssuerKeys {
     if (this.terms.source.kind === 'url' && this.age_ms >= this.terms.refreshSeconds * 1000) void this.ask();
   }
 
-  async find(algorithm: string, id: string | undefined): Promise<Result<CryptoKey, TokenFault>> {
+  /**
+   * By the clock, so that a key that is published no more is noticed while nobody logs in. An issuer that does not answer is
+   * asked again more seldom than for the sake of a login.
+   */
+  tick(): void {
+    const sinceAsked_ms = this.world.monotonicMs() - this.askedAt_ms;
+    if (sinceAsked_ms >= Math.min(this.terms.refreshSeconds * 1000, JWKS_RETRY_MS)) this.askIfDue();
+  }
+
+  /** Whether the issuer said, by what it publishes now, that this key is its own no more. Silence says nothing. */
+  hasWithdrawn(mark: string): boolean {
+    return this.keys?.publishes(mark) === false;
+  }
+
+  async find(algorithm: string, id: string | undefined): Promise<Result<SigningKey, TokenFault>> {
     this.askIfDue();
     if (!this.isUsable) await this.ask();
     if (!this.isUsable) return failure('keys_unavailable');

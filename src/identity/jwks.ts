@@ -2,6 +2,7 @@
  * The public keys of an issuer (RFC 7517), read strictly: of each key only what verifying needs is kept, so that nothing
  * in it (`x5u`, `x5c`, …) can lead anywhere.
  */
+import { createHash } from 'node:crypto';
 import { type CryptoKey, importJWK, type JWK } from 'jose';
 import { JWKS_BYTES_MAX, JWKS_KEYS_MAX, TOKEN_NAME_LENGTH_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
@@ -34,15 +35,23 @@ interface Entry {
   readonly jwk: JWK;
 }
 
+/** A key, and the mark by which it is known again in a later set, whatever it is called there. */
+export interface SigningKey {
+  readonly key: CryptoKey;
+  readonly mark: string;
+}
+
 export class KeySet {
   /** Changes when a key does. */
   readonly fingerprint: string;
+  private readonly marks: ReadonlySet<string>;
   private readonly entries: readonly Entry[];
   private readonly imported: Map<string, Promise<Result<CryptoKey>>>;
 
   constructor(entries: readonly Entry[]) {
     this.entries = entries;
     this.fingerprint = JSON.stringify(entries);
+    this.marks = new Set(entries.map(({ jwk }) => markOf(jwk)));
     this.imported = new Map();
   }
 
@@ -50,8 +59,13 @@ export class KeySet {
     return this.entries.length;
   }
 
+  /** Whether a key of before is still among them. */
+  publishes(mark: string): boolean {
+    return this.marks.has(mark);
+  }
+
   /** The one key that fits. A token that names none is taken only while there is no choice. */
-  async find(algorithm: string, id: string | undefined): Promise<CryptoKey | undefined> {
+  async find(algorithm: string, id: string | undefined): Promise<SigningKey | undefined> {
     const fitting = FITTING.get(algorithm);
     if (fitting === undefined) return undefined;
     const [type, curve] = fitting;
@@ -71,8 +85,13 @@ export class KeySet {
       this.imported.set(place, key);
     }
     const imported = await key;
-    return imported.ok ? imported.value : undefined;
+    return imported.ok ? { key: imported.value, mark: markOf(entry.jwk) } : undefined;
   }
+}
+
+/** Of what the key is made of, and not of its name: a name that comes back with another key is another key. */
+function markOf(jwk: JWK): string {
+  return createHash('sha256').update(JSON.stringify(jwk)).digest('base64url');
 }
 
 async function importKey(jwk: JWK, algorithm: string): Promise<Result<CryptoKey>> {

@@ -11,7 +11,7 @@
  */
 import { TOKEN_BYTES_MAX, TOKEN_NAME_LENGTH_MAX, TOKEN_ROLES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
-import type { IssuerTerms } from './terms.ts';
+import type { ClaimWanted, IssuerTerms } from './terms.ts';
 
 /** Why a token is refused: labels of counters, never told to the client. */
 export type TokenFault =
@@ -28,8 +28,28 @@ export type TokenFault =
   | 'bad_signature'
   | 'revoked';
 
+/** What a token has to get past, in this order. */
+export const TOKEN_STEPS = [
+  'form',
+  'issuer',
+  'algorithm',
+  'type',
+  'audience',
+  'kind',
+  'dates',
+  'claims',
+  'key',
+  'signature',
+  'revocation',
+] as const;
+export type TokenStep = (typeof TOKEN_STEPS)[number];
+
+/** Is told of each step that a token has got past: for who explains a verdict. */
+export type Passed = (step: TokenStep) => void;
+export const UNTOLD: Passed = () => {};
+
 /** A JSON object with its own members only: a claim called `__proto__` is a claim. */
-type Members = ReadonlyMap<string, unknown>;
+export type Members = ReadonlyMap<string, unknown>;
 
 export interface OpenedToken {
   readonly text: string;
@@ -51,14 +71,24 @@ export interface TokenIdentity {
   readonly roles: readonly string[];
   /** Wall clock. */
   readonly expiresAt_ms: number;
+  /** The mark of the key; undefined while no signature has been verified. */
+  readonly signedBy: string | undefined;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const COMPACT = /^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}$/;
 /** Printable ASCII without blanks: what may become part of a line of text. */
 const NAME = /^[\x21-\x7e]+$/;
-/** Claims that only an ID token has: proof for the client that somebody logged in, not a permit for us. */
-const MARKS_OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
+/**
+ * Claims that are in no access token: those of ID tokens, which prove to a client that somebody logged in and are no permit
+ * for us, and that of tokens about events, such as a logout.
+ */
+const MARKS_OF_OTHERS = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'];
+/** Claims by which providers say what kind of token it is, and the kinds, in lower case, that are none for us. */
+const KINDS: readonly (readonly [claim: string, others: readonly string[]])[] = [
+  ['typ', ['id', 'refresh', 'offline', 'logout']],
+  ['token_use', ['id', 'refresh']],
+];
 /** Extensions change what a signature means; encryption and compression are for other kinds of tokens. */
 const NOT_PLAIN = ['crit', 'b64', 'enc', 'zip', 'cty'];
 const SECONDS_MAX = 1e11;
@@ -102,19 +132,29 @@ export function issuerOf({ claims }: OpenedToken): string | undefined {
 }
 
 /** What can be said before a key is looked for. */
-export function judgeHeader({ algorithm, type }: OpenedToken, terms: IssuerTerms): TokenFault | undefined {
+export function judgeHeader(
+  { algorithm, type }: Pick<OpenedToken, 'algorithm' | 'type'>,
+  terms: IssuerTerms,
+  passed: Passed = UNTOLD,
+): TokenFault | undefined {
   if (!terms.algorithms.includes(algorithm)) return 'algorithm';
-  return terms.types.includes(type) ? undefined : 'type';
+  passed('algorithm');
+  if (!terms.types.includes(type)) return 'type';
+  passed('type');
+  return undefined;
 }
 
 export function judgeClaims(
-  { claims }: OpenedToken,
+  { claims }: Pick<OpenedToken, 'claims'>,
   terms: IssuerTerms,
   now_ms: number,
+  passed: Passed = UNTOLD,
 ): Result<TokenIdentity, TokenFault> {
   if (claims.get('iss') !== terms.issuer) return failure('issuer');
   if (!isMeantFor(claims.get('aud'), terms.audience)) return failure('audience');
-  if (MARKS_OF_ID_TOKENS.some((name) => claims.has(name))) return failure('type');
+  passed('audience');
+  if (whyNoAccessToken(claims, terms) !== undefined) return failure('type');
+  passed('kind');
   const expires = claims.get('exp');
   if (!isTime(expires)) return failure('claims');
   const expiresAt_ms = expires * 1000;
@@ -125,15 +165,48 @@ export function judgeClaims(
     if (!isTime(from)) return failure('claims');
     if (from * 1000 > now_ms + terms.skewSeconds * 1000) return failure('not_yet_valid');
   }
+  passed('dates');
+  const identity = identityIn(claims, terms, expiresAt_ms);
+  if (identity === undefined) return failure('claims');
+  passed('claims');
+  return success(identity);
+}
+
+/**
+ * Why this is another kind of token; undefined: nothing says so. Without `mustHave` an ID token with none but the claims that
+ * it must have looks like an access token: then its type, and its audience, are all there is.
+ */
+export function whyNoAccessToken(claims: Members, { mustHave }: IssuerTerms): string | undefined {
+  const mark = MARKS_OF_OTHERS.find((name) => claims.has(name));
+  if (mark !== undefined) return `it has the claim ${mark}`;
+  for (const [claim, others] of KINDS) {
+    const said = claims.get(claim);
+    if (typeof said === 'string' && others.includes(said.toLowerCase())) return `its claim ${claim} says so`;
+  }
+  const missing = mustHave.find((wanted) => !has(claims, wanted));
+  if (missing === undefined) return undefined;
+  const { claim, value } = missing;
+  return `it has no claim ${claim}${value === undefined ? '' : ` with the value ${value}`}`;
+}
+
+function has(claims: Members, { claim, value }: ClaimWanted): boolean {
+  const said = claimAt(claims, claim);
+  if (said === undefined || said === null || said === '') return false;
+  if (value === undefined) return true;
+  if (typeof said === 'string') return said === value || said.split(' ').includes(value);
+  return Array.isArray(said) ? said.includes(value) : String(said) === value;
+}
+
+function identityIn(claims: Members, terms: IssuerTerms, expiresAt_ms: number): TokenIdentity | undefined {
   const subject = claims.get('sub');
   const id = claims.get('jti');
   const user = claimAt(claims, terms.claims.user);
-  if (!isName(subject) || !isName(user) || (id !== undefined && !isName(id))) return failure('claims');
+  if (!isName(subject) || !isName(user) || (id !== undefined && !isName(id))) return undefined;
   const tenant = terms.claims.tenant === undefined ? terms.tenant : claimAt(claims, terms.claims.tenant);
   const isTenant = tenant === undefined ? terms.claims.tenant === undefined : isName(tenant);
   const roles = terms.claims.roles === undefined ? [] : rolesOf(claimAt(claims, terms.claims.roles));
-  if (!isTenant || roles === undefined) return failure('claims');
-  return success({
+  if (!isTenant || roles === undefined) return undefined;
+  return {
     issuer: terms.name,
     subject,
     id,
@@ -141,7 +214,8 @@ export function judgeClaims(
     tenant: typeof tenant === 'string' ? tenant : undefined,
     roles,
     expiresAt_ms,
-  });
+    signedBy: undefined,
+  };
 }
 
 function isName(value: unknown): value is string {
@@ -188,9 +262,13 @@ function bytesOf(part: string): Buffer | undefined {
 
 function membersOf(part: string): Members | undefined {
   const bytes = bytesOf(part);
-  if (bytes === undefined) return undefined;
+  return bytes === undefined ? undefined : membersIn(bytes);
+}
+
+/** The members of a JSON object, as header and claims are. */
+export function membersIn(json: Uint8Array): Members | undefined {
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes));
+    const value: unknown = JSON.parse(utf8.decode(json));
     return isObject(value) ? new Map<string, unknown>(Object.entries(value)) : undefined;
   } catch {
     return undefined;

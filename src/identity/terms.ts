@@ -1,5 +1,6 @@
 /** What a policy says about logins that are more than a password of Redis: plain immutable data. */
 import type { Allowlist } from '../base/cidr.ts';
+import type { UserBudget } from '../tenancy/budget.ts';
 import type { KeySet } from './jwks.ts';
 
 /** Where an issuer's public keys are. */
@@ -14,6 +15,12 @@ export type KeySource =
       readonly privateAddresses: Allowlist | undefined;
     };
 
+/** A claim that has to be there; with a value, has to be it or have it among its elements or words. */
+export interface ClaimWanted {
+  readonly claim: string;
+  readonly value: string | undefined;
+}
+
 export interface IssuerTerms {
   /** A short name, unique: part of the names of users it makes. */
   readonly name: string;
@@ -24,6 +31,8 @@ export interface IssuerTerms {
   readonly algorithms: readonly string[];
   /** `typ` in lower case, without `application/`. */
   readonly types: readonly string[];
+  /** What tells its access tokens from others that it signs; empty: their type alone. */
+  readonly mustHave: readonly ClaimWanted[];
   readonly skewSeconds: number;
   readonly source: KeySource;
   readonly refreshSeconds: number;
@@ -56,6 +65,8 @@ export interface TokenTemplate {
   /** ACL rules in order, one character per byte, judged right. */
   readonly rules: readonly string[];
   readonly addresses: Allowlist | undefined;
+  /** What each of them may use of its tenant's budget; undefined: all of it. */
+  readonly budget: UserBudget | undefined;
 }
 
 export interface LoginTerms {

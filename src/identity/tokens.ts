@@ -6,15 +6,29 @@ import { createHash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { makeRoom } from '../base/bounded.ts';
 import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
-import { failure, type Result } from '../base/result.ts';
+import { failure, type Result, success } from '../base/result.ts';
 import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
-import { issuerOf, judgeClaims, judgeHeader, openToken, type TokenFault, type TokenIdentity } from './jwt.ts';
+import {
+  issuerOf,
+  judgeClaims,
+  judgeHeader,
+  openToken,
+  type Passed,
+  type TokenFault,
+  type TokenIdentity,
+  UNTOLD,
+} from './jwt.ts';
 import type { TokenTerms } from './terms.ts';
 
 export interface TokenWorld extends KeyWorld {
   /** Wall clock. */
   readonly nowMs: () => number;
+  /** An issuer has other keys than before: what was made with one of the old ones may have ended. */
+  readonly keysChanged: () => void;
 }
+
+/** Why what a token has opened is over before its time. */
+export type TokenEnd = 'token_revoked' | 'token_key_withdrawn';
 
 export class Tokens {
   private readonly world: TokenWorld;
@@ -46,7 +60,7 @@ export class Tokens {
     const all = terms.issuers.map((issuer) => {
       const before = this.byName.get(issuer.name);
       const stays = before !== undefined && JSON.stringify(before.terms) === JSON.stringify(issuer);
-      return stays ? before : new IssuerKeys(issuer, this.world, () => this.forget(issuer.name));
+      return stays ? before : new IssuerKeys(issuer, this.world, () => this.keysChanged(issuer.name));
     });
     this.byIssuer = new Map(all.map((keys) => [keys.terms.issuer, keys]));
     this.byName = new Map(all.map((keys) => [keys.terms.name, keys]));
@@ -54,12 +68,21 @@ export class Tokens {
     for (const keys of all) keys.askIfDue();
   }
 
-  /** By itself, or with the trust in its issuer. */
-  isRevoked({ issuer, id, subject }: TokenIdentity): boolean {
-    if (!this.byName.has(issuer)) return true;
-    const revoked = this.terms?.revoked;
-    if (revoked === undefined || revoked.size === 0) return false;
-    return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));
+  /** Asks for keys that are due. Called now and then. */
+  tick(): void {
+    for (const keys of this.byName.values()) keys.tick();
+  }
+
+  /** By itself, with the trust in its issuer, or with the key it was made with. */
+  endOf(identity: TokenIdentity): TokenEnd | undefined {
+    const keys = this.byName.get(identity.issuer);
+    if (keys === undefined || this.isRevoked(identity)) return 'token_revoked';
+    const { signedBy } = identity;
+    return signedBy !== undefined && keys.hasWithdrawn(signedBy) ? 'token_key_withdrawn' : undefined;
+  }
+
+  private isRevoked(identity: TokenIdentity): boolean {
+    return this.terms !== undefined && isTakenBack(this.terms.revoked, identity);
   }
 
   /** A token that has been verified before and still holds. */
@@ -74,7 +97,7 @@ export class Tokens {
     }
     const keys = this.byName.get(identity.issuer);
     keys?.askIfDue();
-    return keys?.isUsable === true && !this.isRevoked(identity) ? identity : undefined;
+    return keys?.isUsable === true && this.endOf(identity) === undefined ? identity : undefined;
   }
 
   /** Whether one more may be judged now. */
@@ -82,10 +105,10 @@ export class Tokens {
     return this.judging < TOKENS_JUDGED_MAX;
   }
 
-  async judge(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+  async judge(token: Uint8Array, passed: Passed = UNTOLD): Promise<Result<TokenIdentity, TokenFault>> {
     this.judging++;
     try {
-      return await this.verify(token);
+      return await this.verify(token, passed);
     } catch {
       // Nothing here throws by intent; what a library throws about a stranger's bytes is a refusal.
       return failure('malformed');
@@ -94,39 +117,58 @@ export class Tokens {
     }
   }
 
-  private async verify(token: Uint8Array): Promise<Result<TokenIdentity, TokenFault>> {
+  private async verify(token: Uint8Array, passed: Passed): Promise<Result<TokenIdentity, TokenFault>> {
     const opened = openToken(token);
     if (!opened.ok) return opened;
+    passed('form');
     const keys = this.byIssuer.get(issuerOf(opened.value) ?? '');
     if (keys === undefined) return failure('issuer');
+    passed('issuer');
     const { terms } = keys;
-    const fault = judgeHeader(opened.value, terms);
+    const fault = judgeHeader(opened.value, terms, passed);
     if (fault !== undefined) return failure(fault);
     // The cheap refusals first: a stranger's token with nothing right in it must not make us ask for keys.
-    const early = judgeClaims(opened.value, terms, this.world.nowMs());
+    const early = judgeClaims(opened.value, terms, this.world.nowMs(), passed);
     if (!early.ok) return early;
     const { algorithm, keyId, text } = opened.value;
     const key = await keys.find(algorithm, keyId);
     if (!key.ok) return key;
+    passed('key');
     try {
-      await compactVerify(text, key.value, { algorithms: [algorithm] });
+      await compactVerify(text, key.value.key, { algorithms: [algorithm] });
     } catch {
       return failure('bad_signature');
     }
+    // The issuer may have answered meanwhile.
+    if (keys.hasWithdrawn(key.value.mark)) return failure('unknown_key');
+    passed('signature');
     const judged = judgeClaims(opened.value, terms, this.world.nowMs());
     if (!judged.ok) return judged;
     if (this.isRevoked(judged.value)) return failure('revoked');
+    passed('revocation');
+    const identity = { ...judged.value, signedBy: key.value.mark };
     // A policy that came meanwhile may say something else of this issuer.
     if (this.byName.get(terms.name) === keys) {
       makeRoom(this.remembered, TOKENS_REMEMBERED_MAX);
-      this.remembered.set(hashOf(token), judged.value);
+      this.remembered.set(hashOf(token), identity);
     }
-    return judged;
+    return success(identity);
+  }
+
+  private keysChanged(issuer: string): void {
+    this.forget(issuer);
+    this.world.keysChanged();
   }
 
   private forget(issuer: string): void {
     for (const [hash, identity] of this.remembered) if (identity.issuer === issuer) this.remembered.delete(hash);
   }
+}
+
+/** By a line of the file `revoked`. */
+export function isTakenBack(revoked: ReadonlySet<string>, { issuer, id, subject }: TokenIdentity): boolean {
+  if (revoked.size === 0) return false;
+  return revoked.has(`sub ${issuer} ${subject}`) || (id !== undefined && revoked.has(`jti ${issuer} ${id}`));
 }
 
 function hashOf(token: Uint8Array): string {

@@ -1,20 +1,33 @@
 /**
  * The audit trail to a collector that speaks syslog (RFC 5424): a datagram per line over UDP, or octet-counted frames over
- * one TCP connection (RFC 6587). Neither runtime has datagrams on Unix sockets, so /dev/log is out of reach: a syslog on
+ * one connection, TCP (RFC 6587) or TLS (RFC 5425). With TLS nothing is sent to a collector whose certificate does not come
+ * from an authority and name the collector; there is no way to say otherwise. Neither runtime has datagrams on Unix sockets, so /dev/log is out of reach: a syslog on
  * this machine is reached at 127.0.0.1.
  *
- * What it can promise: over TCP, that lines were given to the system, in order, while a connection is up; over UDP, that
+ * What it can promise: over TCP and TLS, that lines were given to the system, in order, while a connection is up; over UDP, that
  * they were sent. Nothing is confirmed by the other end, so nothing can be synced.
  */
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import tls from 'node:tls';
 import type { Clock } from '../base/clock.ts';
-import { SYSLOG_RETRY_MS, SYSLOG_WAITING_BYTES_MAX } from '../base/limits.ts';
+import { SYSLOG_CONNECT_MS_MAX, SYSLOG_RETRY_MS, SYSLOG_WAITING_BYTES_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { type AuditSink, type Continuation, NO_CONTINUATION } from './audit-sink.ts';
 
+/** In PEM form, read anew for each connection, so that what was renewed is shown. */
+export interface SyslogTls {
+  /** Undefined: the authorities of the runtime. */
+  readonly ca: string | undefined;
+  readonly own: { readonly certificate: string; readonly key: string } | undefined;
+}
+
 export interface SyslogOptions {
-  readonly transport: 'udp' | 'tcp';
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  /** Asked for with `tls`; the fault is one line. */
+  readonly tls?: (() => Result<SyslogTls>) | undefined;
+  /** The name that the certificate must have; undefined: `host`. */
+  readonly serverName?: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly nodeName: string;
@@ -48,8 +61,8 @@ export class Syslog implements AuditSink {
     this.fault = undefined;
     this.triedAt_ms = Number.NEGATIVE_INFINITY;
     this.sending = 0;
-    if (options.transport === 'tcp') this.reconnect();
-    else this.openDatagrams();
+    if (options.transport === 'udp') this.openDatagrams();
+    else this.reconnect();
   }
 
   private openDatagrams(): void {
@@ -61,19 +74,35 @@ export class Syslog implements AuditSink {
   }
 
   private reconnect(): void {
-    const { host, port, clock } = this.options;
+    const { host, port, clock, transport } = this.options;
     this.triedAt_ms = clock.monotonicMs();
-    const socket = connect({ host, port });
+    const opened = transport === 'tls' ? this.openTls() : success(connect({ host, port }));
+    if (!opened.ok) {
+      this.fault = opened.fault;
+      return;
+    }
+    const socket = opened.value;
     this.socket = socket;
     socket.unref();
-    socket.on('connect', () => {
+    const fail = (why: string) => {
+      this.fault = why;
+      socket.destroy();
+    };
+    // A collector that takes the connection and says nothing would be waited for without an end.
+    const timer = setTimeout(() => fail('the collector does not answer'), SYSLOG_CONNECT_MS_MAX).unref();
+    const connected = () => {
+      clearTimeout(timer);
+      // What the library refuses never comes here; that it did not look is no reason to go on.
+      if (socket instanceof tls.TLSSocket && !socket.authorized) return fail('the certificate is not accepted');
       this.isConnected = true;
       this.fault = undefined;
-    });
+    };
+    socket.on(transport === 'tls' ? 'secureConnect' : 'connect', connected);
     socket.on('error', (error) => {
       this.fault = error.message;
     });
     socket.on('close', () => {
+      clearTimeout(timer);
       if (this.socket !== socket) return;
       this.socket = undefined;
       this.isConnected = false;
@@ -83,8 +112,33 @@ export class Syslog implements AuditSink {
     socket.resume();
   }
 
+  private openTls(): Result<Socket> {
+    const { host, port, serverName } = this.options;
+    const material = this.options.tls?.() ?? failure('nothing is known of the collector');
+    if (!material.ok) return material;
+    const { ca, own } = material.value;
+    const name = serverName ?? host;
+    try {
+      return success(
+        tls.connect({
+          host,
+          port,
+          rejectUnauthorized: true,
+          minVersion: 'TLSv1.2',
+          checkServerIdentity: (_asked, certificate) => tls.checkServerIdentity(name, certificate),
+          ...(isIP(name) === 0 ? { servername: name } : {}),
+          ...(ca === undefined ? {} : { ca }),
+          ...(own === undefined ? {} : { cert: own.certificate, key: own.key }),
+        }),
+      );
+    } catch (error) {
+      // A file that holds no certificate, or a key that does not fit.
+      return failure(error instanceof Error ? error.message : String(error));
+    }
+  }
+
   write(bytes: Uint8Array, start: number, end: number): Result<void> {
-    return this.options.transport === 'tcp' ? this.writeFrames(bytes, start, end) : this.sendLines(bytes, start, end);
+    return this.options.transport === 'udp' ? this.sendLines(bytes, start, end) : this.writeFrames(bytes, start, end);
   }
 
   private writeFrames(bytes: Uint8Array, start: number, end: number): Result<void> {

@@ -10,7 +10,7 @@ export interface AuditSettings {
   readonly rotateBytes: number;
   /** Older files that stay; 0: all of them. */
   readonly keep: number;
-  readonly syslog: { readonly transport: 'udp' | 'tcp'; readonly host: string; readonly port: number };
+  readonly syslog: SyslogSettings;
   readonly onFailure: 'deny' | 'drop';
   readonly writes: boolean;
   readonly readsOneIn: number;
@@ -19,6 +19,18 @@ export interface AuditSettings {
   readonly arguments: readonly string[];
   /** A file of the certificates folder; undefined: seals are plain hashes. */
   readonly keyFile: string | undefined;
+}
+
+export interface SyslogSettings {
+  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly host: string;
+  readonly port: number;
+  /** With TLS. The name its certificate must have; undefined: `host`. */
+  readonly serverName?: string | undefined;
+  /** Files of the certificates folder: the only authorities its certificate may come from (undefined: the runtime's), … */
+  readonly ca?: string | undefined;
+  /** … and what we show for ours; undefined: nothing. */
+  readonly own?: { readonly certificate: string; readonly key: string } | undefined;
 }
 
 export interface AlertSettings {
@@ -40,6 +52,41 @@ const ROTATE_BYTES_MIN = 64 * 1024;
 const COMMAND = /^[A-Za-z][A-Za-z0-9._-]{0,40}(?:[| ][A-Za-z][A-Za-z0-9_-]{0,40})?$/;
 const count = z.int().min(0).max(1_000_000_000);
 
+const TLS_KEYS = ['server_name', 'ca', 'certificate', 'key'] as const;
+const SYSLOG_PORT = 514;
+/** RFC 5425. */
+const SYSLOG_TLS_PORT = 6514;
+
+const syslog = section({
+  transport: z.enum(['udp', 'tcp', 'tls']).default('udp'),
+  host: z.string().min(1).max(255).default('127.0.0.1'),
+  port: z.int().min(1).max(65_535).optional(),
+  server_name: z
+    .string()
+    .regex(/^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, 'must be a name as in a certificate')
+    .optional(),
+  ca: fileName.optional(),
+  certificate: fileName.optional(),
+  key: fileName.optional(),
+}).transform((written, context): SyslogSettings => {
+  const { transport, host, certificate, key } = written;
+  const complain = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+  if (transport !== 'tls') {
+    for (const name of TLS_KEYS) if (written[name] !== undefined) complain(name, 'is for "transport: tls" alone');
+    return { transport, host, port: written.port ?? SYSLOG_PORT };
+  }
+  if (certificate === undefined && key !== undefined) complain('key', 'needs its certificate');
+  if (certificate !== undefined && key === undefined) complain('certificate', 'needs its key');
+  return {
+    transport,
+    host,
+    port: written.port ?? SYSLOG_TLS_PORT,
+    serverName: written.server_name,
+    ca: written.ca,
+    own: certificate === undefined || key === undefined ? undefined : { certificate, key },
+  };
+});
+
 /** @param size how a number of bytes is written */
 export function auditSection(size: z.ZodType<number, unknown>) {
   return section({
@@ -49,11 +96,7 @@ export function auditSection(size: z.ZodType<number, unknown>) {
       size: size.prefault('64mb').refine((bytes) => bytes >= ROTATE_BYTES_MIN, 'must be at least 64kb'),
       keep: z.int().min(0).max(AUDIT_FILES_KEPT_MAX).default(16),
     }),
-    syslog: section({
-      transport: z.enum(['udp', 'tcp']).default('udp'),
-      host: z.string().min(1).max(255).default('127.0.0.1'),
-      port: z.int().min(1).max(65_535).default(514),
-    }),
+    syslog,
     on_failure: z.enum(['deny', 'drop']).default('deny'),
     writes: z.boolean().default(false),
     reads_one_in: count.default(0),

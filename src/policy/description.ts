@@ -8,6 +8,7 @@ import type { Roster } from '../acl/roster.ts';
 import type { User } from '../acl/user.ts';
 import { bytesOfLatin1, utf8Text } from '../base/bytes.ts';
 import { Allowlist } from '../base/cidr.ts';
+import type { TokenTemplate } from '../identity/terms.ts';
 import type { TenantTerms } from '../tenancy/tenant.ts';
 import { SETTINGS } from './diff.ts';
 import type { Policy, PolicyUser } from './policy.ts';
@@ -58,7 +59,7 @@ export function describePolicy(
   const written = new Map(policy.users.map((user) => [user.name, user]));
   return {
     users: roster.users().map((user) => describeUser(user, written.get(user.name), comingFrom(user.name))),
-    tenants: policy.tenants.map(describeTenant),
+    tenants: policy.tenants.map((tenant) => describeTenant(tenant, policy.templates.get(tenant.name))),
     settings: SETTINGS.map(({ name, holds, get }) => ({ name, holds, value: String(get(policy.gateway)) })),
   };
 }
@@ -91,19 +92,23 @@ const NOBODY: PolicyUser = {
   position: undefined,
 };
 
-function rulesOf({ root, selectors, skipsSanitizing }: User): string[] {
+/** Keys, channels and commands, without passwords. */
+export function rulesOf({ root, selectors, skipsSanitizing }: User): string[] {
   const words = readable(root.describe()).split(' ');
   const groups = selectors.map((selector) => `(${readable(selector.describe())})`);
   return [...(skipsSanitizing ? ['skip-sanitize-payload'] : []), ...words, ...groups];
 }
 
-function describeTenant({ name, suspended, addresses, budget, ...others }: TenantTerms): TenantDescription {
+function describeTenant(
+  { name, suspended, addresses, budget, ...others }: TenantTerms,
+  templates: readonly TokenTemplate[] | undefined,
+): TenantDescription {
   return {
     name,
     suspended,
     addresses: addressesText(addresses),
     budget: Object.fromEntries(Object.entries(budget).map(([key, value]) => [key, plain(value)])),
-    others: fingerprints(others),
+    others: fingerprints({ ...others, token_users: templates }),
   };
 }
 

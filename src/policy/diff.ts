@@ -46,7 +46,9 @@ export function diffPolicies(before: Policy, after: Policy): PolicyDiff {
   const waits = (name: string) => restart.some((whole) => name.startsWith(`${whole}.`));
   return {
     users: diffNames(usersBefore, usersAfter, equalUsers),
-    tenants: diffNames(tenantsBefore, tenantsAfter, equalTerms),
+    tenants: diffNames(tenantsBefore, tenantsAfter, (a, b) => {
+      return equalTerms(a, b) && templatesText(before, a) === templatesText(after, b);
+    }),
     closedTenants: before.tenants
       .filter((tenant) => !tenant.suspended && tenantsAfter.get(tenant.name)?.suspended !== false)
       .map(({ name }) => name),
@@ -86,6 +88,11 @@ function equalRules(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean
 function equalTerms(a: TenantTerms, b: TenantTerms): boolean {
   if (a.suspended !== b.suspended || rulesText(a.addresses) !== rulesText(b.addresses)) return false;
   return (Object.keys(a.budget) as (keyof Budget)[]).every((key) => a.budget[key] === b.budget[key]);
+}
+
+function templatesText({ templates }: Policy, { name }: TenantTerms): string {
+  const all = templates.get(name) ?? [];
+  return JSON.stringify(all.map(({ addresses, ...others }) => [others, rulesText(addresses)]));
 }
 
 /**

@@ -184,7 +184,7 @@ class Load {
       this.complain(source.positionOf(['token_users']), 'operators are named in the file, each one');
     }
     const roles = new Set<string>();
-    const templates = entries.map(({ role, acl, addresses }, index): TokenTemplate => {
+    const templates = entries.map(({ role, acl, addresses, budget }, index): TokenTemplate => {
       const path = ['token_users', index];
       if (roles.has(role)) this.complain(source.positionOf([...path, 'role']), `role "${role}" stands twice`);
       roles.add(role);
@@ -193,7 +193,7 @@ class Load {
       this.judgeRules(source, [...path, 'acl'], acl, rules);
       const secret = acl.findIndex((rule) => /^(?:[>#<!]|nopass$)/i.test(rule));
       if (secret >= 0) this.complain(source.positionOf([...path, 'acl']), 'who comes with a token has no password');
-      return { role, rules: rules.map((rule) => latin1(rule)), addresses };
+      return { role, rules: rules.map((rule) => latin1(rule)), addresses, budget };
     });
     this.templates.set(tenant, templates);
   }

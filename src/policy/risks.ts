@@ -5,6 +5,7 @@
 import type { Allowlist } from '../base/cidr.ts';
 import { DEFAULT_TENANT, SYSTEM_TENANT } from '../tenancy/tenant.ts';
 import type { GatewayPolicy, Policy, Position } from './policy.ts';
+import { mayTakeIdTokens } from './tokens.ts';
 
 export interface Risk {
   readonly code: string;
@@ -23,7 +24,7 @@ function isOpenToAll(list: Allowlist | undefined): boolean {
   return list?.rules.some((rule) => /\/0$/.test(rule)) === true;
 }
 
-function gatewayRisks({ tls, plain, limits, adminAddresses }: GatewayPolicy): readonly Risk[] {
+function gatewayRisks({ tls, plain, limits, adminAddresses, tokens, audit }: GatewayPolicy): readonly Risk[] {
   const risks: Risk[] = [];
   const risk = (code: string, at: readonly string[], message: string) => risks.push({ code, at, message });
   if (plain.port !== 0 && plain.allowRemote) {
@@ -54,6 +55,19 @@ function gatewayRisks({ tls, plain, limits, adminAddresses }: GatewayPolicy): re
     if (hardBytes > 0 || softBytes > 0) continue;
     const at = ['limits', 'client_output_buffer_limit', name];
     risk('no_output_limit', at, 'replies that a client does not read pile up without a bound');
+  }
+  const { transport, host } = audit.syslog;
+  if (audit.sink === 'syslog' && transport !== 'tls' && !LOOPBACK.test(host)) {
+    risk(
+      'syslog_in_clear',
+      ['audit', 'syslog'],
+      `the audit trail travels in clear to ${host}: transport: tls hides it`,
+    );
+  }
+  for (const [index, issuer] of tokens.issuers.entries()) {
+    if (!mayTakeIdTokens(issuer)) continue;
+    const at = ['tokens', 'issuers', String(index), 'types'];
+    risk('id_tokens', at, `ID tokens of ${issuer.name} may pass as access tokens: name under must_have what they lack`);
   }
   return risks;
 }

@@ -196,7 +196,9 @@ export const tenantSchema = z.strictObject({
   token_users: z
     .preprocess(
       (value) => value ?? [],
-      z.array(z.strictObject({ role: roleName, acl, addresses: addresses.prefault([]) })).max(TOKEN_USERS_MAX),
+      z
+        .array(z.strictObject({ role: roleName, acl, addresses: addresses.prefault([]), budget: userBudgetSchema }))
+        .max(TOKEN_USERS_MAX),
     )
     .prefault([]),
   addresses: addresses.prefault([]),

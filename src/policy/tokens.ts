@@ -1,16 +1,28 @@
 /** What may stand in the policy files about tokens, and from there to the words the program uses. */
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
-import { REVOKED_TOKENS_MAX, TENANTS_MAX, TOKEN_ISSUERS_MAX, TOKEN_SKEW_SECONDS_MAX } from '../base/limits.ts';
+import {
+  REVOKED_TOKENS_MAX,
+  TENANTS_MAX,
+  TOKEN_CLAIMS_WANTED_MAX,
+  TOKEN_ISSUERS_MAX,
+  TOKEN_SKEW_SECONDS_MAX,
+} from '../base/limits.ts';
 import type { Result } from '../base/result.ts';
 import { ALGORITHMS, parseJwks } from '../identity/jwks.ts';
+import { plainType } from '../identity/jwt.ts';
 import { type IssuerTerms, type KeySource, NO_TOKENS, type TokenTerms } from '../identity/terms.ts';
 import { FILE_NAME, fileName } from './file-name.ts';
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/;
 const PRINTABLE = /^[\x21-\x7e]{1,512}$/;
 const CLAIM = /^[\x21-\x7e]{1,128}$/;
+/** The one type that only access tokens have (RFC 9068). */
+const ACCESS_TOKEN = 'at+jwt';
 const DEFAULT_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+
+/** `scope`, or `token_use=access`. */
+const WANTED = /^[\x21-\x3c\x3e-\x7e]{1,128}(?:=[\x21-\x7e]{1,256})?$/;
 
 const claim = z.string().regex(CLAIM, 'must be the name of a claim, or a path such as realm_access.roles');
 const printable = z.string().regex(PRINTABLE, 'must be printable, without blanks');
@@ -35,7 +47,11 @@ const issuer = z.strictObject({
   issuer: printable,
   audience: printable,
   algorithms: z.array(z.enum(ALGORITHMS)).min(1).default(DEFAULT_ALGORITHMS),
-  types: z.array(printable).min(1).default(['at+jwt', 'JWT']),
+  types: z.array(printable).min(1).default([ACCESS_TOKEN]),
+  must_have: z
+    .array(z.string().regex(WANTED, 'must be the name of a claim, or name=value'))
+    .max(TOKEN_CLAIMS_WANTED_MAX)
+    .default([]),
   skew: z.int().min(0).max(TOKEN_SKEW_SECONDS_MAX).default(30),
   jwks,
   jwks_ca: fileName.optional(),
@@ -97,7 +113,11 @@ function termsOf(entry: IssuerEntry, source: KeySource): IssuerTerms {
     issuer: entry.issuer,
     audience: entry.audience,
     algorithms: entry.algorithms,
-    types: entry.types.map((type) => type.toLowerCase().replace(/^application\//, '')),
+    types: entry.types.map(plainType),
+    mustHave: entry.must_have.map((text) => {
+      const at = text.indexOf('=');
+      return at < 0 ? { claim: text, value: undefined } : { claim: text.slice(0, at), value: text.slice(at + 1) };
+    }),
     skewSeconds: entry.skew,
     source,
     refreshSeconds: entry.refresh,
@@ -106,6 +126,11 @@ function termsOf(entry: IssuerEntry, source: KeySource): IssuerTerms {
     tenants: entry.tenants,
     claims: { user: entry.claims.user, tenant: entry.claims.tenant, roles: entry.claims.roles },
   };
+}
+
+/** Whether an ID token of this issuer may look like an access token. */
+export function mayTakeIdTokens({ types, mustHave }: IssuerTerms): boolean {
+  return mustHave.length === 0 && types.some((type) => type !== ACCESS_TOKEN);
 }
 
 function sourceOf(entry: IssuerEntry, path: Path, { read, complain }: Reading): KeySource | undefined {

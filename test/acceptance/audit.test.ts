@@ -1,9 +1,13 @@
 /** The audit trail of a real process: through kill -9, through a restart, and as `audit verify` reads it. */
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import { Authority, CLIENT, type Pair, SERVER } from '../support/certificates.ts';
 import { freePort } from '../support/ports.ts';
 import { PASSWORD, ROOT, Serve } from './support/serve.ts';
 import { Wire } from './support/wire.ts';
@@ -132,4 +136,71 @@ describe('what is recorded', () => {
     await serve.stop();
     collector.close();
   });
+
+  it('goes over TLS to the collector that policy means, and to no other', async () => {
+    const authority = await Authority.make();
+    const names = (value: string) => ({ purpose: SERVER, names: [{ type: 'dns', value }] }) as const;
+    const [us, right, wrong, strange] = await Promise.all([
+      authority.sign({ purpose: CLIENT, subject: 'CN=portcullis' }),
+      authority.sign(names('logs.example')),
+      authority.sign(names('other.example')),
+      Authority.make('another').then((other) => other.sign(names('logs.example'))),
+    ]);
+    const folder = mkdtempSync(join(tmpdir(), 'portcullis-syslog-'));
+    mkdirSync(join(folder, 'certs'), { mode: 0o700 });
+    const files = { 'logs-ca.pem': authority.certificate, 'us.pem': us.certificate, 'us.key': us.key };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, 'certs', name), text, { mode: 0o600 });
+    let heard = '';
+    let shown: string | undefined;
+    let isReached = 0;
+    const collect = ({ certificate: cert, key }: Pair, port: number) => {
+      const asking = { requestCert: true, rejectUnauthorized: true, ca: authority.certificate };
+      const server = createTlsServer({ cert, key, ...asking }, (socket) => {
+        shown = String(socket.getPeerCertificate().subject?.CN);
+        socket.on('error', () => {});
+        socket.on('data', (piece: Buffer) => {
+          heard += piece.toString('latin1');
+        });
+      });
+      server.on('connection', (socket) => {
+        isReached++;
+        sockets.push(socket);
+      });
+      return new Promise<typeof server>((resolve) => server.listen(port, '127.0.0.1', () => resolve(server)));
+    };
+    const sockets: Socket[] = [];
+    let collector = await collect(wrong, 0);
+    const { port } = collector.address() as AddressInfo;
+    const syslog = `transport: tls, port: ${port}, server_name: logs.example, ca: logs-ca.pem, certificate: us.pem, key: us.key`;
+    const plainPort = await freePort();
+    const serve = await Serve.start({
+      folder,
+      plainPort,
+      gateway: `audit: { sink: syslog, syslog: { ${syslog} }, on_failure: drop }\n`,
+    });
+    const next = async (pair: Pair, calls: number) => {
+      collector.close();
+      for (const socket of sockets.splice(0)) socket.destroy();
+      const before = isReached;
+      collector = await collect(pair, port);
+      await serve.until(() => isReached >= before + calls, 'called again');
+    };
+    try {
+      const admin = await login(serve, 'admin');
+      await serve.until(() => serve.events('audit.failing').length > 0, 'said that it fails');
+      // Called a second time, it has judged the first.
+      await serve.until(() => isReached >= 2, 'called again');
+      await next(strange, 2);
+      await admin.ask('CONFIG', 'RESETSTAT');
+      expect([heard, shown]).toEqual(['', undefined]);
+      await next(right, 1);
+      await serve.until(() => heard.includes('config-resetstat'), 'sent what has waited');
+      expect(shown).toBe('portcullis');
+      expect(heard).toMatch(/^[1-9]\d* <110>1 \S+ \S+ portcullis \d+ audit - \{"@timestamp"/);
+    } finally {
+      await serve.dispose();
+      collector.close();
+      for (const socket of sockets) socket.destroy();
+    }
+  }, 60_000);
 });

@@ -286,6 +286,39 @@ limits: { maxclients: 3 }
     expect((await talk(serve, {}, 'AUTH t1-app x', 'PING')).text).toMatch(/^-WRONGPASS [^\r]*\r\n-NOAUTH /);
   });
 
+  it('K96: records in ACL LOG whose certificate makes nobody somebody, and no certificate that anybody could make', async () => {
+    const url = (value: string) => ({ type: 'url', value }) as const;
+    const admin = `AUTH admin ${serve.password('admin')}`;
+    await talk(serve, {}, admin, 'ACL LOG RESET');
+    const nobody = await authority.sign({ names: [url(`${T1}/nobody`)] });
+    const both = await authority.sign({ names: [url(T1), url(T2)] });
+    for (const pair of [nobody, nobody, both]) await talk(serve, { pair }, 'PING');
+    // Named, and not let in as of another tenant under this name.
+    const t2 = await authority.sign({ names: [url(T2)] });
+    await talk(serve, { pair: t2, name: 'redis.t1.example' }, 'PING', 'RESET');
+    for (const pair of [
+      await selfSigned('CN=me', [url(T1)]),
+      await (await Authority.make('other')).sign({ names: [url(T1)] }),
+      await authority.sign({ names: [url(T1)] }),
+    ])
+      await talk(serve, { pair }, 'PING');
+    const { text } = await talk(serve, {}, admin, 'ACL LOG', 'INFO stats');
+    const entries = text.split('reason\r\n').slice(1);
+    const fields = entries.map((entry) =>
+      ['context', 'object', 'username'].map((name) => entry.split(`${name}\r\n`)[1]?.split('\r\n')[1]),
+    );
+    expect(entries.map((entry) => entry.split('\r\n')[1])).toEqual(['tls-cert', 'tls-cert', 'tls-cert']);
+    expect(fields).toEqual([
+      ['toplevel', 'address_denied', 't2-app'],
+      ['toplevel', 'certificate_ambiguous', `${T1},${T2}`],
+      ['toplevel', 'certificate_unmapped', `${T1}/nobody`],
+    ]);
+    expect(text).toMatch(/count\r\n:2\r\n\$6\r\nreason\r\n\$8\r\ntls-cert/);
+    for (const entry of entries)
+      expect(entry).toMatch(/id=\d+ addr=127\.0\.0\.1:[1-9]\d* laddr=127\.0\.0\.1:\d+ .* user=/);
+    expect(text).toMatch(/\nacl_access_denied_tls_cert:4\r/);
+  });
+
   it('shows the certificate of the name that is asked for, in whatever case', async () => {
     for (const [name, expected] of [
       ['redis.t1.example', 'for t1'],

@@ -1,4 +1,5 @@
 /** The recipe "JWT from an OIDC provider" of the README, and people's passwords, with a real client and a tiny issuer. */
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +7,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSlowHash } from '../../src/identity/password.ts';
 import { KeyServer, TokenIssuer } from '../attacks/issuer.ts';
-import { Serve } from './support/serve.ts';
+import { ROOT, Serve } from './support/serve.ts';
 
 let issuer: TokenIssuer;
 let keys: KeyServer;
@@ -78,6 +79,37 @@ describe('an OIDC provider', () => {
     expect(info).toMatch(/^auth:.*token_success=2/m);
     expect(info).toMatch(/^jwks_last_success_timestamp_seconds:[1-9]/m);
     operator.disconnect();
+  });
+
+  it('is asked by explain as by the gateway, of a token that comes by stdin', async () => {
+    const said = async (token: string, ...command: readonly string[]) => {
+      const folders = ['policies', 'certs'].flatMap((name) => [`--${name}`, join(serve.folder, name)]);
+      const args = [join(ROOT, 'src/launch.mjs'), 'start', 'explain', '--token', '-', ...folders, '--', ...command];
+      const child = spawn(process.execPath, args, { cwd: serve.folder });
+      child.stdin.end(`${token}\n`);
+      let output = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (piece: Buffer) => (output += piece.toString()));
+      const status = await new Promise<number | null>((resolve) => child.once('close', resolve));
+      expect(output).not.toContain(token);
+      return { status, output };
+    };
+    const token = await issuer.sign();
+    const asked = keys.asked;
+    expect(await said(token, 'GET', 'shop:a')).toMatchObject({
+      status: 0,
+      output: expect.stringMatching(/token user +pass .* role reader of shop/),
+    });
+    expect(keys.asked).toBe(asked + 1);
+    expect(await said(token, 'SET', 'shop:a', '1')).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('acl_command'),
+    });
+    const changed = `${token.slice(0, -6)}AAAAAA`;
+    expect(await said(changed, 'GET', 'shop:a')).toMatchObject({
+      status: 2,
+      output: expect.stringContaining('refused by: token signature'),
+    });
   });
 
   it('leaves no token in any log', () => {

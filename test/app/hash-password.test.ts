@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { hashPassword, type PasswordInput } from '../../src/app/hash-password.ts';
+import { hashPassword } from '../../src/app/hash-password.ts';
+import type { SecretInput } from '../../src/app/secret-input.ts';
 import { SlowPasswords } from '../../src/identity/password.ts';
 
-class Input implements PasswordInput {
+class Input implements SecretInput {
   readonly isTTY: boolean;
   raw: boolean[] = [];
   private readonly pieces: readonly string[];

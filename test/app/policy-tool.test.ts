@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runCheck } from '../../src/app/check.ts';
 import { explain, runExplain } from '../../src/app/explain.ts';
 import { parseAddress } from '../../src/base/cidr.ts';
+import { failure } from '../../src/base/result.ts';
 import { gateOf } from '../acl/gate.ts';
 import { AclWorld } from '../acl/support.ts';
 import { policyOf } from '../policy/support.ts';
@@ -20,7 +22,13 @@ function edgeWith(files: Readonly<Record<string, string>>) {
   folders.push(cwd);
   mkdirSync(join(cwd, 'policies', 'tenants'), { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, 'policies', name), text);
-  return { environment: {}, cwd, table: world.table };
+  const nobody = {
+    input: Readable.from([]),
+    ask: () => {},
+    nowMs: () => 0,
+    fetch: async () => failure('nobody is asked'),
+  };
+  return { environment: {}, cwd, table: world.table, ...nobody };
 }
 
 const TENANT = [
@@ -93,18 +101,18 @@ describe('explain', () => {
     ['--user app -- SHUTDOWN', 2, 'refused by: ceiling'],
     ['--user admin -- SHUTDOWN', 0, 'would pass'],
     ['--user app --plain -- PING', 2, 'refused by: listener'],
-  ])('%s', (args, exitCode, verdict) => {
-    const explained = asked(...args.split(' '));
+  ])('%s', async (args, exitCode, verdict) => {
+    const explained = await asked(...args.split(' '));
     expect(explained.output).toContain(verdict);
     expect(explained.exitCode).toBe(exitCode);
   });
 
-  it('gives a stable code with every verdict', () => {
-    const codesOf = (...args: string[]) => {
-      const { code, gates } = JSON.parse(asked('--json', ...args).output);
+  it('gives a stable code with every verdict', async () => {
+    const codesOf = async (...args: string[]) => {
+      const { code, gates } = JSON.parse((await asked('--json', ...args)).output);
       return [code, gates.map((gate: { gate: string; code: string }) => `${gate.gate}=${gate.code}`)];
     };
-    expect(codesOf('--user', 'one-app', '--address', '10.1.1.1', '--', 'GET', 'two:a')).toEqual([
+    expect(await codesOf('--user', 'one-app', '--address', '10.1.1.1', '--', 'GET', 'two:a')).toEqual([
       'acl_key',
       expect.arrayContaining([
         'listener=ok',
@@ -114,13 +122,26 @@ describe('explain', () => {
         'acl=acl_key',
       ]),
     ]);
-    expect(codesOf('--user', 'app', '--', 'SHUTDOWN')[0]).toBe('ceiling');
-    expect(codesOf('--user', 'one-app', '--address', '11.1.1.1', '--', 'PING')[0]).toBe('address_not_listed');
+    expect((await codesOf('--user', 'app', '--', 'SHUTDOWN'))[0]).toBe('ceiling');
+    expect((await codesOf('--user', 'one-app', '--address', '11.1.1.1', '--', 'PING'))[0]).toBe('address_not_listed');
   });
 
-  it('says what rules on trial would refuse, and passes', () => {
+  it('knows people with a slow hash, and users who come with a token only', async () => {
+    const hash = `$scrypt$ln=15,r=8,p=3$${'A'.repeat(22)}$${'A'.repeat(43)}`;
+    const file = `tenant: one\nusers:\n  - { name: ann, acl: 'on ~* +@all', password_hash: '${hash}' }\n  - { name: bot, acl: 'on >x ~* +@all', tokens: only }\n`;
+    const said = async (user: string) => {
+      const { output } = await runExplain(
+        ['--user', user, '--json', '--', 'PING'],
+        edgeWith({ 'tenants/one.yaml': file }),
+      );
+      return JSON.parse(output).code;
+    };
+    expect([await said('ann'), await said('bot')]).toEqual(['ok', 'token_only']);
+  });
+
+  it('says what rules on trial would refuse, and passes', async () => {
     const file = TENANT.replace('addresses:', "dry_run_acl: '-get', addresses:");
-    const explained = runExplain(
+    const explained = await runExplain(
       ['--user', 'one-app', '--address', '10.1.1.1', '--', 'GET', 'one:a'],
       edgeWith({ 'tenants/one.yaml': file }),
     );
@@ -128,11 +149,11 @@ describe('explain', () => {
     expect(explained.output).toMatch(/dry run +pass +would_deny_acl_command +the rules on trial would refuse/);
   });
 
-  it('answers in JSON when asked to, and usage when it is asked nothing', () => {
-    const parsed = JSON.parse(asked('--user', 'app', '--json', '--', 'PING').output);
+  it('answers in JSON when asked to, and usage when it is asked nothing', async () => {
+    const parsed = JSON.parse((await asked('--user', 'app', '--json', '--', 'PING')).output);
     expect(parsed).toMatchObject({ allowed: true, user: 'app', tenant: 'default' });
-    expect(asked('--user', 'app').exitCode).toBe(1);
-    expect(asked('--user', 'app', '--address', 'nonsense', '--', 'PING').output).toContain('no address');
+    expect((await asked('--user', 'app')).exitCode).toBe(1);
+    expect((await asked('--user', 'app', '--address', 'nonsense', '--', 'PING')).output).toContain('no address');
   });
 
   it('gives the verdict of the gate itself, over every command and for users of every kind', () => {

@@ -233,6 +233,52 @@ describe('CONFIG, INFO, TIME, SHUTDOWN and TENANT', () => {
     expect(text(['TENANT', 'INFO', '__proto__'])).toBe("-ERR No such tenant '__proto__'\r\n");
   });
 
+  it('show a tenant with the budgets of its users, each as the tenant is shown', () => {
+    const asked: string[] = [];
+    const one = {
+      name: 'ann',
+      role: 'reader',
+      connections: 1,
+      connectionsMax: 2,
+      connectionsPerSecondMax: 3,
+      commandsPerSecondMax: 4,
+    };
+    const more = {
+      bytesInPerSecondMax: 5,
+      bytesOutPerSecondMax: 6,
+      commandsRefused: 7,
+      commandsDelayed: 8,
+      connectionsRefused: 9,
+    };
+    const tenant = { users: 1, connections: 1, connectionsMax: 0, usedBytes: 10, limitBytes: 20, policy: 'noeviction' };
+    const ofTenant = { commandsPerSecondMax: 0, bytesInPerSecondMax: 0, bytesOutPerSecondMax: 0 };
+    const server: Partial<ServerPort> = {
+      tenants: () => [{ name: 'shop', ...tenant, ...ofTenant }],
+      userUses(name) {
+        asked.push(name);
+        return { shown: [{ ...one, ...more }], unlisted: 3 };
+      },
+    };
+    const request = Request.of('TENANT', 'INFO', 'shop');
+    const command = table.resolve(request);
+    const told = ([2, 3] as const).map((protocol) => {
+      const out = new ReplyWriter(protocol);
+      command?.parse(request);
+      command?.runSession?.({ session: {} as SessionPort, server: server as ServerPort, request }, out);
+      return latin1(out.take());
+    });
+    expect(asked).toEqual(['shop', 'shop']);
+    expect(told[0]).toMatch(/^\*24\r\n\$4\r\nname\r\n\$4\r\nshop\r\n/);
+    expect(told[1]).toMatch(/^%12\r\n/);
+    expect(told[0]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n\*22\r\n\$4\r\nname\r\n\$3\r\nann\r\n/);
+    expect(told[1]).toMatch(/\$12\r\nuser-budgets\r\n\*1\r\n%11\r\n/);
+    const numbers = Array.from(told[0]?.split('user-budgets\r\n')[1]?.matchAll(/:(\d+)/g) ?? [], ([, digits]) =>
+      Number(digits),
+    );
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 3]);
+    expect(told[0]).toMatch(/user-budgets-unlisted\r\n:3\r\n$/);
+  });
+
   it('X114: what is reserved for operators says so in its declaration', () => {
     for (const name of ['config|set', 'config|rewrite', 'shutdown', 'tenant|use', 'tenant|list', 'tenant|info']) {
       expect(table.named(name)?.ceiling, name).toBe('operator');

@@ -14,6 +14,7 @@ const TERMS: IssuerTerms = {
   audience: 'portcullis',
   algorithms: ['ES256', 'RS256'],
   types: ['at+jwt', 'jwt'],
+  mustHave: [],
   skewSeconds: 60,
   source: { kind: 'file', keys: new KeySet([]) },
   refreshSeconds: 300,

@@ -2,9 +2,11 @@
 import { randomBytes, scryptSync } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Allowlist } from '../../src/base/cidr.ts';
 import { AUTH_FAILURES_FREE } from '../../src/base/limits.ts';
-import { parseJwks } from '../../src/identity/jwks.ts';
-import { type IssuerTerms, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
+import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
+import { type IssuerTerms, type KeySource, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
+import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
 import { type Client, World } from './world.ts';
 
 const OK = '+OK\r\n';
@@ -26,6 +28,7 @@ beforeAll(async () => {
     audience: 'redis',
     algorithms: ['ES256'],
     types: ['at+jwt'],
+    mustHave: [],
     skewSeconds: 0,
     source: { kind: 'file', keys: keys.value },
     refreshSeconds: 600,
@@ -68,7 +71,7 @@ function adopt(logins: LoginTerms): void {
 }
 
 function withTokens(): LoginTerms {
-  const template = { role: 'reader', rules: ['on', '%R~*', '+@read'], addresses: undefined };
+  const template = { role: 'reader', rules: ['on', '%R~*', '+@read'], addresses: undefined, budget: undefined };
   return people({
     tokens: { issuers, revoked: new Set() },
     tokenLogins: new Map([
@@ -141,6 +144,65 @@ describe('a token', () => {
     adopt({ ...logins, tokens: { issuers: issuers.slice(1), revoked: new Set() } });
     expect(bob.connection.state).toBe('closed');
     expect(world.closed('token_revoked')).toBe(1);
+  });
+
+  it('ends with the key it was made with, wherever the issuer publishes it no more', async () => {
+    const server = await KeyServer.start((response) => response.end(both));
+    const [first, second] = await Promise.all([TokenIssuer.make('k1'), TokenIssuer.make('k2')]);
+    const keysOf = (...from: TokenIssuer[]) =>
+      JSON.stringify({ keys: from.flatMap(({ jwks }) => JSON.parse(jwks).keys) });
+    const both = keysOf(first, second);
+    const parsed = (text: string): KeySet => {
+      const read = parseJwks(text);
+      if (!read.ok) throw new Error(read.fault);
+      return read.value;
+    };
+    const loopback = Allowlist.parse(['127.0.0.0/8']);
+    if (!loopback.ok) throw new Error('no list');
+    const { ca, url } = server;
+    const byUrl: KeySource = { kind: 'url', url, ca, privateAddresses: loopback.value };
+    const logins = withTokens();
+    const trusting = (source: KeySource) => {
+      const one = { ...(issuers[0] as IssuerTerms), issuer: ISSUER, source };
+      adopt({ ...logins, tokens: { issuers: [one], revoked: new Set() } });
+    };
+    const comes = async (issuer: TokenIssuer): Promise<Client> => {
+      const client = world.connect();
+      world.send(
+        client,
+        'AUTH',
+        await issuer.sign({ sub: 'bob', exp: NOW_MS / 1000 + 5000, iat: undefined, tenant: 't1' }),
+      );
+      expect(await reply(client)).toBe(OK);
+      return client;
+    };
+    const closes = async ({ connection }: Client): Promise<boolean> => {
+      for (let round = 0; connection.state !== 'closed' && round < 500; round++)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      return connection.state === 'closed';
+    };
+    try {
+      trusting({ kind: 'file', keys: parsed(both) });
+      const [old, young] = [await comes(first), await comes(second)];
+      trusting({ kind: 'file', keys: parsed(keysOf(second)) });
+      expect([old.connection.state, world.closed('token_key_withdrawn')]).toEqual(['closed', 1]);
+      expect(world.ask(young, 'PING')).toBe('+PONG\r\n');
+
+      trusting(byUrl);
+      const [idle, subscriber, later] = [await comes(first), await comes(first), await comes(second)];
+      world.ask(subscriber, 'SUBSCRIBE', 'news');
+      server.answer = (response) => response.writeHead(500).end();
+      world.clock.now += 700_000;
+      for (let asked = server.asked; server.asked === asked; ) await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(world.ask(idle, 'PING')).toBe('+PONG\r\n');
+      server.answer = (response) => response.end(keysOf(second));
+      world.clock.now += 700_000;
+      expect([await closes(idle), await closes(subscriber)]).toEqual([true, true]);
+      expect(world.closed('token_key_withdrawn')).toBe(3);
+      expect(world.ask(later, 'PING')).toBe('+PONG\r\n');
+    } finally {
+      server.stop();
+    }
   });
 
   it('speaks for the tenants of its issuer alone, whatever tenant it claims', async () => {

@@ -1,7 +1,7 @@
 /** Rates of users, tenants and addresses: who is refused, who waits, in which order, and who never notices. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Allowlist, parseAddress } from '../../src/base/cidr.ts';
-import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX } from '../../src/base/limits.ts';
+import { RATE_ADDRESSES_MAX, RATE_DELAY_MS_MAX, USER_BUDGETS_SHOWN_MAX } from '../../src/base/limits.ts';
 import type { UserBudget } from '../../src/tenancy/budget.ts';
 import { NO_RATES, type RateTerms } from '../../src/tenancy/rate.ts';
 import { type Client, World, wire } from './world.ts';
@@ -260,5 +260,55 @@ describe('connections', () => {
     for (let i = 0; i <= RATE_ADDRESSES_MAX; i++) from(`10.${1 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`);
     expect(from('10.0.0.1')).toBe(undefined);
     expect(tally('address_connections')).toBe(1);
+  });
+});
+
+describe('what TENANT INFO tells of a user', () => {
+  it('is what it may use, and what it was refused and kept waiting for', () => {
+    world = withUser('ann', { commandsPerSecond: 4, connections: 2, connectionsPerSecond: 3, bytesInPerSecond: 1e6 });
+    const told = () => world.core.rates.users.shown('t1');
+    const configured = {
+      name: 'ann',
+      role: '',
+      connectionsMax: 2,
+      connectionsPerSecondMax: 3,
+      commandsPerSecondMax: 4,
+      bytesInPerSecondMax: 1e6,
+      bytesOutPerSecondMax: 0,
+    };
+    const nothing = { connections: 0, commandsRefused: 0, commandsDelayed: 0, connectionsRefused: 0 };
+    expect(told()).toEqual({ shown: [{ ...configured, ...nothing }], unlisted: 0 });
+    const one = world.login('ann');
+    world.login('ann');
+    expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-ERR max/);
+    expect(admitted(one, 10)).toBe(4);
+    expect(told().shown).toEqual([
+      { ...configured, connections: 2, commandsRefused: 6, commandsDelayed: 0, connectionsRefused: 1 },
+    ]);
+    one.connection.close('client_closed');
+    world.login('ann');
+    expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-/);
+    expect(told().shown[0]).toMatchObject({ connections: 2, connectionsRefused: 2 });
+    expect(world.core.rates.users.shown('t2')).toEqual({ shown: [], unlisted: 0 });
+  });
+
+  it('counts who waits apart from who is refused, and not what others were over', () => {
+    world = withUser('ann', { commandsPerSecond: 2, mode: 'delay' });
+    world.tenant('t2', { commandsPerSecond: 1 });
+    const [ann, bob] = [world.login('ann'), world.login('bob')];
+    ann.socket.deliver(Buffer.concat([wire('PING'), wire('PING'), wire('PING')]));
+    world.turn(ann);
+    expect(admitted(bob, 5)).toBe(1);
+    expect(world.core.rates.users.shown('t1').shown[0]).toMatchObject({ commandsRefused: 0, commandsDelayed: 1 });
+    expect(world.core.rates.users.shown('t2').shown).toEqual([]);
+  });
+
+  it('is bounded, and says how many more there are', () => {
+    const names = Array.from({ length: USER_BUDGETS_SHOWN_MAX + 7 }, (_, i) => `u${i}`);
+    const budget = budgetOf({ connections: 1 });
+    world = new World(undefined, { userBudgets: new Map(names.map((name) => [name, budget])) }).people();
+    world.enter(...names.map((name) => world.user(name, 't1', 'on', '>pw')));
+    const { shown, unlisted } = world.core.rates.users.shown('t1');
+    expect([shown.length, unlisted]).toEqual([USER_BUDGETS_SHOWN_MAX, 7]);
   });
 });

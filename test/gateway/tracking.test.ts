@@ -176,6 +176,47 @@ describe('a client that caches', () => {
     expect(heardBy(world, client)).toContain('tracking-redir-broken');
   });
 
+  it('lets nobody hear who is another user, be they of the same tenant or an operator', () => {
+    const people = ['ann', 'eve'].map((name) => world.user(name, 't1', ...ALL));
+    world.enter(...people, world.user('bob', 't2', ...ALL), world.user('admin', 'system', ...ALL));
+    const ears = ['eve', 'bob', 'admin'].map((name) => world.login(name));
+    for (const ear of ears) world.ask(ear, 'HELLO', '3');
+    const ann = world.login('ann');
+    const unknown = world.ask(ann, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', '999999');
+    expect(unknown).toBe('-ERR The client ID you want redirect to does not exist\r\n');
+    for (const ear of ears) {
+      expect(world.ask(ann, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', `${ear.connection.id}`)).toBe(unknown);
+      expect(world.ask(ann, 'CLIENT', 'TRACKING', 'ON', 'BCAST', 'REDIRECT', `${ear.connection.id}`)).toBe(unknown);
+    }
+    const [, , operator] = ears;
+    world.ask(operator as Client, 'TENANT', 'USE', 't1');
+    const redirect = world.ask(operator as Client, 'CLIENT', 'TRACKING', 'ON', 'REDIRECT', `${ann.connection.id}`);
+    expect(redirect).toBe(unknown);
+  });
+
+  it('and whose ear has become another user of the tenant is heard there no more, nor by whoever it becomes itself', () => {
+    world.enter(
+      world.user('ann', 't1', ...ALL),
+      world.user('eve', 't1', 'on', '>pw', '~e:*', '&*', '+@all'),
+      world.user('default', 'default', 'off'),
+    );
+    for (const which of ['ear', 'reader']) {
+      const writer = world.login('ann');
+      const ear = world.login('ann');
+      world.ask(ear, 'HELLO', '3');
+      for (const options of [[], ['BCAST']]) {
+        const client = cache(...options, 'REDIRECT', `${ear.connection.id}`);
+        world.ask(client, 'GET', 'secret');
+        world.ask(which === 'ear' ? ear : client, 'AUTH', 'eve', 'pw');
+        world.ask(writer, 'SET', 'secret', which);
+        world.ask(writer, 'FLUSHALL');
+        expect([which, options, heardBy(world, ear)]).toEqual([which, options, '']);
+        expect(heardBy(world, client)).toContain('tracking-redir-broken');
+        world.ask(ear, 'AUTH', 'ann', 'pw');
+      }
+    }
+  });
+
   it('hears although it shows no replies', () => {
     const [client, writer] = [cache(), world.login('ann')];
     pipeline(client, ['CLIENT', 'REPLY', 'OFF'], ['GET', 'a'], ['NOSUCH']);

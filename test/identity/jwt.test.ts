@@ -34,6 +34,7 @@ function termsOf(source: KeySource, more: Partial<IssuerTerms> = {}): IssuerTerm
     audience: 'redis',
     algorithms: ['ES256'],
     types: ['at+jwt', 'jwt'],
+    mustHave: [],
     skewSeconds: 30,
     source,
     refreshSeconds: 60,
@@ -48,11 +49,15 @@ function termsOf(source: KeySource, more: Partial<IssuerTerms> = {}): IssuerTerm
 class Issuer {
   now_ms = NOW_MS;
   asked = 0;
+  changes = 0;
   answer: () => string | undefined = () => jwks;
   readonly tokens = new Tokens({
     nowMs: () => this.now_ms,
     monotonicMs: () => this.now_ms,
     fetched: () => {},
+    keysChanged: () => {
+      this.changes++;
+    },
     fetch: async () => {
       this.asked++;
       const text = this.answer();
@@ -89,6 +94,7 @@ describe('a token', () => {
         tenants: undefined,
         roles: ['reader'],
         expiresAt_ms: (NOW + 60) * 1000,
+        signedBy: expect.stringMatching(/^[\w-]{43}$/),
       }),
     );
   });
@@ -112,8 +118,42 @@ describe('a token', () => {
     ['roles that are numbers', { roles: [1] }, 'claims'],
     ['an identifier that is a number', { jti: 1 }, 'claims'],
     ['the mark of an ID token', { nonce: 'n' }, 'type'],
+    ['the hash of an access token', { at_hash: 'h' }, 'type'],
+    ['the hash of a code', { c_hash: null }, 'type'],
+    ['events, as a logout has them', { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } }, 'type'],
+    ['the word of a provider that it is an ID token', { typ: 'ID' }, 'type'],
+    ['the word of a provider that it refreshes', { typ: 'Refresh' }, 'type'],
+    ['the word of another that it is an ID token', { token_use: 'id' }, 'type'],
   ])('with %s is refused', async (_what, claims, fault) => {
     expect(await new Issuer().verdict(await sign(claims))).toBe(fault);
+  });
+
+  it('is told from a bare ID token by what its issuer gives to access tokens alone', async () => {
+    // The least that OpenID Connect asks of an ID token: nothing in it is a mark.
+    const bare = { iat: NOW, azp: 'app', jti: undefined, roles: undefined };
+    const jwt = { typ: 'JWT' };
+    const wanting = (...mustHave: IssuerTerms['mustHave']) => new Issuer({ mustHave });
+    const scope = { claim: 'scope', value: undefined };
+    expect(await new Issuer().verdict(await sign(bare, jwt))).toBe('ok');
+    expect(await new Issuer({ types: ['at+jwt'] }).verdict(await sign(bare, jwt))).toBe('type');
+    expect(await wanting(scope).verdict(await sign(bare, jwt))).toBe('type');
+    for (const nothing of ['', null])
+      expect(await wanting(scope).verdict(await sign({ scope: nothing }, jwt))).toBe('type');
+    expect(await wanting(scope).verdict(await sign({ ...bare, scope: 'read' }, jwt))).toBe('ok');
+    const access = { claim: 'token_use', value: 'access' };
+    for (const [claims, verdict] of [
+      [{ scope: 'a', token_use: 'access' }, 'ok'],
+      [{ scope: 'a', token_use: 'accessory' }, 'type'],
+      [{ scope: 'a', token_use: ['x', 'access'] }, 'ok'],
+      [{ scope: 'a', token_use: { access: true } }, 'type'],
+      [{ token_use: 'access' }, 'type'],
+    ] as const)
+      expect([claims, await wanting(scope, access).verdict(await sign(claims, jwt))]).toEqual([claims, verdict]);
+    const words = { claim: 'scope', value: 'redis' };
+    expect(await wanting(words).verdict(await sign({ scope: 'openid redis' }))).toBe('ok');
+    expect(await wanting(words).verdict(await sign({ scope: 'openid redis-admin' }))).toBe('type');
+    expect(await wanting({ claim: 'a.b', value: '1' }).verdict(await sign({ a: { b: 1 } }))).toBe('ok');
+    expect(await wanting({ claim: '__proto__', value: undefined }).verdict(await sign())).toBe('type');
   });
 
   it('may be from a clock that is a little ahead, and never from the past', async () => {
@@ -209,6 +249,65 @@ describe('the keys of an issuer', () => {
     expect(await issuer.verdict(await sign({}, { kid: 'k2' }, pair.privateKey))).toBe('ok');
     expect(issuer.tokens.known(Buffer.from(old))).toBeUndefined();
     expect(await issuer.verdict(old)).toBe('unknown_key');
+  });
+
+  it('end what they have proven when the issuer publishes them no more, and only then', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const judged = await issuer.tokens.judge(Buffer.from(await sign({ exp: NOW + 10_000 }, { kid: 'k1' })));
+    if (!judged.ok) throw new Error(judged.fault);
+    const endAfter = async (answer: string | undefined) => {
+      issuer.answer = () => answer;
+      issuer.now_ms += 60_000;
+      issuer.tokens.tick();
+      await new Promise((resolve) => setImmediate(resolve));
+      return issuer.tokens.endOf(judged.value);
+    };
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    const [old] = JSON.parse(jwks).keys;
+    const other = { ...(await exportJWK(pair.publicKey)), kid: 'k2' };
+    const of = (...all: object[]) => JSON.stringify({ keys: all });
+    expect(await endAfter(of(old, other))).toBeUndefined();
+    expect(await endAfter(of(other, { ...old, kid: 'renamed' }))).toBeUndefined();
+    for (const silence of [undefined, '<html>', '{}', of(), of({ kty: 'oct', k: 'AAAA' })])
+      expect(await endAfter(silence)).toBeUndefined();
+    expect(await endAfter(of(other))).toBe('token_key_withdrawn');
+    expect(await endAfter(of({ ...other, kid: 'k1' }))).toBe('token_key_withdrawn');
+    expect(await endAfter(of(old))).toBeUndefined();
+    expect(issuer.changes).toBe(6);
+  });
+
+  it('that go while a signature is being verified verify nothing any more', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const token = await sign({ exp: NOW + 10_000 }, { kid: 'k1' });
+    expect(await issuer.verdict(token)).toBe('ok');
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    const gone = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'k2' }] });
+    issuer.answer = () => gone;
+    issuer.now_ms += 60_000;
+    // Due keys are asked for in the background: this token is still looked up among the old ones.
+    const verdicts = await Promise.all(Array.from({ length: 8 }, () => issuer.verdict(token)));
+    expect(verdicts.filter((verdict) => verdict !== 'ok' && verdict !== 'unknown_key')).toEqual([]);
+    expect(issuer.tokens.known(Buffer.from(token))).toBeUndefined();
+    expect(await issuer.verdict(token)).toBe('unknown_key');
+  });
+
+  it('are asked for by the clock, more seldom while there is no answer, and never when they are in a file', async () => {
+    const issuer = new Issuer({ refreshSeconds: 60 }, URL_SOURCE);
+    const beside = new Issuer();
+    await issuer.verdict(await sign());
+    const askedIn = async (seconds: number, of: Issuer) => {
+      const before = of.asked;
+      for (let second = 0; second < seconds; second++) {
+        of.now_ms += 1000;
+        of.tokens.tick();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      return of.asked - before;
+    };
+    expect(await askedIn(300, issuer)).toBe(5);
+    issuer.answer = () => undefined;
+    expect(await askedIn(360, issuer)).toBe(11);
+    expect(await askedIn(600, beside)).toBe(0);
   });
 
   it('are believed for a while when the issuer is down, and then nobody is', async () => {

@@ -45,6 +45,7 @@ export const WORLD: Readonly<Record<string, readonly Permit[]>> = {
   'node:tls': [
     { path: 'src/gateway/listener.ts', reason: 'accepts connections' },
     { path: 'src/gateway/tls.ts', reason: 'builds the secure contexts' },
+    { path: 'src/observe/syslog.ts', reason: 'sends the audit trail to a collector' },
   ],
   'node:fs': [
     { path: 'src/disk/', reason: 'the one way to data and policy files' },

@@ -1,5 +1,5 @@
 /** What is left depends on the moment: here is what it is measured against. */
-import { type Asked, depends, type Finding, type GateStep } from './gate.ts';
+import { type Asked, depends, type Finding, type GateStep, userBudgetOf } from './gate.ts';
 
 function perSecond(code: string, most: number | undefined): Finding | undefined {
   if (most === undefined || most === 0) return undefined;
@@ -15,6 +15,15 @@ function memoryFinding({ terms }: Asked): Finding | undefined {
 export const BUDGET_GATES: readonly GateStep[] = [
   { gate: 'bytes in', judge: ({ terms }) => perSecond('budget_bytes_in', terms?.budget.bytesInPerSecond) },
   { gate: 'bytes out', judge: ({ terms }) => perSecond('budget_bytes_out', terms?.budget.bytesOutPerSecond) },
+  {
+    gate: 'bytes of the user',
+    judge(asked) {
+      const { bytesInPerSecond = 0, bytesOutPerSecond = 0 } = userBudgetOf(asked) ?? {};
+      if (bytesInPerSecond + bytesOutPerSecond === 0) return undefined;
+      const shown = [bytesInPerSecond, bytesOutPerSecond].map((most) => (most === 0 ? 'any number' : `up to ${most}`));
+      return depends('user_bytes', `${shown[0]} in and ${shown[1]} out per second, then slowed down`);
+    },
+  },
   { gate: 'memory', judge: memoryFinding },
   {
     gate: 'largest reply',

@@ -5,8 +5,10 @@
 import type { User } from '../../acl/user.ts';
 import type { Allowlist, ParsedAddress } from '../../base/cidr.ts';
 import type { Command } from '../../command/command.ts';
+import type { Proven } from '../../gateway/proof.ts';
 import type { Policy, PolicyUser } from '../../policy/policy.ts';
 import type { Request } from '../../resp/request.ts';
+import type { UserBudget } from '../../tenancy/budget.ts';
 import type { TenantTerms } from '../../tenancy/tenant.ts';
 
 /** `depends`: decided by what else is going on when the request comes. */
@@ -39,6 +41,8 @@ export interface Asked extends Question {
   readonly known: User | undefined;
   readonly terms: TenantTerms | undefined;
   readonly written: PolicyUser | undefined;
+  /** Whom a token has proven; undefined: nobody, or the question is not about one. */
+  readonly token: Proven | undefined;
   readonly command: Command | undefined;
 }
 
@@ -46,6 +50,12 @@ export interface GateStep {
   readonly gate: string;
   /** Undefined: this gate is not on the way of such a request. */
   readonly judge: (asked: Asked) => Finding | undefined;
+}
+
+/** What the user may use by itself: of the files, or of the role that a token has. */
+export function userBudgetOf({ written, token }: Asked): UserBudget | undefined {
+  const proof = token?.proof;
+  return written?.budget ?? (proof?.kind === 'token' ? proof.template?.budget : undefined);
 }
 
 export function pass(why: string, code = 'ok'): Finding {

@@ -1,6 +1,7 @@
 /** The gates of a login: who it is, and whether they may come in from there. On the wire a refusal does not tell which. */
+import { TokenUsers } from '../../gateway/token-users.ts';
 import { SYSTEM_TENANT } from '../../tenancy/tenant.ts';
-import { addressFinding, depends, type GateStep, pass, refuse } from './gate.ts';
+import { addressFinding, depends, type GateStep, pass, refuse, userBudgetOf } from './gate.ts';
 
 export const LOGIN_GATES: readonly GateStep[] = [
   {
@@ -13,10 +14,12 @@ export const LOGIN_GATES: readonly GateStep[] = [
   },
   {
     gate: 'certificate',
-    judge({ user, policy, written }) {
+    judge({ user, policy, written, token }) {
       const { mode, passwordAllowed } = policy.gateway.tls.clientCertificates;
       const certificate = written?.certificate;
       if (certificate === undefined || passwordAllowed) return undefined;
+      if (token !== undefined)
+        return refuse('certificate_only', `${user} comes with a certificate, and with nothing else`);
       if (mode === 'none') {
         return refuse('no_certificates', `${user} needs a certificate, and the listener asks for none`);
       }
@@ -25,11 +28,12 @@ export const LOGIN_GATES: readonly GateStep[] = [
   },
   {
     gate: 'password',
-    judge({ user, known, policy, written }) {
+    judge({ user, known, policy, written, token }) {
       const { passwordAllowed } = policy.gateway.tls.clientCertificates;
-      if (written?.certificate !== undefined && !passwordAllowed) return undefined;
+      if (token !== undefined || (written?.certificate !== undefined && !passwordAllowed)) return undefined;
+      if (written?.tokens === 'only') return refuse('token_only', `${user} comes with a token, and no password counts`);
       if (known?.nopass === true) return pass('needs none', 'no_password_needed');
-      const doors = known?.passwordHashes.length ?? 0;
+      const doors = (known?.passwordHashes.length ?? 0) + (written?.slowHashes.length ?? 0);
       if (doors === 0) return refuse('no_password', `${user} has no password, so nobody can log in`);
       return pass(`one of ${doors} password${doors === 1 ? '' : 's'}`);
     },
@@ -50,12 +54,25 @@ export const LOGIN_GATES: readonly GateStep[] = [
     },
   },
   { gate: 'tenant addresses', judge: (asked) => addressFinding(asked.terms?.addresses, asked) },
-  { gate: 'user addresses', judge: (asked) => addressFinding(asked.written?.addresses, asked) },
+  {
+    gate: 'user addresses',
+    judge(asked) {
+      const ofRole = asked.token === undefined ? undefined : TokenUsers.addressesOf(asked.token);
+      return addressFinding(asked.written?.addresses ?? ofRole, asked);
+    },
+  },
   {
     gate: 'connections',
     judge({ terms }) {
       const most = terms?.budget.connections ?? 0;
       return most === 0 ? undefined : depends('budget_connections', `up to ${most} at a time`);
+    },
+  },
+  {
+    gate: 'connections of the user',
+    judge(asked) {
+      const most = userBudgetOf(asked)?.connections ?? 0;
+      return most === 0 ? undefined : depends('user_connections', `up to ${most} at a time`);
     },
   },
 ];

@@ -13,7 +13,7 @@ import { utf8Text } from '../../base/bytes.ts';
 import { type Command, KeyList } from '../../command/command.ts';
 import type { Request } from '../../resp/request.ts';
 import { SYSTEM_TENANT } from '../../tenancy/tenant.ts';
-import { type Asked, depends, type Finding, type GateStep, listed, pass, refuse } from './gate.ts';
+import { type Asked, depends, type Finding, type GateStep, listed, pass, refuse, userBudgetOf } from './gate.ts';
 
 /** What stands in the way of the bytes themselves, before anybody knows what they mean. */
 function sizeFinding({ policy, terms, request }: Asked): Finding {
@@ -124,8 +124,8 @@ export const REQUEST_GATES: readonly GateStep[] = [
   },
   {
     gate: 'rate of the user',
-    judge({ written }) {
-      const most = written?.budget?.commandsPerSecond ?? 0;
+    judge(asked) {
+      const most = userBudgetOf(asked)?.commandsPerSecond ?? 0;
       return most === 0 ? undefined : depends('user_commands', `up to ${most} commands per second`);
     },
   },

@@ -28,6 +28,7 @@ export interface TrafficFigures {
   readonly deniedCommand: number;
   readonly deniedKey: number;
   readonly deniedChannel: number;
+  readonly deniedCertificate: number;
 }
 
 export interface ClientFigures {

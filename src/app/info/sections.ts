@@ -253,6 +253,7 @@ function replyLines({ traffic, clients: { queryBufferDisconnections, outputBuffe
     ['acl_access_denied_cmd', traffic.deniedCommand],
     ['acl_access_denied_key', traffic.deniedKey],
     ['acl_access_denied_channel', traffic.deniedChannel],
+    ['acl_access_denied_tls_cert', traffic.deniedCertificate],
   ] satisfies readonly Line[];
 }
 

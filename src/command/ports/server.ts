@@ -21,6 +21,28 @@ export interface TenantView {
   readonly bytesOutPerSecondMax: number;
 }
 
+/** A user that has a budget of its own: what it may use, and how often that was not enough since the server began. */
+export interface UserUseView {
+  readonly name: string;
+  /** That of a token; empty: a user of the files. */
+  readonly role: string;
+  readonly connections: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerSecondMax: number;
+  readonly commandsPerSecondMax: number;
+  readonly bytesInPerSecondMax: number;
+  readonly bytesOutPerSecondMax: number;
+  readonly commandsRefused: number;
+  readonly commandsDelayed: number;
+  readonly connectionsRefused: number;
+}
+
+/** The first of them, and how many more there are. */
+export interface UserUses {
+  readonly shown: readonly UserUseView[];
+  readonly unlisted: number;
+}
+
 /** SHUTDOWN's words. */
 export interface ShutdownOrder {
   /** SAVE, NOSAVE, or as configured. */
@@ -50,6 +72,8 @@ export interface ServerPort {
   resetStatistics(session: SessionPort): void;
   /** Every tenant, the one of operators included. */
   tenants(): readonly TenantView[];
+  /** The budgets of a tenant's users. */
+  userUses(tenantName: string): UserUses;
   /** Begins an orderly end; false when nothing may be ended now. */
   shutdown(how: ShutdownOrder): boolean;
   /** False when no end is under way that could still be called off. */

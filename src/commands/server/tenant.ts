@@ -1,6 +1,6 @@
 /** TENANT: how operators look at tenants and choose the one whose namespace their connection acts on. */
 import { bytes, optional } from '../../command/args.ts';
-import type { TenantView } from '../../command/ports/server.ts';
+import type { TenantView, UserUses, UserUseView } from '../../command/ports/server.ts';
 import { type CommandFlag, container, sessionCommand } from '../../command/spec.ts';
 import { noSuchTenant } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
@@ -41,8 +41,18 @@ const list = sessionCommand({
   },
 });
 
-function writeTenant(out: ReplyWriter, tenant: TenantView): void {
-  const fields: readonly (readonly [string, string | number])[] = [
+type Fields = readonly (readonly [name: string, value: string | number])[];
+
+function writeFields(out: ReplyWriter, fields: Fields): void {
+  for (const [name, value] of fields) {
+    out.bulkText(name);
+    if (typeof value === 'number') out.integer(value);
+    else out.bulkText(value);
+  }
+}
+
+function tenantFields(tenant: TenantView): Fields {
+  return [
     ['name', tenant.name],
     ['users', tenant.users],
     ['connections', tenant.connections],
@@ -54,19 +64,43 @@ function writeTenant(out: ReplyWriter, tenant: TenantView): void {
     ['bytes-in-per-second-max', tenant.bytesInPerSecondMax],
     ['bytes-out-per-second-max', tenant.bytesOutPerSecondMax],
   ];
-  out.map(fields.length);
-  for (const [name, value] of fields) {
-    out.bulkText(name);
-    if (typeof value === 'number') out.integer(value);
-    else out.bulkText(value);
+}
+
+function userFields(user: UserUseView): Fields {
+  return [
+    ['name', user.name],
+    ['role', user.role],
+    ['connections', user.connections],
+    ['connections-max', user.connectionsMax],
+    ['connections-per-second-max', user.connectionsPerSecondMax],
+    ['commands-per-second-max', user.commandsPerSecondMax],
+    ['bytes-in-per-second-max', user.bytesInPerSecondMax],
+    ['bytes-out-per-second-max', user.bytesOutPerSecondMax],
+    ['commands-refused', user.commandsRefused],
+    ['commands-delayed', user.commandsDelayed],
+    ['connections-refused', user.connectionsRefused],
+  ];
+}
+
+function writeTenant(out: ReplyWriter, tenant: TenantView, { shown, unlisted }: UserUses): void {
+  const fields = tenantFields(tenant);
+  out.map(fields.length + 2);
+  writeFields(out, fields);
+  out.bulkText('user-budgets');
+  out.array(shown.length);
+  for (const user of shown) {
+    const ofUser = userFields(user);
+    out.map(ofUser.length);
+    writeFields(out, ofUser);
   }
+  writeFields(out, [['user-budgets-unlisted', unlisted]]);
 }
 
 const info = sessionCommand({
   name: 'INFO',
-  summary: 'Shows users, connections, memory and budgets of a tenant, by default the one in use.',
+  summary: 'Shows users, connections, memory and budgets of a tenant and of its users, by default the one in use.',
   since: SINCE,
-  complexity: 'O(N) where N is the number of tenants',
+  complexity: 'O(N) where N is the number of tenants and of users with a budget',
   group: 'server',
   flags: FLAGS,
   ceiling: 'operator',
@@ -75,7 +109,7 @@ const info = sessionCommand({
     const name = tenant === undefined ? session.namespaceName : request.text(tenant);
     const found = server.tenants().find((candidate) => candidate.name === name);
     if (found === undefined) out.error(noSuchTenant(name));
-    else writeTenant(out, found);
+    else writeTenant(out, found, server.userUses(name));
   },
 });
 
@@ -90,7 +124,7 @@ const help = helpCommand({
     'LIST',
     '    Return the names of all tenants.',
     'INFO [<name>]',
-    '    Return users, connections, memory and budgets of a tenant.',
+    '    Return users, connections, memory and budgets of a tenant and of its users.',
   ],
 });
 

@@ -212,6 +212,7 @@ export const tokenCases: readonly AttackCase[] = [
         ['compressed', `${encoded({ alg: 'ES256', typ: 'at+jwt', zip: 'DEF' })}.${body}.${signature}`],
         ['nested', await issuer.sign({}, { cty: 'JWT' })],
         ['an ID token', await issuer.sign({ nonce: 'n', at_hash: 'x' }, { typ: 'JWT' })],
+        ['an ID token without a mark', await issuer.sign({}, { typ: 'JWT' })],
         ['a token for logging out', await issuer.sign({}, { typ: 'logout+jwt' })],
         ['without a type', await issuer.sign({}, { typ: undefined })],
         ['as long as may be', `${'eyJ'.padEnd(15_000, 'a')}.a.a`],
@@ -304,8 +305,16 @@ export const tokenCases: readonly AttackCase[] = [
       write('jti idp one\nsub idp alice\n');
       await ended(second, 'whose subject was revoked');
       same(await robot.ask('PING'), '+PONG\r\n', 'another subject');
+      const rotated = await TokenIssuer.make('k2');
+      const keys = join(own.folder, 'certs', 'keys.json');
+      writeFileSync(`${keys}.new`, rotated.jwks);
+      renameSync(`${keys}.new`, keys);
+      await ended(robot, 'whose key is published no more');
+      matches(await auth(robots), REFUSED, 'a token of that key');
+      const again = await own.anon();
+      same(await again.ask('AUTH', 'robot', await rotated.sign({ sub: 'robot' })), OK, 'a token of the new key');
       writeFileSync(join(own.folder, 'policies', 'tenants', 'three.yaml'), TENANT.replace("'on ", "'off "));
-      await ended(robot, 'who was switched off');
+      await ended(again, 'who was switched off');
       if (own.logs.length === 0) throw new CaseFailed('nothing was logged');
     }),
   ),
