@@ -149,8 +149,7 @@ export class Dispatcher {
     const { user } = session;
     if (user === undefined && !command.isNoAuth) return NOAUTH;
     if (user !== undefined && !user.root.allCommands && !checkCommand(user, command, request)) {
-      // A command that waits has been told of once already.
-      if (session.isInTransaction) core.denials.command(connection, command);
+      core.denials.command(connection, command);
       return rulesChanged('no permission to execute the command or subcommand');
     }
     if (command.ceiling === 'operator' && !session.isOperator) {

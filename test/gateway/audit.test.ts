@@ -218,6 +218,28 @@ describe('who is turned away', () => {
     expect(denied[4]?.['portcullis.keys']).toEqual(['other']);
   });
 
+  it('leaves one while a command waits that its user may not run any more', () => {
+    begin();
+    const rules = ['on', '>pw', '~*', '+@all'];
+    world.enter(world.user('ann', 't1', ...rules));
+    const ann = world.login('ann');
+    expect(world.ask(ann, 'BLPOP', 'q', '0')).toBe('');
+    world.enter(world.user('ann', 't1', ...rules, '-blpop'));
+    world.turn(ann);
+    expect(ann.socket.text()).toMatch(/^-NOPERM/);
+    const denied = lines().filter((line) => line['event.outcome'] === 'failure');
+    expect(denied).toMatchObject([{ 'event.action': 'blpop', 'event.reason': 'command', 'user.name': 'ann' }]);
+  });
+
+  it('leaves one that says so, where a password was right but a certificate is wanted', () => {
+    begin();
+    const certificates = { isRequired: false, identifyBy: 'cn', passwordAllowed: false, users: new Map() } as const;
+    world.view = { ...world.view, certificates: { ...certificates, bound: new Set(['ann']) } };
+    world.gateway.reconfigure(world.view, { tls: undefined, plain: undefined }, { tls: undefined, plain: undefined });
+    expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-WRONGPASS/);
+    expect(of('login')).toMatchObject([{ 'event.reason': 'password_of_certificate_user', 'user.name': 'ann' }]);
+  });
+
   it('K96: is told of in ACL LOG as of a transaction, while it is queued and when it is run', () => {
     begin();
     world.enter(world.user('ann', 't1', 'on', '>pw', '~own:*', '+@all'));
