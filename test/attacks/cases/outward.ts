@@ -150,13 +150,36 @@ async function noReplicaGetsIn(world: World): Promise<void> {
 }
 
 export const outwardCases: readonly AttackCase[] = [
-  attack('I59', 'addresses that only look like some', addressesThatAreNone),
-  attack('I60', 'a network with host bits is read in one way, and that is said', hostBits),
-  attack('K94', 'every form of MIGRATE, over keys of another tenant', (world) =>
+  attack(
+    'I59',
+    'addresses that only look like some',
+    ['failure: policy-refused', 'unknown_user: login'],
+    addressesThatAreNone,
+  ),
+  attack(
+    'I60',
+    'a network with host bits is read in one way, and that is said',
+    ['success: policy-reloaded'],
+    hostBits,
+  ),
+  attack('K94', 'every form of MIGRATE, over keys of another tenant', ['unknown_command: unknown-command'], (world) =>
     callsNobody(world, ['t1', 't1x'], MIGRATIONS),
   ),
-  attack('F168', 'commands that would make the process call somebody', (world) =>
-    callsNobody(world, ['t1', 't1x'], OUTWARD),
+  attack(
+    'F168',
+    'commands that would make the process call somebody',
+    [
+      'unknown_command: unknown-command',
+      'command: cluster-meet cluster-replicate config-set',
+      'failure: cluster-meet cluster-replicate',
+      'ceiling: config-set',
+    ],
+    (world) => callsNobody(world, ['t1', 't1x'], OUTWARD),
   ),
-  attack('F169', 'whoever pretends to be a replica gets no stream', noReplicaGetsIn),
+  attack(
+    'F169',
+    'whoever pretends to be a replica gets no stream',
+    ['unknown_command: unknown-command', 'not_authenticated: ping'],
+    noReplicaGetsIn,
+  ),
 ];

@@ -175,18 +175,34 @@ async function wireHolds(wire: Wire, isTimed: boolean): Promise<void> {
 }
 
 export const policyCases: readonly AttackCase[] = [
-  attack('A37', 'a policy with a fault is refused whole, and the one in force stays', badPolicies),
-  attack('N216', 'a hundred kilobytes where a word is expected', async (world) => {
-    validatorsHold(world.options.timed);
-    const t1x = await world.as('t1x');
-    await wireHolds(t1x, world.options.timed);
-    const admin = await world.as('admin');
-    for (const text of HOSTILE) {
-      const rule = Buffer.from(text, 'utf8').toString('latin1');
-      matches(await admin.ask('ACL', 'SETUSER', 'hostile', rule), /^-ERR/, `ACL SETUSER ${rule.slice(0, 16)}`);
-      matches(await admin.ask('CONFIG', 'SET', 'maxmemory', rule), /^-ERR/, `CONFIG SET ${rule.slice(0, 16)}`);
-    }
-    admin.close();
-    t1x.close();
-  }),
+  attack(
+    'A37',
+    'a policy with a fault is refused whole, and the one in force stays',
+    [
+      'failure: policy-refused',
+      'success: policy-reloaded',
+      'unknown_user: login',
+      'too_many_failures?: login',
+      'user_removed: connection-closed',
+    ],
+    badPolicies,
+  ),
+  attack(
+    'N216',
+    'a hundred kilobytes where a word is expected',
+    ['failure: client-kill acl-setuser config-set', 'unknown_command: unknown-command'],
+    async (world) => {
+      validatorsHold(world.options.timed);
+      const t1x = await world.as('t1x');
+      await wireHolds(t1x, world.options.timed);
+      const admin = await world.as('admin');
+      for (const text of HOSTILE) {
+        const rule = Buffer.from(text, 'utf8').toString('latin1');
+        matches(await admin.ask('ACL', 'SETUSER', 'hostile', rule), /^-ERR/, `ACL SETUSER ${rule.slice(0, 16)}`);
+        matches(await admin.ask('CONFIG', 'SET', 'maxmemory', rule), /^-ERR/, `CONFIG SET ${rule.slice(0, 16)}`);
+      }
+      admin.close();
+      t1x.close();
+    },
+  ),
 ];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { binaryHeaderFrom } from '../../support/proxy-header.ts';
 import { type AttackCase, attack, becomes, holds, matches, same } from '../case.ts';
 import { encode, Wire } from '../wire.ts';
-import { GATEWAY_POLICY, World } from '../world.ts';
+import { GATEWAY_POLICY, type World } from '../world.ts';
 
 /** In no address of the suite. */
 const CLAIMED = '10.66.77.88';
@@ -69,13 +69,12 @@ async function unasked(world: World): Promise<void> {
 }
 
 /** The line of what is written behind the policy of the world. */
-const LINE_BEHIND = GATEWAY_POLICY.split('\n').length;
+const LINE_BEHIND = GATEWAY_POLICY.split('\n').length + 1;
 
 const TRUSTING = `listeners: { plain: { proxy_protocol: { from: [127.0.0.90] } } }\n${GATEWAY_POLICY}`;
 
 async function distrusted(world: World): Promise<void> {
-  const { runtime, shards, timed } = world.options;
-  const own = await World.start({ runtime, shards, timed, gateway: TRUSTING });
+  const own = await world.sibling({ gateway: TRUSTING });
   try {
     const admin = await own.as('admin');
     const place = own.logEnd;
@@ -170,11 +169,31 @@ async function hostBits(world: World): Promise<void> {
 }
 
 export const proxyCases: readonly AttackCase[] = [
-  attack('I59', 'addresses in forms that programs read differently are refused with their line', noAddresses),
-  attack('I60', 'a rule with host bits is read as its network, and that is said', hostBits),
-  attack('I63', 'a PROXY header that nobody asked for, and one from a peer that is no balancer', async (world) => {
-    await unasked(world);
-    await distrusted(world);
-  }),
-  attack('I66', 'a list of balancers that holds everybody, or nobody', everybodyTrusted),
+  attack(
+    'I59',
+    'addresses in forms that programs read differently are refused with their line',
+    ['failure: policy-refused'],
+    noAddresses,
+  ),
+  attack(
+    'I60',
+    'a rule with host bits is read as its network, and that is said',
+    ['success: policy-reloaded'],
+    hostBits,
+  ),
+  attack(
+    'I63',
+    'a PROXY header that nobody asked for, and one from a peer that is no balancer',
+    [
+      'cross_protocol: connection-closed',
+      'handshake_failed: connection-refused',
+      'proxy_untrusted: access-denied',
+      'not_authenticated: ping',
+    ],
+    async (world) => {
+      await unasked(world);
+      await distrusted(world);
+    },
+  ),
+  attack('I66', 'a list of balancers that holds everybody, or nobody', ['failure: policy-refused'], everybodyTrusted),
 ];
