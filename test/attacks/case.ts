@@ -1,5 +1,5 @@
 /** What a case is, and the few words cases are written with. */
-import type { Leaves } from './trail.ts';
+import type { Declared } from './trail.ts';
 import type { World } from './world.ts';
 
 export interface AttackCase {
@@ -7,7 +7,7 @@ export interface AttackCase {
   readonly number: string;
   readonly title: string;
   /** Held against the audit trail once it has run. */
-  readonly leaves: Leaves;
+  readonly leaves: Declared;
   readonly run: (world: World) => Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export class CaseSkipped extends Error {
 export function attack(
   number: string,
   title: string,
-  leaves: Leaves,
+  leaves: Declared,
   run: (world: World) => Promise<void>,
 ): AttackCase {
   return { number, title, leaves, run };

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { Canary, type Seen } from './canary.ts';
 import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
+import { addressCases } from './cases/addresses.ts';
 import { edgeCases } from './cases/edges.ts';
 import { fileCases } from './cases/files.ts';
 import { generatedAlone, generatedCases } from './cases/generated.ts';
@@ -73,6 +74,7 @@ const cases: readonly AttackCase[] = [
   ...fileCases,
   ...logCases,
   ...policyCases,
+  ...addressCases,
   ...outwardCases,
   ...transportCases,
   ...tlsCases,
@@ -118,7 +120,8 @@ async function runCase(world: World, canary: Canary, chosen: AttackCase, before:
   const seen = await canary.take();
   await universal(world, seen, before).catch(note);
   await untilAllIsTold(world).catch(note);
-  if (skipped === undefined) failures.push(...faultsOf([...world.auditSince(place), ...world.ended], chosen.leaves));
+  const left = [...world.auditSince(place), ...world.ended];
+  if (skipped === undefined) failures.push(...faultsOf(left, chosen.leaves, world.options));
   if (failures.length > 0) return { kind: 'FAIL', why: failures.join('\n      '), seen };
   return skipped === undefined ? { kind: 'ok', seen } : { kind: 'skip', why: skipped, seen };
 }

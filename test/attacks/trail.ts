@@ -1,6 +1,6 @@
 /** What a case leaves in the audit trail, and whether that is what it says it leaves: all of it, and no denial more. */
 import { becomes, holds } from './case.ts';
-import type { World } from './world.ts';
+import type { World, WorldOptions } from './world.ts';
 
 /**
  * Why, and what: `key: get set` are two records, of which each has this reason, or this outcome where there is none. `*` is
@@ -9,6 +9,8 @@ import type { World } from './world.ts';
 export type Mark = `${string}: ${string}`;
 /** What a case leaves, or why none of what it does is refused. */
 export type Leaves = readonly [Mark, ...Mark[]] | { readonly none: string };
+/** Some cases only know in their world. */
+export type Declared = Leaves | ((options: WorldOptions) => Leaves);
 
 /**
  * Ends that a client can bring about by going away. A handshake that it breaks off is told like one that fails; cases about
@@ -53,7 +55,8 @@ function expectedBy(declared: Mark): Expected[] {
 }
 
 /** What is wrong with the lines that a case has left, by what it says it leaves. */
-export function faultsOf(lines: readonly string[], leaves: Leaves): string[] {
+export function faultsOf(lines: readonly string[], declared: Declared, options: WorldOptions): string[] {
+  const leaves = typeof declared === 'function' ? declared(options) : declared;
   const expected = 'none' in leaves ? [] : leaves.flatMap(expectedBy);
   const seen = lines.map(seenIn);
   const marks = new Set(seen.map(({ mark }) => mark));

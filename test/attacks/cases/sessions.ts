@@ -184,7 +184,6 @@ async function judgedAtExec(world: World): Promise<void> {
     await admin.ask('ACL', 'SETUSER', name, '-exec');
     matches(await wire.ask('EXEC'), /^-(EXECABORT|NOPERM)/, 'without EXEC');
     await admin.ask('DEL', '{e}a', '{e}b');
-    wire.close();
   });
 }
 
@@ -351,7 +350,11 @@ export const sessionCases: readonly AttackCase[] = [
   attack(
     'P16',
     'HELLO, AUTH, SUBSCRIBE and RESET inside MULTI',
-    ['wrong_secret: login', 'command: monitor', 'not_authenticated: get exec'],
+    // A pool lets nobody try to log in inside MULTI.
+    ({ shards }) => {
+      const always = ['command: monitor', 'not_authenticated: get exec'] as const;
+      return shards === 1 ? [...always, 'wrong_secret: login'] : always;
+    },
     helloInside,
   ),
   attack(
