@@ -13,6 +13,7 @@ import { Canary, type Seen } from './canary.ts';
 import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
 import { addressCases } from './cases/addresses.ts';
+import { certificateCases } from './cases/certificates.ts';
 import { edgeCases } from './cases/edges.ts';
 import { fileCases } from './cases/files.ts';
 import { generatedAlone, generatedCases } from './cases/generated.ts';
@@ -78,6 +79,7 @@ const cases: readonly AttackCase[] = [
   ...outwardCases,
   ...transportCases,
   ...tlsCases,
+  ...certificateCases,
   ...proxyCases,
   ...startCases,
   ...tokenCases,

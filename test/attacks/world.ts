@@ -212,6 +212,11 @@ export class World {
     return this.open({ port: this.port, tls: true, ca: this.ca, ...(from === undefined ? {} : { from }) });
   }
 
+  /** The same with a certificate. */
+  certified(pair: Where['pair']): Promise<Wire> {
+    return this.open({ port: this.port, tls: true, ca: this.ca, ...(pair === undefined ? {} : { pair }) });
+  }
+
   plain(from?: string): Promise<Wire> {
     return this.open({ port: this.plainPort, tls: false, ca: undefined, ...(from === undefined ? {} : { from }) });
   }
