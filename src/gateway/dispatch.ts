@@ -189,7 +189,7 @@ export class Dispatcher {
       if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
       // What runs elsewhere is timed there, and comes with the reply; what waits is not slow.
       if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
-        if (isRecorded) audit.sent(connection, command, request);
+        if (isRecorded) audit.sent(connection, command);
         if (connection.session.caching !== undefined) connection.session.endCaching(command);
         if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
         return;
