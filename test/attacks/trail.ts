@@ -13,14 +13,15 @@ export type Leaves = readonly [Mark, ...Mark[]] | { readonly none: string };
 export type Declared = Leaves | ((options: WorldOptions) => Leaves);
 
 /**
- * Ends that a client can bring about by going away. A handshake that it breaks off is told like one that fails; cases about
- * handshakes declare it.
+ * Ends that a client can bring about by going away. A handshake that it breaks off is told like one that fails, or ten
+ * seconds later like one that takes too long; cases about handshakes declare which they want.
  */
 const BY_CLIENTS: ReadonlySet<string> = new Set([
   'client_closed: connection-closed',
   'client_quit: connection-closed',
   'socket_error: connection-closed',
   'handshake_failed: connection-refused',
+  'handshake_timeout: connection-refused',
 ]);
 /** How a process ends that was started for a case. */
 const OVER = 'shutdown: connection-closed';
