@@ -63,7 +63,7 @@ type Run = (audit: Audit) => void;
 
 function here(audit: Audit): void {
   audit.begin(connection, set, request);
-  audit.ran(connection, set, request, out, 0);
+  audit.ran(connection, set, out, 0);
 }
 
 /** As in a pool: the answer comes later. */

@@ -109,7 +109,7 @@ export class Audit {
   private terms: AuditTerms;
   private reads: number;
   private expected: Expected | undefined;
-  /** Of the command that runs, while it is to be recorded and is no act. */
+  /** Of the command that runs, while it has yet to be recorded and is no act. */
   private request: Request | undefined;
   private readonly scratch: LineWriter;
 
@@ -187,13 +187,13 @@ export class Audit {
   }
 
   /** It has run and answered into `out`, or has not answered. */
-  ran(connection: Connection, command: Command, request: Request, out: ReplyWriter, mark: number): void {
-    const { expected } = this;
+  ran(connection: Connection, command: Command, out: ReplyWriter, mark: number): void {
+    const { expected, request } = this;
     this.expected = undefined;
     this.request = undefined;
-    if (expected === undefined) {
+    if (request !== undefined) {
       this.recordData(connection, command, request, out.buffer, mark, out.length);
-    } else if (!expected.isPlaced) {
+    } else if (expected?.isPlaced === false) {
       this.recordAct(expected.event, connection, out, mark);
     }
   }

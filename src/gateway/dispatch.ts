@@ -198,7 +198,7 @@ export class Dispatcher {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
-    if (isRecorded) audit.ran(connection, command, request, out, mark);
+    if (isRecorded) audit.ran(connection, command, out, mark);
     if (isAlone) timing.endAlone(connection, command, request, counters, from_ms);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);

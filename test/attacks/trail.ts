@@ -6,9 +6,9 @@ import type { World, WorldOptions } from './world.ts';
  * Why, and what: `key: get set` are two records, of which each has this reason, or this outcome where there is none. `*` is
  * at least one of any; with a question mark behind why, as in `key?: get`, they may be missing.
  */
-export type Mark = `${string}: ${string}`;
+type Mark = `${string}: ${string}`;
 /** What a case leaves, or why none of what it does is refused. */
-export type Leaves = readonly [Mark, ...Mark[]] | { readonly none: string };
+type Leaves = readonly [Mark, ...Mark[]] | { readonly none: string };
 /** Some cases only know in their world. */
 export type Declared = Leaves | ((options: WorldOptions) => Leaves);
 
