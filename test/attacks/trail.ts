@@ -33,7 +33,8 @@ interface Seen {
 }
 
 function seenIn(line: string): Seen {
-  const { 'event.action': action, 'event.reason': reason, 'event.outcome': outcome } = JSON.parse(line);
+  const record: Readonly<Record<string, unknown>> = JSON.parse(line);
+  const { 'event.action': action, 'event.reason': reason, 'event.outcome': outcome } = record;
   const mark = `${reason ?? outcome}: ${action}`;
   const mayDeny = outcome === 'failure' || action === 'connection-closed';
   return { mark, isDenial: mayDeny && !BY_CLIENTS.has(mark) && mark !== OVER };
