@@ -12,6 +12,7 @@ import { tableAlone } from '../src/app/table.ts';
 import { systemClock } from '../src/base/clock.ts';
 import { success } from '../src/base/result.ts';
 import { KeyList } from '../src/command/command.ts';
+import type { LaterReply } from '../src/command/ports/backend.ts';
 import { realDisk } from '../src/disk/real-disk.ts';
 import { Audit } from '../src/gateway/audit.ts';
 import type { Connection } from '../src/gateway/connection.ts';
@@ -43,7 +44,9 @@ const session = {
   databaseNumber: 0,
 };
 const peer = { port: 51_000, localText: '127.0.0.1:6380', isTls: true };
-const connection = { id: 7, addressText: '10.1.2.3', peer, session, auditWho: undefined } as unknown as Connection;
+const about = { id: 7, addressText: '10.1.2.3', peer, session, auditWho: undefined, lastCommand: set.id };
+const connection = about as unknown as Connection;
+const PLACE: LaterReply = { protocol: 2, settleBytes: () => {}, settle: () => {} };
 const out = new ReplyWriter();
 out.ok();
 
@@ -56,7 +59,29 @@ const NOWHERE: AuditSink = {
   close: () => {},
 };
 
-function row(name: string, budget: number, sink: AuditSink, key: Uint8Array | undefined, depth: number): void {
+type Run = (audit: Audit) => void;
+
+function here(audit: Audit): void {
+  audit.begin(connection, set, request);
+  audit.ran(connection, set, out, 0);
+}
+
+/** As in a pool: the answer comes later. */
+function elsewhere(audit: Audit): void {
+  audit.begin(connection, set, request);
+  const place = audit.placed(PLACE, connection);
+  audit.sent(connection, set);
+  place.settleBytes(out.buffer, 0, out.length);
+}
+
+function row(
+  name: string,
+  budget: number,
+  sink: AuditSink,
+  key: Uint8Array | undefined,
+  depth: number,
+  run: Run = here,
+) {
   const journal = new AuditJournal({
     sink,
     clock: systemClock,
@@ -69,8 +94,7 @@ function row(name: string, budget: number, sink: AuditSink, key: Uint8Array | un
   const ns =
     fastest(() => {
       for (let i = 0; i < RECORDS; i++) {
-        audit.begin(connection, set, request);
-        audit.ran(connection, set, request, out, 0);
+        run(audit);
         if (i % depth === 0) journal.flush();
       }
       return journal.figures.records;
@@ -83,6 +107,7 @@ function row(name: string, budget: number, sink: AuditSink, key: Uint8Array | un
 const KEY = Buffer.alloc(32, 7);
 row('a record, full batches, to nowhere', 1200, NOWHERE, undefined, RECORDS);
 row('the same with a key', 1200, NOWHERE, KEY, RECORDS);
+row('the same, answered later', 2000, NOWHERE, KEY, RECORDS, elsewhere);
 const folder = mkdtempSync(join(tmpdir(), 'audit-'));
 const file = AuditFile.open(realDisk, { path: join(folder, 'audit.log'), rotateBytes: 64 * 1024 * 1024, keep: 1 });
 if (!file.ok) throw new Error(file.fault);

@@ -14,6 +14,7 @@ import type { LaterReply } from '../command/ports/backend.ts';
 import { REDACTED, secretsOf } from '../command/secrets.ts';
 import type { AuditCategory, AuditEvent, AuditOutcome, AuditType, AuditValue } from '../observe/audit-event.ts';
 import type { AuditJournal } from '../observe/audit-journal.ts';
+import { LineWriter } from '../observe/audit-line.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import { AUDIT_NOT_WRITTEN } from '../resp/session-refusals.ts';
@@ -90,6 +91,8 @@ const KEYS = encoded(',"portcullis.keys":[');
 const KEYS_TOTAL = encoded('],"portcullis.keys_total":');
 const ARGUMENTS = encoded(',"portcullis.arguments":[');
 const END = encoded(']');
+/** Of most records, of what follows behind how it went. */
+const DATA_BYTES = 1024;
 
 /** An act whose answer is not there yet. */
 interface Expected {
@@ -106,6 +109,9 @@ export class Audit {
   private terms: AuditTerms;
   private reads: number;
   private expected: Expected | undefined;
+  /** Of the command that runs, while it has yet to be recorded and is no act. */
+  private request: Request | undefined;
+  private readonly scratch: LineWriter;
 
   constructor(core: Core, journal: AuditJournal, terms: AuditTerms) {
     this.core = core;
@@ -115,6 +121,8 @@ export class Audit {
     this.whats = new Array<Uint8Array | undefined>(core.table.all.length).fill(undefined);
     this.reads = 0;
     this.expected = undefined;
+    this.request = undefined;
+    this.scratch = new LineWriter(DATA_BYTES);
     this.adopt(terms);
   }
 
@@ -138,34 +146,64 @@ export class Audit {
   /** The command is about to run: an act may change who it was that did it, or be answered later. */
   begin(connection: Connection, command: Command, request: Request): void {
     this.expected = undefined;
-    if (!this.isAct(command, connection)) return;
+    this.request = undefined;
+    if (!this.isAct(command, connection)) {
+      this.request = request;
+      return;
+    }
     this.expected = { event: this.actOf(connection, command, request), isPlaced: false };
   }
 
   /** The command that runs takes a place for its answer: that of an act is filled once the record is safe. */
   placed(place: LaterReply, connection: Connection): LaterReply {
-    const { expected } = this;
+    const { expected, request } = this;
+    if (request !== undefined) return this.placedData(place, connection, request);
     if (expected === undefined || connection.session.isInTransaction) return place;
     expected.isPlaced = true;
-    return new RecordedReply(this, place, expected.event);
+    return new RecordedReply(place.protocol, (reply, start, end) => {
+      const outcome = start < end && reply[start] !== MINUS ? 'success' : 'failure';
+      this.journal.record({ ...expected.event, outcome }); // cold: an act of administration
+      this.whenSafe(place, Uint8Array.from(reply.subarray(start, end)));
+    });
+  }
+
+  /** What is known of it by now is kept, as others are parsed meanwhile. Who waits may never be answered. */
+  private placedData(place: LaterReply, connection: Connection, request: Request): LaterReply {
+    const command = this.core.table.all[connection.lastCommand];
+    if (command === undefined || command.isBlocking || this.kinds[command.id] === NOT_RECORDED) return place;
+    this.request = undefined;
+    if (!this.isChosen(command)) return place;
+    const { scratch } = this;
+    scratch.reset();
+    this.writeData(scratch, connection, command, request);
+    const data = new Uint8Array(scratch.bytes.subarray(0, scratch.length));
+    return new RecordedReply(place.protocol, (reply, start, end, ran_ms) => {
+      if (this.beginData(command, reply, start, end)) {
+        this.journal.line.raw(data);
+        this.journal.end();
+      }
+      place.settleBytes(reply, start, end, ran_ms);
+    });
   }
 
   /** It has run and answered into `out`, or has not answered. */
-  ran(connection: Connection, command: Command, request: Request, out: ReplyWriter, mark: number): void {
-    const { expected } = this;
+  ran(connection: Connection, command: Command, out: ReplyWriter, mark: number): void {
+    const { expected, request } = this;
     this.expected = undefined;
-    if (expected === undefined) {
+    this.request = undefined;
+    if (request !== undefined) {
       this.recordData(connection, command, request, out.buffer, mark, out.length);
-    } else if (!expected.isPlaced) {
+    } else if (expected?.isPlaced === false) {
       this.recordAct(expected.event, connection, out, mark);
     }
   }
 
-  /** It runs elsewhere, and its answer comes later. */
-  sent(connection: Connection, command: Command, request: Request): void {
-    const { expected } = this;
+  /** It runs elsewhere, and its answer comes later, to the place it has taken. */
+  sent(connection: Connection, command: Command): void {
+    const { request } = this;
     this.expected = undefined;
-    if (expected === undefined) this.recordData(connection, command, request, NOTHING, 0, 0);
+    this.request = undefined;
+    if (request !== undefined) this.recordData(connection, command, request, NOTHING, 0, 0);
   }
 
   /** It has run in a transaction of a pool. Its record is filled anew, as others have been parsed since. */
@@ -190,9 +228,20 @@ export class Audit {
     from: number,
     to: number,
   ): void {
-    const { journal, terms } = this;
-    if (this.kinds[command.id] === READ && ++this.reads % terms.readsOneIn !== 0) return;
-    if (!journal.begin()) return;
+    if (!this.isChosen(command) || !this.beginData(command, reply, from, to)) return;
+    this.writeData(this.journal.line, connection, command, request);
+    this.journal.end();
+  }
+
+  /** Of reads only some are recorded. */
+  private isChosen({ id }: Command): boolean {
+    return this.kinds[id] !== READ || ++this.reads % this.terms.readsOneIn === 0;
+  }
+
+  /** What it is and how it went; false when there is no room for a record. */
+  private beginData(command: Command, reply: Uint8Array, from: number, to: number): boolean {
+    const { journal } = this;
+    if (!journal.begin()) return false;
     const { line } = journal;
     line.raw(this.what(command));
     if (from >= to) line.raw(UNKNOWN);
@@ -200,12 +249,16 @@ export class Audit {
       line.raw(FAILURE);
       line.range(reply, from + 1, codeEnd(reply, from + 1, to), ERROR_CODE_BYTES_MAX);
     } else line.raw(SUCCESS);
+    return true;
+  }
+
+  private writeData(line: LineWriter, connection: Connection, command: Command, request: Request): void {
+    const { terms } = this;
     line.raw(this.who(connection));
     line.raw(DATABASE);
     line.integer(connection.session.databaseNumber);
-    if (terms.keys !== 'none' && command.fixedKey !== 0) this.writeKeys(request);
-    if (terms.arguments.size > 0 && terms.arguments.has(command.fullName)) this.writeArguments(command, request);
-    journal.end();
+    if (terms.keys !== 'none' && command.fixedKey !== 0) this.writeKeys(line, request);
+    if (terms.arguments.size > 0 && terms.arguments.has(command.fullName)) this.writeArguments(line, command, request);
   }
 
   private what(command: Command): Uint8Array {
@@ -243,16 +296,15 @@ export class Audit {
     return made;
   }
 
-  private writeKeys(request: Request): void {
+  private writeKeys(line: LineWriter, request: Request): void {
     const { keys } = this.core.dispatcher;
-    const { line } = this.journal;
     let count = 0;
     for (let i = 0; i < keys.count; i++) {
       if (((keys.access[i] as number) & ANY_CHANNEL) !== 0) continue;
       if (count < AUDIT_LIST_MAX) {
         if (count === 0) line.raw(KEYS);
         else line.comma();
-        this.writeKey(request, keys.at[i] as number);
+        this.writeKey(line, request, keys.at[i] as number);
       }
       count++;
     }
@@ -262,8 +314,7 @@ export class Audit {
     } else if (count > 0) line.raw(END);
   }
 
-  private writeKey(request: Request, at: number): void {
-    const { line } = this.journal;
+  private writeKey(line: LineWriter, request: Request, at: number): void {
     if (this.terms.keys === 'names') {
       return line.range(request.bytes, request.start(at), request.end(at), AUDIT_TEXT_BYTES_MAX);
     }
@@ -280,8 +331,7 @@ export class Audit {
     return this.terms.keys === 'names' ? key : this.hashed(Buffer.from(key, 'latin1'));
   }
 
-  private writeArguments(command: Command, request: Request): void {
-    const { line } = this.journal;
+  private writeArguments(line: LineWriter, command: Command, request: Request): void {
     const hides = secretsOf(command.fullName, request);
     const first = command.parent === undefined ? 1 : 2;
     line.raw(ARGUMENTS);
@@ -326,7 +376,7 @@ export class Audit {
     this.whenSafe(connection.later(), reply);
   }
 
-  whenSafe(place: LaterReply, reply: Uint8Array): void {
+  private whenSafe(place: LaterReply, reply: Uint8Array): void {
     const { journal } = this;
     journal.sync((isSafe) => {
       const bytes = isSafe || journal.onFailure === 'drop' ? reply : AUDIT_NOT_WRITTEN.bytes;
@@ -335,30 +385,26 @@ export class Audit {
   }
 }
 
-/** The answer of an act that comes later: recorded when it is there, and given once the record is safe. */
+type Answered = (reply: Uint8Array, start: number, end: number, ran_ms: number | undefined) => void;
+
+/** The answer of a command that comes later, and is recorded when it is there. */
 class RecordedReply implements LaterReply {
   readonly protocol: 2 | 3;
-  private readonly audit: Audit;
-  private readonly place: LaterReply;
-  private readonly event: Omit<AuditEvent, 'outcome'>;
+  private readonly answered: Answered;
 
-  constructor(audit: Audit, place: LaterReply, event: Omit<AuditEvent, 'outcome'>) {
-    this.protocol = place.protocol;
-    this.audit = audit;
-    this.place = place;
-    this.event = event;
+  constructor(protocol: 2 | 3, answered: Answered) {
+    this.protocol = protocol;
+    this.answered = answered;
   }
 
-  settleBytes(bytes: Uint8Array, start: number, end: number): void {
-    const outcome = start < end && bytes[start] !== MINUS ? 'success' : 'failure';
-    this.audit.journal.record({ ...this.event, outcome }); // cold: an act of administration
-    this.audit.whenSafe(this.place, Uint8Array.from(bytes.subarray(start, end)));
+  settleBytes(bytes: Uint8Array, start: number, end: number, ran_ms?: number): void {
+    this.answered(bytes, start, end, ran_ms);
   }
 
-  settle(write: (out: ReplyWriter) => void): void {
+  settle(write: (out: ReplyWriter) => void, ran_ms?: number): void {
     const out = new ReplyWriter(this.protocol, 256);
     write(out);
-    this.settleBytes(out.buffer, 0, out.length);
+    this.answered(out.buffer, 0, out.length, ran_ms);
   }
 }
 

@@ -31,16 +31,19 @@ export class CertificateUsers {
     return user === undefined ? undefined : this.core.tenants.get(user.tenant);
   }
 
-  /** A password or a token is no way to who has a certificate, nor from one who showed a certificate to somebody else. */
-  mayBecome(connection: Connection, user: User): boolean {
+  /**
+   * A password or a token is no way to who has a certificate, nor from one who showed a certificate to somebody else: then
+   * the reason, which has been told of.
+   */
+  refusalOf(connection: Connection, user: User): string | undefined {
     const { certificates } = this.core.view;
-    if (certificates === undefined || certificates.passwordAllowed) return true;
+    if (certificates === undefined || certificates.passwordAllowed) return undefined;
     const named = this.nameOf(connection.peer);
     const isOther = named !== undefined && named !== user.name;
-    if (!isOther && !certificates.bound.has(user.name)) return true;
+    if (!isOther && !certificates.bound.has(user.name)) return undefined;
     const reason = isOther ? 'certificate_of_other_user' : 'password_of_certificate_user';
     this.core.denials.refused(reason, { id: connection.id, address: connection.addressText, user: user.name });
-    return false;
+    return reason;
   }
 
   /** What a connection came with is still a way to be this user. */

@@ -17,10 +17,10 @@ export class Denials {
     this.aclLog = aclLog;
   }
 
-  authentication(connection: Connection, userName: string): void {
+  authentication(connection: Connection, userName: string, why: string): void {
     connection.counters.deniedAuth++;
     this.write(connection, 'auth', 'auth', userName);
-    this.core.security.loginFailed(connection, userName, this.core.identity.whyNot(connection, userName));
+    this.core.security.loginFailed(connection, userName, why);
   }
 
   /**

@@ -149,8 +149,7 @@ export class Dispatcher {
     const { user } = session;
     if (user === undefined && !command.isNoAuth) return NOAUTH;
     if (user !== undefined && !user.root.allCommands && !checkCommand(user, command, request)) {
-      // A command that waits has been told of once already.
-      if (session.isInTransaction) core.denials.command(connection, command);
+      core.denials.command(connection, command);
       return rulesChanged('no permission to execute the command or subcommand');
     }
     if (command.ceiling === 'operator' && !session.isOperator) {
@@ -190,7 +189,7 @@ export class Dispatcher {
       if (command.traces !== undefined) connection.session.isWatching = command.traces === 'leaves';
       // What runs elsewhere is timed there, and comes with the reply; what waits is not slow.
       if (!core.backend.run(command, request, this.keys, connection.session, out, connection)) {
-        if (isRecorded) audit.sent(connection, command, request);
+        if (isRecorded) audit.sent(connection, command);
         if (connection.session.caching !== undefined) connection.session.endCaching(command);
         if (core.monitor.isWatched) core.monitor.show(connection, command, request, counters);
         return;
@@ -199,7 +198,7 @@ export class Dispatcher {
       const call: SessionCall = { session: connection.session, server: core.server, request };
       command.runSession(call, out);
     }
-    if (isRecorded) audit.ran(connection, command, request, out, mark);
+    if (isRecorded) audit.ran(connection, command, out, mark);
     if (isAlone) timing.endAlone(connection, command, request, counters, from_ms);
     else timing.share(connection, command, request, counters, out.length - mark);
     counters.answered(command.id, out.buffer, mark, out.length);

@@ -116,7 +116,10 @@ export class Identity {
       }
     }
     const proof = attempt.isToken ? this.proveByToken(attempt) : this.prove(attempt);
-    if (proof !== undefined && 'bytes' in proof) return this.putOff(proof);
+    if (proof !== undefined && 'bytes' in proof) {
+      core.security.loginPutOff(connection, attempt.shownAs);
+      return this.putOff(proof);
+    }
     if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
     // Its transaction runs in one piece: nothing in it may be answered later.
     if (connection.session.isInTransaction) {
@@ -157,14 +160,15 @@ export class Identity {
   private conclude(attempt: Attempt, found: Proven | undefined): Refusal | undefined {
     const { core } = this;
     const { connection, isToken, countedAs, shownAs } = attempt;
-    const isHeld = found !== undefined && !this.certificateUsers.mayBecome(connection, found.user);
-    const proven = isHeld ? undefined : found;
+    const held = found === undefined ? undefined : this.certificateUsers.refusalOf(connection, found.user);
+    const proven = held === undefined ? found : undefined;
     const trusted = core.isTrusted(connection);
     if (proven === undefined) {
       const address = ownerOf(connection.address);
       if (!trusted) this.backoff.failed(address, countedAs, core.clock.monotonicMs());
       if (!isToken) core.counters.tallies.count('auth', 'password_failure');
-      core.denials.authentication(connection, shownAs);
+      const why = held ?? (isToken ? 'wrong_token' : this.whyNot(connection, shownAs));
+      core.denials.authentication(connection, shownAs, why);
       return WRONGPASS;
     }
     const refusal = this.roomFor(connection, proven);
@@ -177,8 +181,8 @@ export class Identity {
     return undefined;
   }
 
-  /** Why nobody was proven, as far as it can be told: for records, never for who asked. */
-  whyNot(connection: Connection, name: string): string {
+  /** Why no password was right, as far as it can be told: for records, never for who asked. */
+  private whyNot(connection: Connection, name: string): string {
     if (name === TOKEN_SHOWN) return 'wrong_token';
     const user = this.core.acl.roster.get(name);
     if (user === undefined) return 'unknown_user';

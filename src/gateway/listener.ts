@@ -42,7 +42,14 @@ const RESULTS: ReadonlyMap<CloseReason, string> = new Map([
   ['handshake_shed', 'shed'],
   ['too_many_handshakes', 'shed'],
   ['handshake_timeout', 'timeout'],
+  ['server_name_unknown', 'name_unknown'],
 ]);
+
+/** Why the runtime gave a handshake up. It may know that it took too long before our own clock does. */
+function reasonOf({ code, message }: NodeJS.ErrnoException): CloseReason {
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'handshake_timeout';
+  return message.includes(NAME_REFUSED) ? 'server_name_unknown' : 'handshake_failed';
+}
 
 interface Refused {
   readonly refusal: Refusal;
@@ -130,15 +137,11 @@ export class Listener {
       this.tally(`${(socket.getProtocol() ?? 'unknown').toLowerCase().replace('.', '_')}_ok`);
       this.accept(socket, socket);
     });
-    server.on('tlsClientError', (error, socket) => {
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
       this.handshakes.finished(socket);
-      const isName = error.message.includes(NAME_REFUSED);
-      this.tally(isName ? 'name_unknown' : 'failed');
-      this.count(
-        isName ? 'server_name_unknown' : 'handshake_failed',
-        this.clientOf(socket)?.address.toString(),
-        error.message,
-      );
+      const reason = reasonOf(error);
+      this.tally(RESULTS.get(reason) ?? 'failed');
+      this.count(reason, this.clientOf(socket)?.address.toString(), error.message);
       socket.destroy();
     });
     return server;

@@ -146,11 +146,20 @@ export class Security {
   }
 
   loginFailed(connection: Connection, userName: string, reason: string): void {
+    this.recordFailedLogin(connection, userName, reason);
+    this.alerts.count('guessing', 'address', connection.addressText);
+    this.alerts.count('guessing', 'user', userName);
+  }
+
+  /** Too many are being looked at. What was not looked at is no guess. */
+  loginPutOff(connection: Connection, userName: string): void {
+    this.recordFailedLogin(connection, userName, 'logins_busy');
+  }
+
+  private recordFailedLogin(connection: Connection, userName: string, reason: string): void {
     // Who is somebody already has that name in the record.
     const field = connection.session.isAuthenticated ? 'user.target.name' : 'user.name';
     this.burst({ ...LOGIN_FAILED, reason }, connection, [[field, userName]]); // cold: costs a hash already
-    this.alerts.count('guessing', 'address', connection.addressText);
-    this.alerts.count('guessing', 'user', userName);
   }
 
   // -- Who is turned away ----------------------------------------------------------------------------------------------

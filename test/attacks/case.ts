@@ -1,10 +1,13 @@
 /** What a case is, and the few words cases are written with. */
+import type { Declared } from './trail.ts';
 import type { World } from './world.ts';
 
 export interface AttackCase {
   /** Its number in the catalogue, letter first: `P9`. */
   readonly number: string;
   readonly title: string;
+  /** Held against the audit trail once it has run. */
+  readonly leaves: Declared;
   readonly run: (world: World) => Promise<void>;
 }
 
@@ -17,8 +20,13 @@ export class CaseSkipped extends Error {
   override readonly name = 'CaseSkipped';
 }
 
-export function attack(number: string, title: string, run: (world: World) => Promise<void>): AttackCase {
-  return { number, title, run };
+export function attack(
+  number: string,
+  title: string,
+  leaves: Declared,
+  run: (world: World) => Promise<void>,
+): AttackCase {
+  return { number, title, leaves, run };
 }
 
 function shown(value: unknown): string {

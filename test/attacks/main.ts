@@ -1,7 +1,8 @@
 /**
  * The attack suite: `npm run attacks`. Every case runs against one started process while a second tenant goes on with its
- * work. After each of them the process must be the same, the second tenant must have seen no error, and its data must be
- * what they were; at the end memory and descriptors must be back.
+ * work. After each of them the process must be the same, the second tenant must have seen no error, its data must be what
+ * they were, and the audit trail must have what the case says and no other denial; at the end memory and descriptors must be
+ * back.
  *
  * Options: `--timed` also holds the time limits of the catalogue, which only means something on a quiet machine, and
  * prints what it measured; `--only A24,P9`; `--runtime bun|node`; `--shards N`. `--generated N` runs as many calls of the
@@ -11,6 +12,8 @@ import { parseArgs } from 'node:util';
 import { Canary, type Seen } from './canary.ts';
 import { type AttackCase, becomes, CaseSkipped, holds, same } from './case.ts';
 import { accessCases } from './cases/access.ts';
+import { addressCases } from './cases/addresses.ts';
+import { certificateCases } from './cases/certificates.ts';
 import { edgeCases } from './cases/edges.ts';
 import { fileCases } from './cases/files.ts';
 import { generatedAlone, generatedCases } from './cases/generated.ts';
@@ -33,6 +36,7 @@ import { tlsCases } from './cases/tls.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { transportCases } from './cases/transport.ts';
 import { digestOfTwo, plantTwo } from './neighbour.ts';
+import { faultsOf, untilAllIsTold } from './trail.ts';
 import { World } from './world.ts';
 
 const P99_MS_MAX = 50;
@@ -71,9 +75,11 @@ const cases: readonly AttackCase[] = [
   ...fileCases,
   ...logCases,
   ...policyCases,
+  ...addressCases,
   ...outwardCases,
   ...transportCases,
   ...tlsCases,
+  ...certificateCases,
   ...proxyCases,
   ...startCases,
   ...tokenCases,
@@ -102,6 +108,8 @@ async function universal(world: World, seen: Seen, before: Before): Promise<void
 
 async function runCase(world: World, canary: Canary, chosen: AttackCase, before: Before): Promise<Verdict> {
   await canary.take();
+  const place = world.auditEnd;
+  world.ended.length = 0;
   const failures: string[] = [];
   let skipped: string | undefined;
   const note = (error: unknown) => {
@@ -113,6 +121,9 @@ async function runCase(world: World, canary: Canary, chosen: AttackCase, before:
   if (!world.alive) return { kind: 'FAIL', why: 'the process ended' };
   const seen = await canary.take();
   await universal(world, seen, before).catch(note);
+  await untilAllIsTold(world).catch(note);
+  const left = [...world.auditSince(place), ...world.ended];
+  if (skipped === undefined) failures.push(...faultsOf(left, chosen.leaves, world.options));
   if (failures.length > 0) return { kind: 'FAIL', why: failures.join('\n      '), seen };
   return skipped === undefined ? { kind: 'ok', seen } : { kind: 'skip', why: skipped, seen };
 }
@@ -139,8 +150,7 @@ async function settled(world: World, before: Before): Promise<void> {
 }
 
 if (options.generated !== undefined) {
-  const { runtime, shards, timed } = options;
-  const world = { runtime, shards: Number(shards), timed };
+  const world = await World.start({ runtime: options.runtime, shards: Number(options.shards), timed: options.timed });
   console.log(await generatedAlone(world, Number(options.generated), Number(options.seed)));
   process.exit(0);
 }

@@ -17,6 +17,8 @@ export interface Where {
   readonly ca: string | undefined;
   /** The address to come from: 127.0.0.x. */
   readonly from?: string;
+  /** What the client shows for itself. */
+  readonly pair?: { readonly certificate: string; readonly key: string };
 }
 
 export class Wire {
@@ -46,7 +48,12 @@ export class Wire {
         ...(where.from === undefined ? {} : { localAddress: where.from }),
       };
       const socket: net.Socket = where.tls
-        ? tls.connect({ ...at, servername: 'localhost', ...(where.ca === undefined ? {} : { ca: where.ca }) })
+        ? tls.connect({
+            ...at,
+            servername: 'localhost',
+            ...(where.ca === undefined ? {} : { ca: where.ca }),
+            ...(where.pair === undefined ? {} : { cert: where.pair.certificate, key: where.pair.key }),
+          })
         : net.connect(at);
       const wire = new Wire(socket);
       socket.once(where.tls ? 'secureConnect' : 'connect', () => resolve(wire));

@@ -14,7 +14,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../support/ports.ts';
-import { becomes } from './case.ts';
 import { PASSWORD } from './password.ts';
 import { type Where, Wire } from './wire.ts';
 
@@ -24,8 +23,6 @@ const STOP_WAIT_MS = 10_000;
 /** Of /proc on every Linux there is. */
 const CLOCK_TICKS_PER_SECOND = 100;
 const LINES_KEPT = 20_000;
-/** Counted events are written at the end of their second. */
-const AUDIT_WAIT_MS = 5000;
 
 export function hashOf(password: string): string {
   return createHash('sha256').update(password).digest('hex');
@@ -46,9 +43,9 @@ const OWN = '~t1:* &t1:*';
 export const SLOW_ADDRESS = '127.0.0.146';
 const EXEMPT = '[127.0.0.0/25, 127.0.0.128/28, 127.0.0.144/31, 127.0.0.147, "::1"]';
 const SLOWLY = '{ commands_per_second: 1000, connections_per_second: 20 }';
-export const GATEWAY_POLICY =
-  `limits: { authentication_timeout: 5, per_ip_exempt: ${EXEMPT}, address: ${SLOWLY} }\n` +
-  'audit: { sink: file, keys: names }\n';
+export const GATEWAY_POLICY = `limits: { authentication_timeout: 5, per_ip_exempt: ${EXEMPT}, address: ${SLOWLY} }\n`;
+/** Behind whatever else gateway.yaml says. */
+const AUDIT_POLICY = 'audit: { sink: file, keys: names }\n';
 export const EVICTING_BYTES = 4_194_304;
 
 function writePolicies(folder: string, gateway: string): void {
@@ -146,6 +143,9 @@ export class World {
   private readonly lines: Lines;
   private readonly child: ChildProcess;
   private readonly wires: Set<Wire> = new Set();
+  private whenEnded = () => {};
+  /** The audit trails of processes that were started beside this one and have ended. */
+  readonly ended: string[] = [];
 
   private constructor(child: ChildProcess, options: WorldOptions, folder: string, ports: Ports, lines: Lines) {
     const { port, plainPort } = ports;
@@ -160,7 +160,7 @@ export class World {
 
   static async start(options: WorldOptions): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), 'portcullis-attacks-'));
-    writePolicies(join(folder, 'policies'), options.gateway ?? GATEWAY_POLICY);
+    writePolicies(join(folder, 'policies'), (options.gateway ?? GATEWAY_POLICY) + AUDIT_POLICY);
     for (const [path, text] of Object.entries(options.files ?? {})) {
       mkdirSync(dirname(join(folder, 'data', path)), { recursive: true });
       writeFileSync(join(folder, 'data', path), text, 'latin1');
@@ -199,9 +199,22 @@ export class World {
     return new World(child, options, folder, { port, plainPort }, lines);
   }
 
+  /** A process beside this one, for a case that needs its own. What its trail says is kept here. */
+  async sibling(options: Partial<WorldOptions>): Promise<World> {
+    const { runtime, shards, timed } = this.options;
+    const own = await World.start({ runtime, shards, timed, ...options });
+    own.whenEnded = () => this.ended.push(...own.auditSince(0));
+    return own;
+  }
+
   /** A connection without a name. */
   anon(from?: string): Promise<Wire> {
     return this.open({ port: this.port, tls: true, ca: this.ca, ...(from === undefined ? {} : { from }) });
+  }
+
+  /** The same with a certificate. */
+  certified(pair: Where['pair']): Promise<Wire> {
+    return this.open({ port: this.port, tls: true, ca: this.ca, ...(pair === undefined ? {} : { pair }) });
   }
 
   plain(from?: string): Promise<Wire> {
@@ -259,28 +272,18 @@ export class World {
     return this.lines.all.slice(Math.max(0, place - this.lines.dropped));
   }
 
-  /** Lines of the audit trail, all of them. */
-  auditLines(): readonly string[] {
-    const text = readFileSync(join(this.folder, 'data', 'audit', 'audit.log'), 'latin1');
-    return text
-      .slice(0, text.lastIndexOf('\n') + 1)
-      .split('\n')
-      .filter((line) => line !== '');
+  private auditText(): string {
+    return readFileSync(join(this.folder, 'data', 'audit', 'audit.log'), 'latin1');
   }
 
-  /** Where the trail ends now: what a case leads to stands behind it. */
+  /** Lines of the audit trail that stand behind a place in it. */
+  auditSince(place: number): readonly string[] {
+    return this.auditText().slice(place).split('\n').slice(0, -1);
+  }
+
+  /** The place where the trail ends now. */
   get auditEnd(): number {
-    return this.auditLines().length;
-  }
-
-  /** Waits until the trail has an event of this action and reason, alone or counted among others; false when it does not come. */
-  audited(action: string, reason: string, place = 0): Promise<boolean> {
-    return becomes(() => {
-      const events = this.auditLines()
-        .slice(place)
-        .map((line) => JSON.parse(line));
-      return events.some((event) => event['event.action'] === action && event['event.reason'] === reason);
-    }, AUDIT_WAIT_MS);
+    return this.auditText().lastIndexOf('\n') + 1;
   }
 
   /** Descriptors that the process holds open. */
@@ -321,6 +324,7 @@ export class World {
       await ended;
       clearTimeout(timer);
     }
+    this.whenEnded();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -47,8 +47,9 @@ function page(): string {
     '# Attacks\n\n' +
     'Made by `npm test -- -u` out of the catalogue in `test/docs/attack-catalogue.ts` and of the tests that name its numbers; do\n' +
     'not edit. Numbers are names: gaps are none that are missing. `npm run attacks` runs those under `test/attacks` (one of them:\n' +
-    '`-- --only A24`), each with what must hold after every case: the same process, memory and descriptors back, and a second\n' +
-    `tenant that has seen nothing. ${run} of ${CATALOGUE.length} run.\n`;
+    '`-- --only A24`), each with what must hold after every case: the same process, memory and descriptors back, a second tenant\n' +
+    'that has seen nothing, and an audit trail that has the records which the case says it leaves and no other denial.\n' +
+    `${run} of ${CATALOGUE.length} run.\n`;
   const groups = GROUPS.map(([letter, title]) => {
     const rows = CATALOGUE.filter(([number]) => number.startsWith(letter)).map(row);
     return `\n## ${letter}: ${title}\n\n| case | attack, and what must come of it | run by |\n|---|---|---|\n${rows.join('')}`;

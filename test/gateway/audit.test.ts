@@ -158,6 +158,43 @@ describe('writes and reads', () => {
     expect(line?.['portcullis.keys_total']).toBe(40);
   });
 
+  it('that are answered later are recorded then, with their keys and how it went', async () => {
+    const backend = new LaterBackend();
+    begin({ readsOneIn: 2, arguments: new Set(['set']) }, 'deny', backend);
+    const [ann, bob] = [world.login('ann'), world.login('bob')];
+    for (const words of [
+      ['SET', 'a', '1'],
+      ['LPUSH', 'a', '1'],
+      ['GET', 'a'],
+      ['GET', 'b'],
+    ])
+      world.send(ann, ...words);
+    world.send(bob, 'DEL', 'of bob');
+    expect(lines().filter((line) => line['event.category'] === 'database')).toEqual([]);
+    bob.connection.close('client_closed');
+    backend.answerAll();
+    await settled(ann);
+    expect(ann.socket.text()).toMatch(/^\+OK\r\n-WRONGTYPE .*\r\n\$1\r\n1\r\n\$-1\r\n$/);
+    expect(of('set')).toMatchObject([
+      { 'portcullis.keys': ['a'], 'portcullis.arguments': ['a', '1'], 'event.outcome': 'success', 'user.name': 'ann' },
+    ]);
+    expect(of('lpush')).toMatchObject([{ 'event.outcome': 'failure', 'error.code': 'WRONGTYPE' }]);
+    expect(of('get')).toMatchObject([{ 'portcullis.keys': ['b'], 'event.outcome': 'success' }]);
+    // Whose connection is gone by then has written all the same.
+    expect(of('del')).toMatchObject([
+      { 'portcullis.keys': ['of bob'], 'event.outcome': 'success', 'user.name': 'bob' },
+    ]);
+  });
+
+  it('that wait are recorded when they begin to, and nobody knows yet how it will go', () => {
+    for (const backend of [undefined, new LaterBackend()]) {
+      begin({}, 'deny', backend);
+      const ann = world.login('ann');
+      expect(world.ask(ann, 'BLPOP', 'queue', '0')).toBe('');
+      expect(of('blpop')).toMatchObject([{ 'portcullis.keys': ['queue'], 'event.outcome': 'unknown' }]);
+    }
+  });
+
   it('in the transaction of a pool are recorded each with its own keys', async () => {
     const backend = new LaterBackend();
     begin({}, 'deny', backend);
@@ -216,6 +253,28 @@ describe('who is turned away', () => {
       ['client-pause', 'ceiling', 'ann'],
     ]);
     expect(denied[4]?.['portcullis.keys']).toEqual(['other']);
+  });
+
+  it('leaves one while a command waits that its user may not run any more', () => {
+    begin();
+    const rules = ['on', '>pw', '~*', '+@all'];
+    world.enter(world.user('ann', 't1', ...rules));
+    const ann = world.login('ann');
+    expect(world.ask(ann, 'BLPOP', 'q', '0')).toBe('');
+    world.enter(world.user('ann', 't1', ...rules, '-blpop'));
+    world.turn(ann);
+    expect(ann.socket.text()).toMatch(/^-NOPERM/);
+    const denied = lines().filter((line) => line['event.outcome'] === 'failure');
+    expect(denied).toMatchObject([{ 'event.action': 'blpop', 'event.reason': 'command', 'user.name': 'ann' }]);
+  });
+
+  it('leaves one that says so, where a password was right but a certificate is wanted', () => {
+    begin();
+    const certificates = { isRequired: false, identifyBy: 'cn', passwordAllowed: false, users: new Map() } as const;
+    world.view = { ...world.view, certificates: { ...certificates, bound: new Set(['ann']) } };
+    world.gateway.reconfigure(world.view, { tls: undefined, plain: undefined }, { tls: undefined, plain: undefined });
+    expect(world.ask(world.connect(), 'AUTH', 'ann', 'pw')).toMatch(/^-WRONGPASS/);
+    expect(of('login')).toMatchObject([{ 'event.reason': 'password_of_certificate_user', 'user.name': 'ann' }]);
   });
 
   it('K96: is told of in ACL LOG as of a transaction, while it is queued and when it is run', () => {

@@ -7,6 +7,8 @@ import { AUTH_FAILURES_FREE } from '../../src/base/limits.ts';
 import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
 import { type IssuerTerms, type KeySource, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
 import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
+import { textOf, trailOn } from '../observe/audit-world.ts';
+import { FakeDisk } from '../support/fake-disk.ts';
 import { type Client, World } from './world.ts';
 
 const OK = '+OK\r\n';
@@ -222,5 +224,53 @@ describe('a token', () => {
       if (expected === undefined) expect(answer).toMatch(/^-WRONGPASS/);
       else expect(answer, `${issuer} ${subject} ${tenant}`).toBe(expected);
     }
+  });
+});
+
+/** What was recorded of logins that failed, told when it is asked for. */
+function recorded(): () => readonly (readonly [reason: string, user: string])[] {
+  const { journal, disk } = trailOn(new FakeDisk(), {}, world.clock);
+  world.core.security.record(journal, { writes: false, readsOneIn: 0, keys: 'none', arguments: new Set() });
+  return () => {
+    journal.flush();
+    const lines = textOf(disk)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    return lines
+      .filter((line) => line['event.action'] === 'login' && line['event.outcome'] === 'failure')
+      .map((line) => [line['event.reason'], line['user.name']]);
+  };
+}
+
+describe('a failed login in the audit trail', () => {
+  it('that came with a token says so, whatever name was said with it', async () => {
+    withTokens();
+    const failures = recorded();
+    const token = await sign('two', 'bob', { tenant: 't1' });
+    for (const name of [[], ['bob'], ['nobody']]) {
+      const client = world.connect();
+      world.send(client, 'AUTH', ...name, token);
+      expect(await reply(client)).toMatch(/^-WRONGPASS/);
+    }
+    expect(failures()).toEqual([
+      ['wrong_token', '(token)'],
+      ['wrong_token', 'bob'],
+      ['wrong_token', 'nobody'],
+    ]);
+  });
+
+  it('that was not looked at, as too many are, says so', async () => {
+    people();
+    const failures = recorded();
+    const [first, second] = [world.connect(), world.connect()];
+    world.send(first, 'AUTH', 'ann', 'a guess');
+    expect(world.ask(second, 'AUTH', 'ann', 'another guess')).toMatch(/^-BUSY/);
+    expect(failures()).toEqual([['logins_busy', 'ann']]);
+    expect(await reply(first)).toMatch(/^-WRONGPASS/);
+    expect(failures()).toEqual([
+      ['logins_busy', 'ann'],
+      ['wrong_secret', 'ann'],
+    ]);
   });
 });

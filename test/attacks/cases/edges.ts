@@ -166,21 +166,55 @@ async function randomUnread(world: World): Promise<void> {
 }
 
 export const edgeCases: readonly AttackCase[] = [
-  attack('R142', 'counts that no collection has', (world) => play(world, 'edges-counts')),
-  attack('R142', 'random elements without end, and fields that end at the end of time', (world) =>
-    play(world, 'edges-ours'),
+  attack('R142', 'counts that no collection has', { none: 'mistakes, and nothing that was not allowed' }, (world) =>
+    play(world, 'edges-counts'),
   ),
-  attack('R142', 'as many random elements as one request may ask for', mostAtOnce),
-  attack('R142', 'many random elements again and again, unread', randomUnread),
-  attack('R144', 'patterns built to be slow, over elements', slowPatterns),
-  attack('R144', 'patterns and elements of sixteen kilobytes', longPatterns),
-  attack('R152', 'sums, times and indexes at the edges', (world) => play(world, 'edges-arithmetic')),
-  attack('R154', 'one key as source and destination', (world) => play(world, 'edges-same-key')),
-  attack('R154', 'strings that are no HyperLogLog', (world) => play(world, 'edges-hyperloglog')),
-  attack('R154', 'a HyperLogLog of more registers than numbers go', registersPastTheEnd),
-  attack('R154', 'more ids, fields and members than there are', async (world) => {
-    const t1 = await world.as('t1');
-    await moreThanThereAre(t1);
-    t1.close();
-  }),
+  attack(
+    'R142',
+    'random elements without end, and fields that end at the end of time',
+    { none: 'mistakes, and nothing that was not allowed' },
+    (world) => play(world, 'edges-ours'),
+  ),
+  attack(
+    'R142',
+    'as many random elements as one request may ask for',
+    { none: 'every request is a valid one' },
+    mostAtOnce,
+  ),
+  attack(
+    'R142',
+    'many random elements again and again, unread',
+    { none: 'every request is a valid one' },
+    randomUnread,
+  ),
+  attack('R144', 'patterns built to be slow, over elements', { none: 'every request is a valid one' }, slowPatterns),
+  attack('R144', 'patterns and elements of sixteen kilobytes', { none: 'every request is a valid one' }, longPatterns),
+  attack(
+    'R152',
+    'sums, times and indexes at the edges',
+    { none: 'mistakes, and nothing that was not allowed' },
+    (world) => play(world, 'edges-arithmetic'),
+  ),
+  attack('R154', 'one key as source and destination', { none: 'mistakes, and nothing that was not allowed' }, (world) =>
+    play(world, 'edges-same-key'),
+  ),
+  attack('R154', 'strings that are no HyperLogLog', { none: 'mistakes, and nothing that was not allowed' }, (world) =>
+    play(world, 'edges-hyperloglog'),
+  ),
+  attack(
+    'R154',
+    'a HyperLogLog of more registers than numbers go',
+    { none: 'mistakes, and nothing that was not allowed' },
+    registersPastTheEnd,
+  ),
+  attack(
+    'R154',
+    'more ids, fields and members than there are',
+    { none: 'every request is a valid one' },
+    async (world) => {
+      const t1 = await world.as('t1');
+      await moreThanThereAre(t1);
+      t1.close();
+    },
+  ),
 ];

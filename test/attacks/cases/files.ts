@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AttackCase, attack, CaseFailed, holds, matches, same } from '../case.ts';
 import { compressed } from '../payload.ts';
-import { World } from '../world.ts';
+import type { World } from '../world.ts';
 
 const LOG = 'appendonlydir/appendonly.aof.1.incr.aof';
 const MANIFEST = 'appendonlydir/appendonly.aof.manifest';
@@ -24,8 +24,7 @@ function log(text: string, manifest = NAMED): Files {
 }
 
 async function loads(world: World, files: Files, act: (own: World) => Promise<void>): Promise<void> {
-  const { runtime, timed } = world.options;
-  const own = await World.start({ runtime, timed, shards: 1, files });
+  const own = await world.sibling({ shards: 1, files });
   try {
     await act(own);
     same(own.alive, true, 'the process started for this is alive');
@@ -36,9 +35,8 @@ async function loads(world: World, files: Files, act: (own: World) => Promise<vo
 
 /** One line that says which file and where, and nothing that looks like a bug. */
 async function refuses(world: World, what: string, files: Files, why: RegExp): Promise<void> {
-  const { runtime, timed } = world.options;
   const startedAt_ms = performance.now();
-  const said = await World.start({ runtime, timed, shards: 1, files }).then(
+  const said = await world.sibling({ shards: 1, files }).then(
     async (own) => {
       await own.stop();
       throw new CaseFailed(`${what}: it started`);
@@ -153,9 +151,29 @@ async function moves(world: World): Promise<void> {
 }
 
 export const fileCases: readonly AttackCase[] = [
-  attack('D158', 'a dump whose strings claim to be much', dumpBombs),
-  attack('D162', 'logs with a torn end, and with garbage in the middle', tornLogs),
-  attack('D163', 'logs of transactions without end, of unknown commands, of what nobody may run today', strangeLogs),
-  attack('D164', 'manifests that name what they should not', manifests),
-  attack('D165', 'settings that would move files', moves),
+  attack(
+    'D158',
+    'a dump whose strings claim to be much',
+    { none: 'nobody can connect to what does not start' },
+    dumpBombs,
+  ),
+  attack(
+    'D162',
+    'logs with a torn end, and with garbage in the middle',
+    { none: 'nobody can connect to what does not start' },
+    tornLogs,
+  ),
+  attack(
+    'D163',
+    'logs of transactions without end, of unknown commands, of what nobody may run today',
+    { none: 'nobody can connect to what does not start' },
+    strangeLogs,
+  ),
+  attack(
+    'D164',
+    'manifests that name what they should not',
+    { none: 'nobody can connect to what does not start' },
+    manifests,
+  ),
+  attack('D165', 'settings that would move files', ['ceiling: config-set', 'failure: config-set'], moves),
 ];

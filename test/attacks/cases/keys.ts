@@ -159,16 +159,27 @@ async function dismiss(world: World, wire: Wire): Promise<void> {
   admin.close();
 }
 
+const CONTAINERS: ReadonlySet<string> = new Set(['MEMORY', 'OBJECT', 'XGROUP', 'XINFO']);
+const BUT_DEBUG = TEMPLATES.filter(({ words: [name] }) => name !== 'DEBUG');
+/** PFDEBUG is no tenant's to run either, which is only said of who has the keys. */
+const OF_TENANTS = BUT_DEBUG.filter(({ words: [name] }) => name !== 'PFDEBUG');
+
+/** Those that have such a key, as the audit trail names them. */
+function actionsOf(templates: readonly Template[], isSuch: (place: KeyPlace) => boolean): string {
+  const actions = templates
+    .filter(({ keys }) => keys.some(isSuch))
+    .map(({ words: [name = '', sub] }) => (CONTAINERS.has(name) ? `${name}-${sub}` : name).toLowerCase());
+  return Array.from(new Set(actions)).join(' ');
+}
+
 /** Refused exactly when some key of the request takes the permission that the user has not. */
 async function verdicts(wire: Wire, isRefused: (place: KeyPlace) => boolean): Promise<void> {
   const own = ({ type }: KeyPlace) => OWN + type;
-  // These two are no tenant's to run, whatever their keys.
-  const tried = TEMPLATES.filter(({ words: [name] }) => name !== 'PFDEBUG' && name !== 'DEBUG');
   const replies = await askAll(
     wire,
-    tried.map((template) => filled(template, own)),
+    OF_TENANTS.map((template) => filled(template, own)),
   );
-  for (const [i, template] of tried.entries()) {
+  for (const [i, template] of OF_TENANTS.entries()) {
     const reply = replies[i] ?? '';
     same(
       reply.startsWith('-NOPERM'),
@@ -255,23 +266,38 @@ async function geoStores(world: World): Promise<void> {
 }
 
 export const keyCases: readonly AttackCase[] = [
-  attack('K70', 'any key of any command foreign, there or not', everyDetour),
-  attack('K79', 'mistakes beside a foreign key', mistakesTellNothing),
-  attack('K71', 'SORT by patterns over foreign keys', async (world) => {
+  attack(
+    'K70',
+    'any key of any command foreign, there or not',
+    [`key: ${actionsOf(BUT_DEBUG, () => true)}`, 'ceiling: debug-object'],
+    everyDetour,
+  ),
+  attack('K79', 'mistakes beside a foreign key', ['key: *', 'command: restore sort sort_ro'], mistakesTellNothing),
+  attack('K71', 'SORT by patterns over foreign keys', ['key: sort sort_ro'], async (world) => {
     await sortByForeign(world);
     await sortByAny(world);
   }),
-  attack('K73', 'GEORADIUS storing elsewhere, and twice', geoStores),
-  attack('K81', 'reading is not writing, in any command', async (world) => {
-    await withPlanted(world, async () => {
-      const ro = await world.as('ro');
-      await verdicts(ro, ({ writes }) => writes);
-      ro.close();
-    });
-  }),
-  attack('K81', 'writing is not reading, in any command', async (world) => {
-    const writer = await guest(world, '+@all', '%W~*');
-    await verdicts(writer, ({ reads }) => reads);
-    await dismiss(world, writer);
-  }),
+  attack('K73', 'GEORADIUS storing elsewhere, and twice', ['key: georadius georadiusbymember'], geoStores),
+  attack(
+    'K81',
+    'reading is not writing, in any command',
+    [`key: ${actionsOf(OF_TENANTS, ({ writes }) => writes)}`],
+    async (world) => {
+      await withPlanted(world, async () => {
+        const ro = await world.as('ro');
+        await verdicts(ro, ({ writes }) => writes);
+        ro.close();
+      });
+    },
+  ),
+  attack(
+    'K81',
+    'writing is not reading, in any command',
+    [`key: ${actionsOf(OF_TENANTS, ({ reads }) => reads)}`],
+    async (world) => {
+      const writer = await guest(world, '+@all', '%W~*');
+      await verdicts(writer, ({ reads }) => reads);
+      await dismiss(world, writer);
+    },
+  ),
 ];

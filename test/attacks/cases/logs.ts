@@ -108,7 +108,7 @@ async function oneLineEach(world: World): Promise<void> {
   const shown = list.slice(list.indexOf('\r\n') + 2, -2).split('\n');
   for (const line of shown) holds(line === '' || line.startsWith('id='), `CLIENT LIST: ${JSON.stringify(line)}`);
   t1.close();
-  for (const line of world.auditLines()) {
+  for (const line of world.auditSince(0)) {
     holds(/^[\x20-\x7e]+$/.test(line), `something breaks this audit line: ${JSON.stringify(line).slice(0, 200)}`);
     parsed(line);
   }
@@ -184,14 +184,15 @@ async function keepSecrets(world: World): Promise<void> {
   );
   const told = lines.filter((line) => holdsSecret(line) || line.includes(PASSWORD));
   same(told.join('\n'), '', 'lines with a secret');
-  const audited = world.auditLines().filter((line) => holdsSecret(line) || line.includes(PASSWORD));
+  const audited = world.auditSince(0).filter((line) => holdsSecret(line) || line.includes(PASSWORD));
   same(audited.join('\n'), '', 'audit records with a secret');
   await admin.ask('ACL', 'DELUSER', 'keeper');
   for (const [, wire] of who) wire.close();
   admin.close();
 }
 
-const FAILURES = 20_000;
+/** Five seconds of the catalogue's rate; they are sent as fast as the process takes them. */
+const FAILURES = 250_000;
 const ADDRESSES = 40;
 const LINES_PER_SECOND_MAX = 50;
 const LINE_BYTES_MAX = 1024;
@@ -237,7 +238,7 @@ async function floodOfFailures(world: World): Promise<void> {
     return sum + own + (typeof suppressed === 'number' ? suppressed : 0);
   }, 0);
   same(counted, answeredWrong, 'failures that the lines account for');
-  const audited = world.auditLines().slice(auditPlace);
+  const audited = world.auditSince(auditPlace);
   holds(audited.join('\n').length <= AUDIT_BYTES_PER_SECOND_MAX * seconds, 'the audit trail grows too fast');
   const failures = audited
     .map(parsed)
@@ -250,7 +251,31 @@ async function floodOfFailures(world: World): Promise<void> {
 }
 
 export const logCases: readonly AttackCase[] = [
-  attack('G204', 'names, keys and commands that would like to be lines of the log', oneLineEach),
-  attack('G205', 'no secret in any line, in ACL LOG or in the text of an error', keepSecrets),
-  attack('G209', 'twenty thousand failed logins: few lines, exact counts', floodOfFailures),
+  attack(
+    'G204',
+    'names, keys and commands that would like to be lines of the log',
+    ['unknown_user: login', 'key: get', 'unknown_command: unknown-command', 'command: flushall client-list'],
+    oneLineEach,
+  ),
+  attack(
+    'G205',
+    'no secret in any line, in ACL LOG or in the text of an error',
+    [
+      'user_disabled: login',
+      'wrong_secret: login',
+      'unknown_user: login',
+      'unknown_command: unknown-command',
+      'failure: acl-setuser config-set',
+      'command: acl-setuser acl-dryrun config-set config-get info client-list acl-list acl-getuser',
+      'ceiling: acl-setuser config-set acl-list',
+      'not_authenticated: acl-setuser acl-dryrun config-set config-get info client-list acl-list acl-getuser',
+    ],
+    keepSecrets,
+  ),
+  attack(
+    'G209',
+    'a quarter of a million failed logins: few lines, exact counts',
+    ['unknown_user: login', 'too_many_failures: login'],
+    floodOfFailures,
+  ),
 ];

@@ -246,9 +246,19 @@ async function everyTypeFull(world: World): Promise<void> {
 }
 
 export const memoryCases: readonly AttackCase[] = [
-  attack('R137', 'bits far behind the end', farBits),
-  attack('R137', 'bits far behind the end, with strings as long as in Redis', farBitsAllowed),
-  attack('R140', 'whole collections again and again, unread', unreadCollections),
-  attack('R151', 'a hash of a million fields goes', largeHashGoes),
-  attack('R137', 'every type at the limit of its tenant', everyTypeFull),
+  attack('R137', 'bits far behind the end', { none: 'want of memory is no denial' }, farBits),
+  attack(
+    'R137',
+    'bits far behind the end, with strings as long as in Redis',
+    { none: 'want of memory is no denial' },
+    farBitsAllowed,
+  ),
+  attack(
+    'R140',
+    'whole collections again and again, unread',
+    { none: 'they are closed before their limit by who opened them' },
+    unreadCollections,
+  ),
+  attack('R151', 'a hash of a million fields goes', { none: 'every request is a valid one' }, largeHashGoes),
+  attack('R137', 'every type at the limit of its tenant', { none: 'want of memory is no denial' }, everyTypeFull),
 ];

@@ -212,9 +212,24 @@ async function mutations(world: World): Promise<void> {
 }
 
 export const payloadCases: readonly AttackCase[] = [
-  attack('D156', 'payloads cut, changed, of other versions, with options that are none', tampered),
-  attack('D156', 'payloads with bytes behind the value', trailing),
-  attack('D158', 'strings that claim to be much', bombs),
-  attack('D160', 'values that contradict themselves', contradictions),
-  attack('D160', 'values changed by chance', mutations),
+  attack(
+    'D156',
+    'payloads cut, changed, of other versions, with options that are none',
+    { none: 'mistakes, and nothing that was not allowed' },
+    tampered,
+  ),
+  attack(
+    'D156',
+    'payloads with bytes behind the value',
+    { none: 'mistakes, and nothing that was not allowed' },
+    trailing,
+  ),
+  attack('D158', 'strings that claim to be much', { none: 'want of memory is no denial' }, bombs),
+  attack(
+    'D160',
+    'values that contradict themselves',
+    { none: 'mistakes, and nothing that was not allowed' },
+    contradictions,
+  ),
+  attack('D160', 'values changed by chance', { none: 'mistakes, and nothing that was not allowed' }, mutations),
 ];

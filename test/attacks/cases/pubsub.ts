@@ -141,28 +141,33 @@ async function mixedUp(world: World): Promise<void> {
 }
 
 export const pubsubCases: readonly AttackCase[] = [
-  attack('K85', 'channels that are not the user’s', async (world) => {
-    const t1 = await world.as('t1', 3);
-    for (const words of [
-      ['SUBSCRIBE', 't1:a', FOREIGN],
-      ['PSUBSCRIBE', '*'],
-      ['PSUBSCRIBE', 't1:*', 't*'],
-      ['PSUBSCRIBE', 't1:a*'],
-      ['SSUBSCRIBE', FOREIGN],
-      ['PUBLISH', FOREIGN, 'x'],
-      ['SPUBLISH', FOREIGN, 'x'],
-      ['PUBLISH', 'T1:a', 'x'],
-      ['SUBSCRIBE', '__keyspace@0__:t1:a'],
-    ]) {
-      noPermission(await t1.ask(...words), words.join(' '));
-    }
-    holds((await t1.ask('CLIENT', 'INFO')).includes(' sub=0 psub=0 ssub=0 '), 'something was subscribed to');
-    same(await t1.ask('PSUBSCRIBE', 't1:*'), `>3\r\n${bulk('psubscribe')}${bulk('t1:*')}:1\r\n`, 'its own pattern');
-    const ro = await world.as('ro');
-    noPermission(await ro.ask('SUBSCRIBE', 't1:a'), 'a user without channels');
-    for (const wire of [t1, ro]) wire.close();
-  }),
-  attack('K96', 'ACL LOG says which channel it was', async (world) => {
+  attack(
+    'K85',
+    'channels that are not the user’s',
+    ['channel: subscribe psubscribe ssubscribe publish spublish'],
+    async (world) => {
+      const t1 = await world.as('t1', 3);
+      for (const words of [
+        ['SUBSCRIBE', 't1:a', FOREIGN],
+        ['PSUBSCRIBE', '*'],
+        ['PSUBSCRIBE', 't1:*', 't*'],
+        ['PSUBSCRIBE', 't1:a*'],
+        ['SSUBSCRIBE', FOREIGN],
+        ['PUBLISH', FOREIGN, 'x'],
+        ['SPUBLISH', FOREIGN, 'x'],
+        ['PUBLISH', 'T1:a', 'x'],
+        ['SUBSCRIBE', '__keyspace@0__:t1:a'],
+      ]) {
+        noPermission(await t1.ask(...words), words.join(' '));
+      }
+      holds((await t1.ask('CLIENT', 'INFO')).includes(' sub=0 psub=0 ssub=0 '), 'something was subscribed to');
+      same(await t1.ask('PSUBSCRIBE', 't1:*'), `>3\r\n${bulk('psubscribe')}${bulk('t1:*')}:1\r\n`, 'its own pattern');
+      const ro = await world.as('ro');
+      noPermission(await ro.ask('SUBSCRIBE', 't1:a'), 'a user without channels');
+      for (const wire of [t1, ro]) wire.close();
+    },
+  ),
+  attack('K96', 'ACL LOG says which channel it was', ['channel: publish psubscribe'], async (world) => {
     const admin = await world.as('admin');
     await admin.ask('ACL', 'LOG', 'RESET');
     const denied = await world.figure('acl_access_denied_channel');
@@ -175,30 +180,39 @@ export const pubsubCases: readonly AttackCase[] = [
     same((await world.figure('acl_access_denied_channel')) - denied, 4, 'the counter');
     for (const wire of [admin, t1]) wire.close();
   }),
-  attack('K96', 'channels that are taken away while somebody listens', (world) =>
-    withUser(world, ['&a*', '&b'], async (admin, name) => {
-      const [loses, keeps, silent] = [await login(world, name), await login(world, name), await login(world, name)];
-      await loses.ask('SUBSCRIBE', 'b');
-      await keeps.ask('PSUBSCRIBE', 'a*');
-      await admin.ask('ACL', 'SETUSER', name, 'resetchannels', '&a*');
-      holds(await loses.ends(5_000), 'it still listens');
-      same(await keeps.ask('PING'), '+PONG\r\n', 'who keeps its channel');
-      same(await silent.ask('PING'), '+PONG\r\n', 'who listens to nothing');
-      await admin.ask('ACL', 'DELUSER', name);
-      holds(await keeps.ends(5_000), 'a user who is gone listens');
-      for (const wire of [loses, keeps, silent]) wire.close();
-    }),
+  attack(
+    'K96',
+    'channels that are taken away while somebody listens',
+    ['channels_revoked: connection-closed', 'user_removed: connection-closed'],
+    (world) =>
+      withUser(world, ['&a*', '&b'], async (admin, name) => {
+        const [loses, keeps, silent] = [await login(world, name), await login(world, name), await login(world, name)];
+        await loses.ask('SUBSCRIBE', 'b');
+        await keeps.ask('PSUBSCRIBE', 'a*');
+        await admin.ask('ACL', 'SETUSER', name, 'resetchannels', '&a*');
+        holds(await loses.ends(5_000), 'it still listens');
+        same(await keeps.ask('PING'), '+PONG\r\n', 'who keeps its channel');
+        same(await silent.ask('PING'), '+PONG\r\n', 'who listens to nothing');
+        await admin.ask('ACL', 'DELUSER', name);
+        holds(await keeps.ends(5_000), 'a user who is gone listens');
+        for (const wire of [loses, keeps, silent]) wire.close();
+      }),
   ),
-  attack('X103', 'killing the subscribers of others', async (world) => {
-    const t1x = await world.as('t1x');
-    const t2 = await world.as('t2', 3);
-    await t2.ask('SUBSCRIBE', FOREIGN);
-    same(await t1x.ask('CLIENT', 'KILL', 'TYPE', 'pubsub'), ':0\r\n', 'CLIENT KILL');
-    holds(!(await t1x.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).includes('user=t2'), 'CLIENT LIST');
-    same(await t2.ask('PING'), '+PONG\r\n', 'the subscriber');
-    for (const wire of [t1x, t2]) wire.close();
-  }),
-  attack('X108', 'channels of others', async (world) => {
+  attack(
+    'X103',
+    'killing the subscribers of others',
+    { none: 'it finds nobody to kill in its own tenant' },
+    async (world) => {
+      const t1x = await world.as('t1x');
+      const t2 = await world.as('t2', 3);
+      await t2.ask('SUBSCRIBE', FOREIGN);
+      same(await t1x.ask('CLIENT', 'KILL', 'TYPE', 'pubsub'), ':0\r\n', 'CLIENT KILL');
+      holds(!(await t1x.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')).includes('user=t2'), 'CLIENT LIST');
+      same(await t2.ask('PING'), '+PONG\r\n', 'the subscriber');
+      for (const wire of [t1x, t2]) wire.close();
+    },
+  ),
+  attack('X108', 'channels of others', { none: 'it is shown its own channels alone' }, async (world) => {
     const t2 = await world.as('t2', 3);
     const t1x = await world.as('t1x', 3);
     t2.send(encode('SUBSCRIBE', FOREIGN, 't1:shared') + encode('PSUBSCRIBE', `${FOREIGN}*`));
@@ -225,8 +239,8 @@ export const pubsubCases: readonly AttackCase[] = [
     await hears(t2, [], 'the other tenant');
     for (const wire of [t2, t1x]) wire.close();
   }),
-  attack('X108', 'becoming somebody of another tenant while subscribed', otherTenant),
-  attack('F173', 'channels that mean something to servers', async (world) => {
+  attack('X108', 'becoming somebody of another tenant while subscribed', ['wrong_secret: login'], otherTenant),
+  attack('F173', 'channels that mean something to servers', ['channel: publish subscribe'], async (world) => {
     const t1 = await world.as('t1');
     noPermission(
       await t1.ask('PUBLISH', '__sentinel__:hello', '127.0.0.1,26379,x,1,mymaster,127.0.0.1,6379,9'),
@@ -236,8 +250,8 @@ export const pubsubCases: readonly AttackCase[] = [
     noPermission(await t1.ask('SUBSCRIBE', '__redis__:invalidate'), 'SUBSCRIBE');
     t1.close();
   }),
-  attack('R141', 'subscribers who do not read', slowSubscribers),
-  attack('R144', 'patterns built to be slow', async (world) => {
+  attack('R141', 'subscribers who do not read', ['output_buffer_limit: connection-closed'], slowSubscribers),
+  attack('R144', 'patterns built to be slow', { none: 'every request is a valid one' }, async (world) => {
     const t2 = await world.as('t2', 3);
     for (let i = 0; i < 200; i++) await t2.ask('PSUBSCRIBE', ...SLOW_PATTERNS.map((pattern) => `${pattern}${i}`));
     const publisher = await world.as('t2');
@@ -252,7 +266,7 @@ export const pubsubCases: readonly AttackCase[] = [
     same(await publisher.ask('PUBSUB', 'CHANNELS', '*a'.repeat(1000)), '*0\r\n', 'PUBSUB CHANNELS');
     for (const wire of [t2, publisher]) wire.close();
   }),
-  attack('R149', 'a thousand subscribers that break', async (world) => {
+  attack('R149', 'a thousand subscribers that break', { none: 'they go by themselves' }, async (world) => {
     const t2 = await world.as('t2');
     for (let round = 0; round < 20; round++) {
       const wires = await Promise.all(Array.from({ length: 50 }, () => world.as('t2')));
@@ -266,8 +280,8 @@ export const pubsubCases: readonly AttackCase[] = [
     same(await t2.ask('PUBLISH', 'c', 'x'), ':0\r\n', 'subscribers');
     t2.close();
   }),
-  attack('R150', 'a hundred thousand subscriptions', aHundredThousand),
-  attack('R150', 'subscriptions without end', async (world) => {
+  attack('R150', 'a hundred thousand subscriptions', { none: 'every request is a valid one' }, aHundredThousand),
+  attack('R150', 'subscriptions without end', { none: 'want of memory is no denial' }, async (world) => {
     const t1x = await world.as('t1x', 3);
     const name = `t1:${'n'.repeat(16 * MEBIBYTE)}`;
     let refused = '';
@@ -279,8 +293,13 @@ export const pubsubCases: readonly AttackCase[] = [
     same(await t1x.ask('PING'), '+PONG\r\n', 'the connection');
     t1x.close();
   }),
-  attack('P117', 'messages, silence and half an end in one pipeline', mixedUp),
-  attack('N211', 'personal words as channels', async (world) => {
+  attack(
+    'P117',
+    'messages, silence and half an end in one pipeline',
+    { none: 'every request is a valid one' },
+    mixedUp,
+  ),
+  attack('N211', 'personal words as channels', { none: 'every request is a valid one' }, async (world) => {
     const t2 = await world.as('t2', 3);
     for (const word of PERSONAL) {
       same(await t2.ask('SUBSCRIBE', word), `>3\r\n${bulk('subscribe')}${bulk(word)}:1\r\n`, `SUBSCRIBE ${word}`);

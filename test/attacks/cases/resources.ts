@@ -66,7 +66,7 @@ async function idlers(world: World): Promise<void> {
 }
 
 export const resourceCases: readonly AttackCase[] = [
-  attack('R137', 'a byte far behind the end of a string', async (world) => {
+  attack('R137', 'a byte far behind the end of a string', { none: 'want of memory is no denial' }, async (world) => {
     const before = world.residentBytes();
     const t1 = await world.as('t1');
     for (let i = 0; i < 20; i++) {
@@ -76,41 +76,51 @@ export const resourceCases: readonly AttackCase[] = [
     holds(world.residentBytes() - before < 64 * 1024 * 1024, 'memory was taken');
     t1.close();
   }),
-  attack('R137', 'growing one string until there is no room', async (world) => {
-    const t1 = await world.as('t1');
-    const piece = 'x'.repeat(MEGABYTE);
-    let length = 0;
-    for (let i = 0; i < 70; i++) {
-      const reply = await t1.ask('APPEND', 't1:growing', piece);
-      if (reply === OOM) break;
-      length += MEGABYTE;
-      same(reply, `:${length}\r\n`, 'APPEND');
-    }
-    holds(length > 0 && length < 64 * MEGABYTE, `${length} bytes fitted`);
-    same(await t1.ask('STRLEN', 't1:growing'), `:${length}\r\n`, 'the string after the refusal');
-    same(await t1.ask('SETRANGE', 't1:growing', String(64 * MEGABYTE - 1), 'x'), OOM, 'SETRANGE');
-    const huge = await t1.ask('SETRANGE', 't1:growing', '536870912', 'x');
-    matches(huge, /^-ERR string exceeds maximum allowed size/, 'SETRANGE past the limit of a string');
-    same(await t1.ask('DEL', 't1:growing'), ':1\r\n', 'DEL');
-    same(await t1.ask('SET', 't1:after', 'v'), '+OK\r\n', 'there is room again');
-    t1.close();
-  }),
-  attack('R140', 'asking for much and reading nothing', async (world) => {
-    const t1 = await world.as('t1');
-    await t1.ask('SET', 't1:large', 'x'.repeat(1_000_000));
-    const greedy = await world.as('t1');
-    const before = world.residentBytes();
-    greedy.socket.pause();
-    for (let i = 0; i < 40; i++) greedy.send(encode('MGET', ...new Array<string>(50).fill('t1:large')));
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    const grown = world.residentBytes() - before;
-    holds(grown < 600 * 1024 * 1024, `resident memory grew by ${Math.round(grown / 1048576)} MiB`);
-    same(await t1.ask('PING'), '+PONG\r\n', 'others are served');
-    greedy.close();
-    await t1.ask('DEL', 't1:large');
-    t1.close();
-  }),
-  attack('R144', 'patterns built to be slow', async (world) => {
+  attack(
+    'R137',
+    'growing one string until there is no room',
+    { none: 'want of memory is no denial' },
+    async (world) => {
+      const t1 = await world.as('t1');
+      const piece = 'x'.repeat(MEGABYTE);
+      let length = 0;
+      for (let i = 0; i < 70; i++) {
+        const reply = await t1.ask('APPEND', 't1:growing', piece);
+        if (reply === OOM) break;
+        length += MEGABYTE;
+        same(reply, `:${length}\r\n`, 'APPEND');
+      }
+      holds(length > 0 && length < 64 * MEGABYTE, `${length} bytes fitted`);
+      same(await t1.ask('STRLEN', 't1:growing'), `:${length}\r\n`, 'the string after the refusal');
+      same(await t1.ask('SETRANGE', 't1:growing', String(64 * MEGABYTE - 1), 'x'), OOM, 'SETRANGE');
+      const huge = await t1.ask('SETRANGE', 't1:growing', '536870912', 'x');
+      matches(huge, /^-ERR string exceeds maximum allowed size/, 'SETRANGE past the limit of a string');
+      same(await t1.ask('DEL', 't1:growing'), ':1\r\n', 'DEL');
+      same(await t1.ask('SET', 't1:after', 'v'), '+OK\r\n', 'there is room again');
+      t1.close();
+    },
+  ),
+  attack(
+    'R140',
+    'asking for much and reading nothing',
+    { none: 'it is closed before its limit by who opened it' },
+    async (world) => {
+      const t1 = await world.as('t1');
+      await t1.ask('SET', 't1:large', 'x'.repeat(1_000_000));
+      const greedy = await world.as('t1');
+      const before = world.residentBytes();
+      greedy.socket.pause();
+      for (let i = 0; i < 40; i++) greedy.send(encode('MGET', ...new Array<string>(50).fill('t1:large')));
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      const grown = world.residentBytes() - before;
+      holds(grown < 600 * 1024 * 1024, `resident memory grew by ${Math.round(grown / 1048576)} MiB`);
+      same(await t1.ask('PING'), '+PONG\r\n', 'others are served');
+      greedy.close();
+      await t1.ask('DEL', 't1:large');
+      t1.close();
+    },
+  ),
+  attack('R144', 'patterns built to be slow', { none: 'every request is a valid one' }, async (world) => {
     const t1 = await world.as('t1x');
     await t1.ask('SET', `t1:${'a'.repeat(2000)}`, 'v');
     for (const pattern of ['['.repeat(65_535), 'a\\', '*a'.repeat(1000), `${'*a'.repeat(1000)}b`]) {
@@ -120,40 +130,60 @@ export const resourceCases: readonly AttackCase[] = [
     }
     t1.close();
   }),
-  attack('R146', 'ten thousand commands in one packet against a thousand a second', async (world) => {
-    const passed = await admitted(world, 10_000);
-    holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
-  }),
-  attack('R146', 'the same against the rate of a user, and over several of its connections', async (world) => {
-    const passed = await admitted(world, 10_000, 'bounded');
-    holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
-    const wires = [await world.as('bounded'), await world.as('bounded'), await world.as('bounded')];
-    await pause(1200);
-    for (const wire of wires) wire.send(encode('GET', 'k').repeat(4000));
-    const replies = (await Promise.all(wires.map((wire) => wire.collect(4000, 20_000)))).flat();
-    const together = replies.filter((reply) => !reply.startsWith('-')).length;
-    for (const wire of wires) wire.close();
-    holds(together >= 980 && together <= 1600, `${together} were admitted over three connections`);
-  }),
-  attack('R146', 'the same against the rate of an address, whoever asks from there', async (world) => {
-    const passed = await admitted(world, 10_000, 't1', SLOW_ADDRESS);
-    holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
-    const counted = await world.figure('rate_limited');
-    holds(counted > 0, 'none were counted');
-  }),
-  attack('R146', 'a rate that makes wait: every reply comes, in order, and not sooner than it may', async (world) => {
-    const wire = await world.as('patient');
-    await pause(300);
-    const from_ms = performance.now();
-    wire.send(Array.from({ length: 1500 }, (_, i) => encode('ECHO', String(i))).join(''));
-    const replies = await wire.collect(1500, 20_000);
-    const took_ms = performance.now() - from_ms;
-    wire.close();
-    for (const [i, reply] of replies.entries()) same(reply, `$${String(i).length}\r\n${i}\r\n`, `reply ${i}`);
-    same(replies.length, 1500, 'replies');
-    holds(took_ms >= 1350, `it took ${Math.round(took_ms)} ms`);
-  }),
-  attack('R148', 'the fifty-first connection of a tenant', async (world) => {
+  attack(
+    'R146',
+    'ten thousand commands in one packet against a thousand a second',
+    ['rate_limited: get'],
+    async (world) => {
+      const passed = await admitted(world, 10_000);
+      holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
+    },
+  ),
+  attack(
+    'R146',
+    'the same against the rate of a user, and over several of its connections',
+    ['rate_limited: get'],
+    async (world) => {
+      const passed = await admitted(world, 10_000, 'bounded');
+      holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
+      const wires = [await world.as('bounded'), await world.as('bounded'), await world.as('bounded')];
+      await pause(1200);
+      for (const wire of wires) wire.send(encode('GET', 'k').repeat(4000));
+      const replies = (await Promise.all(wires.map((wire) => wire.collect(4000, 20_000)))).flat();
+      const together = replies.filter((reply) => !reply.startsWith('-')).length;
+      for (const wire of wires) wire.close();
+      holds(together >= 980 && together <= 1600, `${together} were admitted over three connections`);
+    },
+  ),
+  attack(
+    'R146',
+    'the same against the rate of an address, whoever asks from there',
+    ['rate_limited: get'],
+    async (world) => {
+      const passed = await admitted(world, 10_000, 't1', SLOW_ADDRESS);
+      holds(passed >= 980 && passed <= 1400, `${passed} were admitted`);
+      const counted = await world.figure('rate_limited');
+      holds(counted > 0, 'none were counted');
+    },
+  ),
+  attack(
+    'R146',
+    'a rate that makes wait: every reply comes, in order, and not sooner than it may',
+    { none: 'who is too fast waits' },
+    async (world) => {
+      const wire = await world.as('patient');
+      await pause(300);
+      const from_ms = performance.now();
+      wire.send(Array.from({ length: 1500 }, (_, i) => encode('ECHO', String(i))).join(''));
+      const replies = await wire.collect(1500, 20_000);
+      const took_ms = performance.now() - from_ms;
+      wire.close();
+      for (const [i, reply] of replies.entries()) same(reply, `$${String(i).length}\r\n${i}\r\n`, `reply ${i}`);
+      same(replies.length, 1500, 'replies');
+      holds(took_ms >= 1350, `it took ${Math.round(took_ms)} ms`);
+    },
+  ),
+  attack('R148', 'the fifty-first connection of a tenant', ['too_many_connections: login'], async (world) => {
     const wires: Wire[] = [];
     try {
       for (let i = 0; i < 50; i++) wires.push(await world.as('t1'));
@@ -169,35 +199,45 @@ export const resourceCases: readonly AttackCase[] = [
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
   }),
-  attack('R148', 'the sixth connection of a user, while its tenant has room', async (world) => {
-    const wires: Wire[] = [];
-    try {
-      for (let i = 0; i < 5; i++) wires.push(await world.as('bounded'));
-      const extra = await world.anon();
-      const reply = await extra.ask('AUTH', 'bounded', 'a password for tests');
-      same(reply, '-ERR max number of clients reached for your user\r\n', 'the refusal');
-      extra.close();
-      wires.push(await world.as('patient'));
-    } finally {
-      for (const wire of wires) wire.close();
-      await pause(300);
-    }
-  }),
-  attack('R149', 'three hundred connections a second of one address: the rest costs no handshake', async (world) => {
-    const before = await world.figure('closed_connection_rate');
-    const tried = 100;
-    const opened = await Promise.allSettled(Array.from({ length: tried }, () => world.anon(SLOW_ADDRESS)));
-    const through = opened.filter(({ status }) => status === 'fulfilled').length;
-    for (const one of opened) if (one.status === 'fulfilled') one.value.close();
-    const refused = (await world.figure('closed_connection_rate')) - before;
-    holds(through >= 15 && through <= 80, `${through} of ${tried} came through`);
-    same(refused, tried - through, 'refused before their handshake');
-    const elsewhere = await world.as('t1');
-    same(await elsewhere.ask('PING'), '+PONG\r\n', 'another address');
-    elsewhere.close();
-    await pause(1100);
-  }),
-  attack('R149', 'two thousand connections that break off', async (world) => {
+  attack(
+    'R148',
+    'the sixth connection of a user, while its tenant has room',
+    ['too_many_connections: login'],
+    async (world) => {
+      const wires: Wire[] = [];
+      try {
+        for (let i = 0; i < 5; i++) wires.push(await world.as('bounded'));
+        const extra = await world.anon();
+        const reply = await extra.ask('AUTH', 'bounded', 'a password for tests');
+        same(reply, '-ERR max number of clients reached for your user\r\n', 'the refusal');
+        extra.close();
+        wires.push(await world.as('patient'));
+      } finally {
+        for (const wire of wires) wire.close();
+        await pause(300);
+      }
+    },
+  ),
+  attack(
+    'R149',
+    'three hundred connections a second of one address: the rest costs no handshake',
+    ['connection_rate: connection-refused'],
+    async (world) => {
+      const before = await world.figure('closed_connection_rate');
+      const tried = 100;
+      const opened = await Promise.allSettled(Array.from({ length: tried }, () => world.anon(SLOW_ADDRESS)));
+      const through = opened.filter(({ status }) => status === 'fulfilled').length;
+      for (const one of opened) if (one.status === 'fulfilled') one.value.close();
+      const refused = (await world.figure('closed_connection_rate')) - before;
+      holds(through >= 15 && through <= 80, `${through} of ${tried} came through`);
+      same(refused, tried - through, 'refused before their handshake');
+      const elsewhere = await world.as('t1');
+      same(await elsewhere.ask('PING'), '+PONG\r\n', 'another address');
+      elsewhere.close();
+      await pause(1100);
+    },
+  ),
+  attack('R149', 'two thousand connections that break off', { none: 'they go by themselves' }, async (world) => {
     const admin = await world.as('admin');
     const count = async () => Number(/connected_clients:(\d+)/.exec(await admin.ask('INFO', 'clients'))?.[1]);
     const before = await count();
@@ -216,25 +256,35 @@ export const resourceCases: readonly AttackCase[] = [
     same(await count(), before, 'connected_clients');
     admin.close();
   }),
-  attack('R150', 'a thousand who say nothing or next to nothing', idlers),
-  attack('R151', 'a hundred thousand keys expiring in one moment', async (world) => {
-    const t1 = await world.as('t1');
-    const at = String(Date.now() + 4000);
-    for (let batch = 0; batch < 100; batch++) {
-      let requests = '';
-      for (let i = 0; i < 1000; i++) requests += encode('SET', `t1:e${batch}:${i}`, 'v', 'PXAT', at);
-      t1.send(requests);
-      await t1.collect(1000);
-    }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, Number(at) - Date.now()) + 3000));
-    const t1x = await world.as('t1x');
-    const info = await t1x.ask('INFO', 'keyspace');
-    const left = Number(/db0:keys=(\d+)/.exec(info)?.[1] ?? 0);
-    holds(left < 1000, `${left} keys are left`);
-    t1.close();
-    t1x.close();
-  }),
-  attack('R152', 'arithmetic at the edges', async (world) => {
+  attack(
+    'R150',
+    'a thousand who say nothing or next to nothing',
+    ['authentication_timeout: connection-closed'],
+    idlers,
+  ),
+  attack(
+    'R151',
+    'a hundred thousand keys expiring in one moment',
+    { none: 'every request is a valid one' },
+    async (world) => {
+      const t1 = await world.as('t1');
+      const at = String(Date.now() + 4000);
+      for (let batch = 0; batch < 100; batch++) {
+        let requests = '';
+        for (let i = 0; i < 1000; i++) requests += encode('SET', `t1:e${batch}:${i}`, 'v', 'PXAT', at);
+        t1.send(requests);
+        await t1.collect(1000);
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, Number(at) - Date.now()) + 3000));
+      const t1x = await world.as('t1x');
+      const info = await t1x.ask('INFO', 'keyspace');
+      const left = Number(/db0:keys=(\d+)/.exec(info)?.[1] ?? 0);
+      holds(left < 1000, `${left} keys are left`);
+      t1.close();
+      t1x.close();
+    },
+  ),
+  attack('R152', 'arithmetic at the edges', { none: 'mistakes, and nothing that was not allowed' }, async (world) => {
     const t1 = await world.as('t1');
     await t1.ask('SET', 't1:n', '9223372036854775807');
     same(await t1.ask('INCR', 't1:n'), '-ERR increment or decrement would overflow\r\n', 'INCR');
@@ -248,7 +298,7 @@ export const resourceCases: readonly AttackCase[] = [
     same(await t1.ask('GETRANGE', 't1:n', '-9223372036854775808', '-9223372036854775808'), '$1\r\n9\r\n', 'GETRANGE');
     t1.close();
   }),
-  attack('R154', 'the same key twice in one command', async (world) => {
+  attack('R154', 'the same key twice in one command', { none: 'every request is a valid one' }, async (world) => {
     const t1 = await world.as('t1');
     const [a, b] = ['t1:{twice}a', 't1:{twice}b'];
     await t1.ask('DEL', a, b);
@@ -269,20 +319,25 @@ export const resourceCases: readonly AttackCase[] = [
     same(await t1.ask('UNLINK', a, b, a, b), ':2\r\n', 'UNLINK');
     t1.close();
   }),
-  attack('N211', 'names that every object has', async (world) => {
-    const t1x = await world.as('t1x');
-    for (const word of PERSONAL) {
-      same(await t1x.ask('SET', `t1:${word}`, word), '+OK\r\n', `SET ${word}`);
-      same(await t1x.ask('GET', `t1:${word}`), `$${word.length}\r\n${word}\r\n`, `GET ${word}`);
-      matches(await t1x.ask(word), /^-ERR unknown command/, word);
-      matches(await t1x.ask('CLIENT', word), /^-ERR unknown subcommand/, `CLIENT ${word}`);
-      same(await t1x.ask('CONFIG', 'GET', word), '*0\r\n', `CONFIG GET ${word}`);
-      matches(await t1x.ask('AUTH', word, word), /^-WRONGPASS/, `AUTH ${word}`);
-      matches(await t1x.ask('ACL', 'GETUSER', word), /^(\$-1|\*-1|-NOPERM)/, `ACL GETUSER ${word}`);
-    }
-    t1x.close();
-  }),
-  attack('N215', 'two thousand sockets reset at any moment', async (world) => {
+  attack(
+    'N211',
+    'names that every object has',
+    ['unknown_command: unknown-command', 'unknown_user: login'],
+    async (world) => {
+      const t1x = await world.as('t1x');
+      for (const word of PERSONAL) {
+        same(await t1x.ask('SET', `t1:${word}`, word), '+OK\r\n', `SET ${word}`);
+        same(await t1x.ask('GET', `t1:${word}`), `$${word.length}\r\n${word}\r\n`, `GET ${word}`);
+        matches(await t1x.ask(word), /^-ERR unknown command/, word);
+        matches(await t1x.ask('CLIENT', word), /^-ERR unknown subcommand/, `CLIENT ${word}`);
+        same(await t1x.ask('CONFIG', 'GET', word), '*0\r\n', `CONFIG GET ${word}`);
+        matches(await t1x.ask('AUTH', word, word), /^-WRONGPASS/, `AUTH ${word}`);
+        matches(await t1x.ask('ACL', 'GETUSER', word), /^(\$-1|\*-1|-NOPERM)/, `ACL GETUSER ${word}`);
+      }
+      t1x.close();
+    },
+  ),
+  attack('N215', 'two thousand sockets reset at any moment', { none: 'they go by themselves' }, async (world) => {
     for (let round = 0; round < 20; round++) {
       const wires = await Promise.all(Array.from({ length: 100 }, () => world.plain()));
       for (const [i, wire] of wires.entries()) {

@@ -180,62 +180,84 @@ function lines(reply: string): string[] {
 }
 
 export const ruleCases: readonly AttackCase[] = [
-  attack('K90', 'containers without subcommand, with an unknown one, in odd letters', (world) =>
-    withUser(world, ['~*', '+@all', '-config|get', '-client'], async (guest) => {
-      for (const container of ['CONFIG', 'aCl', 'client', 'OBJECT', 'command ', 'mEmOrY']) {
-        const reply = await guest.ask(container);
-        if (container === 'command ') matches(reply, /^-ERR unknown command/, 'a blank behind the name');
-        else
-          matches(reply, /^-ERR wrong number of arguments for '(config|acl|client|object|memory)' command/, container);
-      }
-      noPermission(await guest.ask('cOnFiG', 'gEt', 'maxmemory'), 'cOnFiG gEt');
-      noPermission(await guest.ask('CLIENT', 'iD'), 'CLIENT iD');
-      noPermission(await guest.ask('client', 'SetName', 'x'), 'client SetName');
-      for (const sub of ['nosuch', '', 'get ', ' get', 'get\0', 'ge\u0074\u00ad', 'GET|GET', '__proto__']) {
-        matches(await guest.ask('CONFIG', sub, 'x'), /^-ERR unknown subcommand/, `CONFIG ${JSON.stringify(sub)}`);
-      }
-      matches(await guest.ask('config|get', 'x'), /^-ERR unknown command/, 'the full name as one word');
-      same(await guest.ask('aCl', 'wHoAmI'), '$5\r\nguest\r\n', 'what is allowed is so in odd letters too');
-    }),
+  attack(
+    'K90',
+    'containers without subcommand, with an unknown one, in odd letters',
+    [
+      'command: config-get client-id client-setname',
+      'unknown_command: unknown-command',
+      'user_removed: connection-closed',
+    ],
+    (world) =>
+      withUser(world, ['~*', '+@all', '-config|get', '-client'], async (guest) => {
+        for (const container of ['CONFIG', 'aCl', 'client', 'OBJECT', 'command ', 'mEmOrY']) {
+          const reply = await guest.ask(container);
+          if (container === 'command ') matches(reply, /^-ERR unknown command/, 'a blank behind the name');
+          else
+            matches(
+              reply,
+              /^-ERR wrong number of arguments for '(config|acl|client|object|memory)' command/,
+              container,
+            );
+        }
+        noPermission(await guest.ask('cOnFiG', 'gEt', 'maxmemory'), 'cOnFiG gEt');
+        noPermission(await guest.ask('CLIENT', 'iD'), 'CLIENT iD');
+        noPermission(await guest.ask('client', 'SetName', 'x'), 'client SetName');
+        for (const sub of ['nosuch', '', 'get ', ' get', 'get\0', 'ge\u0074\u00ad', 'GET|GET', '__proto__']) {
+          matches(await guest.ask('CONFIG', sub, 'x'), /^-ERR unknown subcommand/, `CONFIG ${JSON.stringify(sub)}`);
+        }
+        matches(await guest.ask('config|get', 'x'), /^-ERR unknown command/, 'the full name as one word');
+        same(await guest.ask('aCl', 'wHoAmI'), '$5\r\nguest\r\n', 'what is allowed is so in odd letters too');
+      }),
   ),
-  attack('K91', 'rules that are none change nothing, and huge ones are bounded', async (world) => {
-    const admin = await world.as('admin');
-    await admin.ask('ACL', 'SETUSER', 'guest', 'reset', 'on', `>${PASSWORD}`, '~kept', '+get');
-    const before = lines(await admin.ask('ACL', 'LIST'));
-    for (const rules of MALFORMED) {
-      const shown = rules.join(' ').slice(0, 40);
-      const reply = await admin.ask('ACL', 'SETUSER', 'guest', 'allkeys', '+@all', ...rules);
-      matches(reply, /^-ERR/, `ACL SETUSER ${shown}`);
-      holds(reply.length <= 1024, `${shown}: ${reply.length} bytes of error`);
-      matches(await admin.ask('ACL', 'SETUSER', 'never', ...rules), /^-ERR/, `a new user with ${shown}`);
-    }
-    same(await admin.ask('ACL', 'GETUSER', 'never'), await admin.ask('ACL', 'GETUSER', 'nobody'), 'the refused user');
-    same(lines(await admin.ask('ACL', 'LIST')).join('\n'), before.join('\n'), 'the users');
-    const residentBytes = world.residentBytes();
-    const selectors = Array.from({ length: 10_000 }, (_, i) => `(~k${i} +get)`);
-    matches(await admin.ask('ACL', 'SETUSER', 'guest', ...selectors), /^-ERR/, 'ten thousand selectors');
-    const patterns = Array.from({ length: 10_000 }, (_, i) => `~k${i}`);
-    matches(await admin.ask('ACL', 'SETUSER', 'guest', ...patterns), /^-ERR/, 'ten thousand patterns');
-    matches(await admin.ask('ACL', 'SETUSER', 'guest', `~${'a'.repeat(65_536)}`), /^-ERR/, 'a pattern of 64 KiB');
-    holds(world.residentBytes() - residentBytes < 64 * 1024 * 1024, 'memory was taken');
-    same(lines(await admin.ask('ACL', 'LIST')).join('\n'), before.join('\n'), 'the users after huge rules');
-    await admin.ask('ACL', 'DELUSER', 'guest');
-    admin.close();
-  }),
-  attack('K95', 'ACL DRYRUN is what happens, and ACL LIST can be read back', async (world) => {
-    await dryrunTellsTheTruth(world);
-    const admin = await world.as('admin');
-    await admin.ask('ACL', 'SETUSER', 'copied', 'on', `>${PASSWORD}`, '~a*', '%R~b', '+@read', '-get', '(~c* +set)');
-    const [before] = lines(await admin.ask('ACL', 'LIST')).filter((line) => line.startsWith('user copied '));
-    const words = (before ?? '').split(/ (?![^(]*\))/).slice(2);
-    holds(words.length > 5, `the line is ${before}`);
-    await admin.ask('ACL', 'DELUSER', 'copied');
-    same(await admin.ask('ACL', 'SETUSER', 'copied', 'reset', ...words), '+OK\r\n', 'the line read back');
-    const [after] = lines(await admin.ask('ACL', 'LIST')).filter((line) => line.startsWith('user copied '));
-    same(after, before, 'the line');
-    await admin.ask('ACL', 'DELUSER', 'copied');
-    admin.send(encode('PING'));
-    same(await admin.reply(), '+PONG\r\n', 'in step afterwards');
-    admin.close();
-  }),
+  attack(
+    'K91',
+    'rules that are none change nothing, and huge ones are bounded',
+    ['failure: acl-setuser'],
+    async (world) => {
+      const admin = await world.as('admin');
+      await admin.ask('ACL', 'SETUSER', 'guest', 'reset', 'on', `>${PASSWORD}`, '~kept', '+get');
+      const before = lines(await admin.ask('ACL', 'LIST'));
+      for (const rules of MALFORMED) {
+        const shown = rules.join(' ').slice(0, 40);
+        const reply = await admin.ask('ACL', 'SETUSER', 'guest', 'allkeys', '+@all', ...rules);
+        matches(reply, /^-ERR/, `ACL SETUSER ${shown}`);
+        holds(reply.length <= 1024, `${shown}: ${reply.length} bytes of error`);
+        matches(await admin.ask('ACL', 'SETUSER', 'never', ...rules), /^-ERR/, `a new user with ${shown}`);
+      }
+      same(await admin.ask('ACL', 'GETUSER', 'never'), await admin.ask('ACL', 'GETUSER', 'nobody'), 'the refused user');
+      same(lines(await admin.ask('ACL', 'LIST')).join('\n'), before.join('\n'), 'the users');
+      const residentBytes = world.residentBytes();
+      const selectors = Array.from({ length: 10_000 }, (_, i) => `(~k${i} +get)`);
+      matches(await admin.ask('ACL', 'SETUSER', 'guest', ...selectors), /^-ERR/, 'ten thousand selectors');
+      const patterns = Array.from({ length: 10_000 }, (_, i) => `~k${i}`);
+      matches(await admin.ask('ACL', 'SETUSER', 'guest', ...patterns), /^-ERR/, 'ten thousand patterns');
+      matches(await admin.ask('ACL', 'SETUSER', 'guest', `~${'a'.repeat(65_536)}`), /^-ERR/, 'a pattern of 64 KiB');
+      holds(world.residentBytes() - residentBytes < 64 * 1024 * 1024, 'memory was taken');
+      same(lines(await admin.ask('ACL', 'LIST')).join('\n'), before.join('\n'), 'the users after huge rules');
+      await admin.ask('ACL', 'DELUSER', 'guest');
+      admin.close();
+    },
+  ),
+  attack(
+    'K95',
+    'ACL DRYRUN is what happens, and ACL LIST can be read back',
+    ['command: *', 'key: *', 'ceiling: config-set acl-load save debug-object', 'failure: acl-setuser'],
+    async (world) => {
+      await dryrunTellsTheTruth(world);
+      const admin = await world.as('admin');
+      await admin.ask('ACL', 'SETUSER', 'copied', 'on', `>${PASSWORD}`, '~a*', '%R~b', '+@read', '-get', '(~c* +set)');
+      const [before] = lines(await admin.ask('ACL', 'LIST')).filter((line) => line.startsWith('user copied '));
+      const words = (before ?? '').split(/ (?![^(]*\))/).slice(2);
+      holds(words.length > 5, `the line is ${before}`);
+      await admin.ask('ACL', 'DELUSER', 'copied');
+      same(await admin.ask('ACL', 'SETUSER', 'copied', 'reset', ...words), '+OK\r\n', 'the line read back');
+      const [after] = lines(await admin.ask('ACL', 'LIST')).filter((line) => line.startsWith('user copied '));
+      same(after, before, 'the line');
+      await admin.ask('ACL', 'DELUSER', 'copied');
+      admin.send(encode('PING'));
+      same(await admin.reply(), '+PONG\r\n', 'in step afterwards');
+      admin.close();
+    },
+  ),
 ];

@@ -116,8 +116,8 @@ async function comingAndGoing(world: World): Promise<void> {
 }
 
 export const sessionBoundCases: readonly AttackCase[] = [
-  attack('R149', 'hundreds who track, watch, and are gone', comingAndGoing),
-  attack('R150', 'a million queued commands', aMillionQueued),
-  attack('R150', 'queues without end', queuesWithoutEnd),
-  attack('R150', 'caches without end', cachesWithoutEnd),
+  attack('R149', 'hundreds who track, watch, and are gone', { none: 'they go by themselves' }, comingAndGoing),
+  attack('R150', 'a million queued commands', { none: 'every request is a valid one' }, aMillionQueued),
+  attack('R150', 'queues without end', { none: 'want of memory is no denial' }, queuesWithoutEnd),
+  attack('R150', 'caches without end', { none: 'want of memory is no denial' }, cachesWithoutEnd),
 ];

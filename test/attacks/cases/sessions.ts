@@ -184,7 +184,6 @@ async function judgedAtExec(world: World): Promise<void> {
     await admin.ask('ACL', 'SETUSER', name, '-exec');
     matches(await wire.ask('EXEC'), /^-(EXECABORT|NOPERM)/, 'without EXEC');
     await admin.ask('DEL', '{e}a', '{e}b');
-    wire.close();
   });
 }
 
@@ -348,18 +347,62 @@ async function halfAnEndInAPipeline(world: World): Promise<void> {
 }
 
 export const sessionCases: readonly AttackCase[] = [
-  attack('P16', 'HELLO, AUTH, SUBSCRIBE and RESET inside MULTI', helloInside),
-  attack('P17', 'messages among replies that are off or skipped', repliesOffWithPushes),
-  attack('A30', 'RESET while everything is going on', resetAnywhere),
-  attack('A30', 'becoming somebody of another tenant while watching, queueing and caching', turncoat),
-  attack('A30', 'becoming somebody of another tenant behind a wait', blockedTurncoat),
-  attack('A33', 'users who go while they wait', revokedWhileBlocked),
-  attack('K83', 'rules that change between MULTI and EXEC', judgedAtExec),
-  attack('K85', 'watching and waiting for keys of others', watchForeign),
-  attack('X103', 'unblocking, redirecting and flushing those of another tenant', unblockForeign),
-  attack('X108', 'caches and the changes of another tenant', cachesOfOthers),
-  attack('X112', 'SELECT inside MULTI', selectInside),
-  attack('R149', 'connections that end while queueing, watching, caching and waiting', endings),
-  attack('R149', 'an element, a time and CLIENT UNBLOCK at once', racingEnds),
-  attack('R149', 'half an end in a pipeline', halfAnEndInAPipeline),
+  attack(
+    'P16',
+    'HELLO, AUTH, SUBSCRIBE and RESET inside MULTI',
+    // A pool lets nobody try to log in inside MULTI.
+    ({ shards }) => {
+      const always = ['command: monitor', 'not_authenticated: get exec'] as const;
+      return shards === 1 ? [...always, 'wrong_secret: login'] : always;
+    },
+    helloInside,
+  ),
+  attack(
+    'P17',
+    'messages among replies that are off or skipped',
+    ['unknown_command: unknown-command'],
+    repliesOffWithPushes,
+  ),
+  attack('A30', 'RESET while everything is going on', ['not_authenticated: get'], resetAnywhere),
+  attack(
+    'A30',
+    'becoming somebody of another tenant while watching, queueing and caching',
+    { none: 'every request is a valid one' },
+    turncoat,
+  ),
+  attack(
+    'A30',
+    'becoming somebody of another tenant behind a wait',
+    { none: 'every request is a valid one' },
+    blockedTurncoat,
+  ),
+  attack('A33', 'users who go while they wait', ['key: blpop', 'user_removed: connection-closed'], revokedWhileBlocked),
+  attack(
+    'K83',
+    'rules that change between MULTI and EXEC',
+    ['key: get', 'command: set exec', 'user_removed: connection-closed'],
+    judgedAtExec,
+  ),
+  attack(
+    'K85',
+    'watching and waiting for keys of others',
+    ['key: watch blpop blmove blmpop xread bzpopmin', 'channel: subscribe'],
+    watchForeign,
+  ),
+  attack(
+    'X103',
+    'unblocking, redirecting and flushing those of another tenant',
+    { none: 'it finds nobody in its own tenant' },
+    unblockForeign,
+  ),
+  attack('X108', 'caches and the changes of another tenant', { none: 'every request is a valid one' }, cachesOfOthers),
+  attack('X112', 'SELECT inside MULTI', { none: 'mistakes, and nothing that was not allowed' }, selectInside),
+  attack(
+    'R149',
+    'connections that end while queueing, watching, caching and waiting',
+    ['killed: connection-closed'],
+    endings,
+  ),
+  attack('R149', 'an element, a time and CLIENT UNBLOCK at once', { none: 'every request is a valid one' }, racingEnds),
+  attack('R149', 'half an end in a pipeline', { none: 'every request is a valid one' }, halfAnEndInAPipeline),
 ];

@@ -4,10 +4,14 @@ import { networkInterfaces } from 'node:os';
 import { type AttackCase, attack, becomes, CaseSkipped, holds, matches, same } from '../case.ts';
 import { PASSWORD } from '../password.ts';
 import { Wire } from '../wire.ts';
-import { World, type WorldOptions } from '../world.ts';
+import type { World, WorldOptions } from '../world.ts';
 
-async function started(options: WorldOptions, act: (own: World) => Promise<void>): Promise<void> {
-  const own = await World.start(options);
+async function started(
+  world: World,
+  options: Partial<WorldOptions>,
+  act: (own: World) => Promise<void>,
+): Promise<void> {
+  const own = await world.sibling(options);
   try {
     await act(own);
     same(own.alive, true, 'the process started for this is alive');
@@ -86,16 +90,14 @@ async function listHolds(own: World, isDual: boolean): Promise<void> {
 
 async function allowlist(world: World): Promise<void> {
   const isDual = hasIpv6();
-  const { runtime, shards, timed } = world.options;
   const bind = isDual ? '::' : '127.0.0.1';
-  await started({ runtime, shards, timed, gateway: allowlists(bind) }, (own) => listHolds(own, isDual));
+  await started(world, { gateway: allowlists(bind) }, (own) => listHolds(own, isDual));
 }
 
 async function withoutProto(world: World): Promise<void> {
-  const { runtime, shards, timed } = world.options;
-  if (runtime !== 'node') throw new CaseSkipped('an option of Node');
+  if (world.options.runtime !== 'node') throw new CaseSkipped('an option of Node');
   const environment = { NODE_OPTIONS: '--disable-proto=throw' };
-  await started({ runtime, shards, timed, environment }, async (own) => {
+  await started(world, { environment }, async (own) => {
     const t1x = await own.as('t1x', 3);
     for (const name of ['__proto__', 'constructor', 't1:__proto__']) {
       const isOwn = name.startsWith('t1:');
@@ -126,6 +128,11 @@ async function withoutProto(world: World): Promise<void> {
 }
 
 export const startCases: readonly AttackCase[] = [
-  attack('I58', 'who is not on the list of a listener is gone before the first byte of TLS', allowlist),
-  attack('N217', 'a runtime without __proto__', withoutProto),
+  attack(
+    'I58',
+    'who is not on the list of a listener is gone before the first byte of TLS',
+    ['address_denied: connection-refused'],
+    allowlist,
+  ),
+  attack('N217', 'a runtime without __proto__', ['key: set', 'unknown_user: login'], withoutProto),
 ];

@@ -217,7 +217,12 @@ async function renegotiate(world: World): Promise<void> {
 }
 
 export const tlsCases: readonly AttackCase[] = [
-  attack('T50', 'a client that asks for one handshake after another', renegotiate),
-  attack('T53', `${ROTATIONS} new certificates while ${CLIENTS} clients connect`, rotate),
-  attack('T54', 'certificates and keys that do not work', refuseUseless),
+  attack(
+    'T50',
+    'a client that asks for one handshake after another',
+    { none: 'the library of TLS says no, and is not told apart from a client that goes' },
+    renegotiate,
+  ),
+  attack('T53', `${ROTATIONS} new certificates while ${CLIENTS} clients connect`, ['success: tls-replaced'], rotate),
+  attack('T54', 'certificates and keys that do not work', ['failure: tls-refused'], refuseUseless),
 ];

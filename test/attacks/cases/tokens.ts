@@ -7,7 +7,7 @@ import { type AttackCase, attack, becomes, CaseFailed, holds, matches, pause, sa
 import { ISSUER, KeyServer, TokenIssuer } from '../issuer.ts';
 import { PASSWORD } from '../password.ts';
 import type { Wire } from '../wire.ts';
-import { hashOf, World } from '../world.ts';
+import { hashOf, type World } from '../world.ts';
 
 const REFUSED = /^-(?:WRONGPASS|BUSY) /;
 const OK = '+OK\r\n';
@@ -46,11 +46,8 @@ async function scene(
   beside: Readonly<Record<string, string>> = {},
   issuer?: TokenIssuer,
 ): Promise<void> {
-  const { runtime, timed } = world.options;
   const trusted = issuer ?? (await TokenIssuer.make());
-  const own = await World.start({
-    runtime,
-    timed,
+  const own = await world.sibling({
     shards: 1,
     gateway: gateway(keys),
     tenants: { 'three.yaml': TENANT },
@@ -88,7 +85,7 @@ async function ended(wire: Wire, what: string): Promise<void> {
 }
 
 export const tokenCases: readonly AttackCase[] = [
-  attack('J175', 'no signature is no token', (world) =>
+  attack('J175', 'no signature is no token', ['wrong_token: login'], (world) =>
     scene(world, async (here) => {
       const good = await here.issuer.sign();
       const [, body = '', signature = ''] = good.split('.');
@@ -102,7 +99,7 @@ export const tokenCases: readonly AttackCase[] = [
       await refusesEach(here, [...none, ...bare, ['stripped', good.slice(0, good.lastIndexOf('.') + 1)]]);
     }),
   ),
-  attack('J176', 'a public key is no shared secret', async (world) => {
+  attack('J176', 'a public key is no shared secret', ['wrong_token: login'], async (world) => {
     const issuer = await TokenIssuer.make('k1', 'RS256');
     await scene(
       world,
@@ -124,25 +121,29 @@ export const tokenCases: readonly AttackCase[] = [
       issuer,
     );
   }),
-  attack('J178', 'a key is named by its name and by nothing else', (world) =>
-    scene(world, async (here) => {
-      const kids = [
-        '../../x',
-        '/etc/passwd',
-        'https://evil.example/',
-        'a\0b',
-        'k'.repeat(4000),
-        '__proto__',
-        ['k1'],
-        1,
-      ];
-      for (const kid of kids) matches(await here.auth(await here.issuer.sign({}, { kid })), REFUSED, String(kid));
-      const huge = await here.issuer.sign({}, { kid: 'k'.repeat(1_000_000) });
-      const wire = await here.own.anon();
-      matches(await wire.ask('AUTH', huge), /^-ERR Protocol error/, 'a megabyte before authentication');
-    }),
+  attack(
+    'J178',
+    'a key is named by its name and by nothing else',
+    ['wrong_token: login', 'protocol_error: connection-closed'],
+    (world) =>
+      scene(world, async (here) => {
+        const kids = [
+          '../../x',
+          '/etc/passwd',
+          'https://evil.example/',
+          'a\0b',
+          'k'.repeat(4000),
+          '__proto__',
+          ['k1'],
+          1,
+        ];
+        for (const kid of kids) matches(await here.auth(await here.issuer.sign({}, { kid })), REFUSED, String(kid));
+        const huge = await here.issuer.sign({}, { kid: 'k'.repeat(1_000_000) });
+        const wire = await here.own.anon();
+        matches(await wire.ask('AUTH', huge), /^-ERR Protocol error/, 'a megabyte before authentication');
+      }),
   ),
-  attack('J179', 'a token does not say where its keys are', async (world) => {
+  attack('J179', 'a token does not say where its keys are', ['wrong_token: login'], async (world) => {
     const server = await KeyServer.start((response) => response.end('{}'));
     try {
       await scene(world, async (here) => {
@@ -158,7 +159,7 @@ export const tokenCases: readonly AttackCase[] = [
       server.stop();
     }
   }),
-  attack('J180', 'what a claim is, it is exactly', (world) =>
+  attack('J180', 'what a claim is, it is exactly', ['wrong_token: login'], (world) =>
     scene(world, async (here) => {
       const now = Math.floor(Date.now() / 1000);
       const claims: readonly object[] = [
@@ -184,25 +185,29 @@ export const tokenCases: readonly AttackCase[] = [
       matches(await here.auth(`${head}.${body}.${signature}`), REFUSED, 'an end beyond numbers');
     }),
   ),
-  attack('J182', 'a session ends with its token', (world) =>
-    scene(world, async ({ own, issuer }) => {
-      const token = await issuer.sign({ exp: Math.floor(Date.now() / 1000) + 3 });
-      const [idle, subscriber, blocked] = [await own.anon(), await own.anon(), await own.anon()];
-      for (const wire of [idle, subscriber, blocked]) same(await wire.ask('AUTH', token), OK, 'while it holds');
-      same(await idle.ask('ACL', 'WHOAMI'), '$15\r\ntoken:idp:alice\r\n', 'who it is');
-      await subscriber.ask('SUBSCRIBE', 't3:news');
-      blocked.send('*4\r\n$5\r\nXREAD\r\n$5\r\nBLOCK\r\n$1\r\n0\r\n$7\r\nSTREAMS\r\n'.replace('*4', '*6'));
-      blocked.send('$4\r\nt3:s\r\n$1\r\n$\r\n');
-      await pause(3_100);
-      matches(await idle.ask('GET', 't3:a'), /^-NOAUTH token expired/, 'afterwards');
-      await ended(subscriber, 'a subscriber');
-      await ended(blocked, 'who waits');
-      matches(await idle.ask('AUTH', token), REFUSED, 'the same token again');
-      same(await idle.ask('AUTH', 'alice', await issuer.sign()), OK, 'a new one, on the same connection');
-      same(await idle.ask('GET', 't3:a'), '$-1\r\n', 'and on it goes');
-    }),
+  attack(
+    'J182',
+    'a session ends with its token',
+    ['token_expired: connection-closed', 'not_authenticated: get', 'wrong_token: login'],
+    (world) =>
+      scene(world, async ({ own, issuer }) => {
+        const token = await issuer.sign({ exp: Math.floor(Date.now() / 1000) + 3 });
+        const [idle, subscriber, blocked] = [await own.anon(), await own.anon(), await own.anon()];
+        for (const wire of [idle, subscriber, blocked]) same(await wire.ask('AUTH', token), OK, 'while it holds');
+        same(await idle.ask('ACL', 'WHOAMI'), '$15\r\ntoken:idp:alice\r\n', 'who it is');
+        await subscriber.ask('SUBSCRIBE', 't3:news');
+        blocked.send('*4\r\n$5\r\nXREAD\r\n$5\r\nBLOCK\r\n$1\r\n0\r\n$7\r\nSTREAMS\r\n'.replace('*4', '*6'));
+        blocked.send('$4\r\nt3:s\r\n$1\r\n$\r\n');
+        await pause(3_100);
+        matches(await idle.ask('GET', 't3:a'), /^-NOAUTH token expired/, 'afterwards');
+        await ended(subscriber, 'a subscriber');
+        await ended(blocked, 'who waits');
+        matches(await idle.ask('AUTH', token), REFUSED, 'the same token again');
+        same(await idle.ask('AUTH', 'alice', await issuer.sign()), OK, 'a new one, on the same connection');
+        same(await idle.ask('GET', 't3:a'), '$-1\r\n', 'and on it goes');
+      }),
   ),
-  attack('J184', 'other kinds of tokens are none', (world) =>
+  attack('J184', 'other kinds of tokens are none', ['wrong_token: login'], (world) =>
     scene(world, async (here) => {
       const { issuer } = here;
       const good = await issuer.sign();
@@ -219,103 +224,120 @@ export const tokenCases: readonly AttackCase[] = [
       ]);
     }),
   ),
-  attack('J185', 'an issuer that does not answer well is not believed, and not waited for', async (world) => {
-    const issuer = await TokenIssuer.make();
-    const good = issuer.jwks;
-    const server = await KeyServer.start((response) => response.end(good));
-    const keys = `jwks: '${server.url}', jwks_ca: idp-ca.pem, jwks_private_addresses: [127.0.0.0/8], refresh: 5, max_stale: 8`;
-    try {
-      await scene(
-        world,
-        async (here) => {
-          same(await here.auth(await issuer.sign()), OK, 'an issuer that answers');
-          const rotated = await TokenIssuer.make('k2');
-          await pause(5_000);
-          server.answer = (response) => response.end(rotated.jwks);
-          same(await here.auth(await rotated.sign()), OK, 'a new key');
-          const before_bytes = here.own.residentBytes();
-          const badly: readonly ((response: import('node:http').ServerResponse) => void)[] = [
-            (response) => response.writeHead(302, { location: server.url }).end(),
-            (response) => response.end('<html>'),
-            (response) => {
-              const more = () => {
-                if (!response.destroyed && response.write(Buffer.alloc(1_048_576, 32))) setImmediate(more);
-              };
-              response.on('drain', more);
-              more();
-            },
-            (response) => {
-              const timer = setInterval(() => response.write(' '), 1000);
-              response.on('close', () => clearInterval(timer));
-            },
-          ];
-          let asked = 0;
-          server.answer = (response) => badly[asked++ % badly.length]?.(response);
-          same(await here.auth(await rotated.sign()), OK, 'by the keys of before');
-          const failed = await becomes(async () => {
-            const reply = await here.auth(await rotated.sign({ jti: String(performance.now()) }));
-            if (reply !== OK) return true;
-            await pause(200);
-            return false;
-          }, 15_000);
-          holds(failed, 'old keys are believed for ever');
-          holds(here.own.residentBytes() - before_bytes < 96 * 1_048_576, 'an answer without end is kept');
-          server.answer = (response) => response.end(rotated.jwks);
-          const back = await becomes(async () => (await here.auth(await rotated.sign())) === OK, 20_000);
-          holds(back, 'an issuer that is back is asked again');
-        },
-        keys,
-        { 'idp-ca.pem': server.ca },
-        issuer,
-      );
-      const loose = `jwks: '${server.url}', jwks_ca: idp-ca.pem`;
-      const before = server.asked;
-      const private_ = async (here: Scene) =>
-        matches(await here.auth(await issuer.sign()), REFUSED, 'a private address');
-      await scene(world, private_, loose, { 'idp-ca.pem': server.ca }, issuer);
-      same(server.asked, before, 'requests to an address that nobody named');
-      const untrusted = `jwks: '${server.url}', jwks_private_addresses: [127.0.0.0/8]`;
-      const unverified = async (here: Scene) => matches(await here.auth(await issuer.sign()), REFUSED, 'a stranger');
-      await scene(world, unverified, untrusted, {}, issuer);
-      same(server.asked, before, 'requests to a server whose certificate nobody vouches for');
-    } finally {
-      server.stop();
-    }
-  }),
-  attack('J188', 'what is taken back ends sessions', (world) =>
-    scene(world, async ({ own, issuer, auth }) => {
-      const write = (text: string) => {
-        const path = join(own.folder, 'certs', 'revoked.txt');
-        writeFileSync(`${path}.new`, text);
-        renameSync(`${path}.new`, path);
-      };
-      const [first, second, robot] = [await own.anon(), await own.anon(), await own.anon()];
-      const one = await issuer.sign({ jti: 'one' });
-      const robots = await issuer.sign({ sub: 'robot' });
-      same(await first.ask('AUTH', one), OK, 'before');
-      same(await second.ask('AUTH', await issuer.sign({ jti: 'two' })), OK, 'another token');
-      same(await robot.ask('AUTH', 'robot', robots), OK, 'a user of the file');
-      same(await robot.ask('ACL', 'WHOAMI'), '$5\r\nrobot\r\n', 'as that user');
-      matches(await auth('x'), REFUSED, 'no token');
-      matches(await (await own.anon()).ask('AUTH', 'robot', PASSWORD), REFUSED, 'its password');
-      write('# taken back\njti idp one\n');
-      await ended(first, 'whose token was revoked');
-      matches(await auth(one), REFUSED, 'that token');
-      same(await second.ask('PING'), '+PONG\r\n', 'the other token');
-      write('jti idp one\nsub idp alice\n');
-      await ended(second, 'whose subject was revoked');
-      same(await robot.ask('PING'), '+PONG\r\n', 'another subject');
-      const rotated = await TokenIssuer.make('k2');
-      const keys = join(own.folder, 'certs', 'keys.json');
-      writeFileSync(`${keys}.new`, rotated.jwks);
-      renameSync(`${keys}.new`, keys);
-      await ended(robot, 'whose key is published no more');
-      matches(await auth(robots), REFUSED, 'a token of that key');
-      const again = await own.anon();
-      same(await again.ask('AUTH', 'robot', await rotated.sign({ sub: 'robot' })), OK, 'a token of the new key');
-      writeFileSync(join(own.folder, 'policies', 'tenants', 'three.yaml'), TENANT.replace("'on ", "'off "));
-      await ended(again, 'who was switched off');
-      if (own.logs.length === 0) throw new CaseFailed('nothing was logged');
-    }),
+  attack(
+    'J185',
+    'an issuer that does not answer well is not believed, and not waited for',
+    ['wrong_token: login'],
+    async (world) => {
+      const issuer = await TokenIssuer.make();
+      const good = issuer.jwks;
+      const server = await KeyServer.start((response) => response.end(good));
+      const keys = `jwks: '${server.url}', jwks_ca: idp-ca.pem, jwks_private_addresses: [127.0.0.0/8], refresh: 5, max_stale: 8`;
+      try {
+        await scene(
+          world,
+          async (here) => {
+            same(await here.auth(await issuer.sign()), OK, 'an issuer that answers');
+            const rotated = await TokenIssuer.make('k2');
+            await pause(5_000);
+            server.answer = (response) => response.end(rotated.jwks);
+            same(await here.auth(await rotated.sign()), OK, 'a new key');
+            const before_bytes = here.own.residentBytes();
+            const badly: readonly ((response: import('node:http').ServerResponse) => void)[] = [
+              (response) => response.writeHead(302, { location: server.url }).end(),
+              (response) => response.end('<html>'),
+              (response) => {
+                const more = () => {
+                  if (!response.destroyed && response.write(Buffer.alloc(1_048_576, 32))) setImmediate(more);
+                };
+                response.on('drain', more);
+                more();
+              },
+              (response) => {
+                const timer = setInterval(() => response.write(' '), 1000);
+                response.on('close', () => clearInterval(timer));
+              },
+            ];
+            let asked = 0;
+            server.answer = (response) => badly[asked++ % badly.length]?.(response);
+            same(await here.auth(await rotated.sign()), OK, 'by the keys of before');
+            const failed = await becomes(async () => {
+              const reply = await here.auth(await rotated.sign({ jti: String(performance.now()) }));
+              if (reply !== OK) return true;
+              await pause(200);
+              return false;
+            }, 15_000);
+            holds(failed, 'old keys are believed for ever');
+            holds(here.own.residentBytes() - before_bytes < 96 * 1_048_576, 'an answer without end is kept');
+            server.answer = (response) => response.end(rotated.jwks);
+            const back = await becomes(async () => (await here.auth(await rotated.sign())) === OK, 20_000);
+            holds(back, 'an issuer that is back is asked again');
+          },
+          keys,
+          { 'idp-ca.pem': server.ca },
+          issuer,
+        );
+        const loose = `jwks: '${server.url}', jwks_ca: idp-ca.pem`;
+        const before = server.asked;
+        const private_ = async (here: Scene) =>
+          matches(await here.auth(await issuer.sign()), REFUSED, 'a private address');
+        await scene(world, private_, loose, { 'idp-ca.pem': server.ca }, issuer);
+        same(server.asked, before, 'requests to an address that nobody named');
+        const untrusted = `jwks: '${server.url}', jwks_private_addresses: [127.0.0.0/8]`;
+        const unverified = async (here: Scene) => matches(await here.auth(await issuer.sign()), REFUSED, 'a stranger');
+        await scene(world, unverified, untrusted, {}, issuer);
+        same(server.asked, before, 'requests to a server whose certificate nobody vouches for');
+      } finally {
+        server.stop();
+      }
+    },
+  ),
+  attack(
+    'J188',
+    'what is taken back ends sessions',
+    [
+      'user_disabled: login',
+      'wrong_secret: login',
+      'wrong_token: login',
+      'token_revoked: connection-closed',
+      'token_key_withdrawn: connection-closed',
+      'user_removed: connection-closed',
+      'success: policy-reloaded',
+    ],
+    (world) =>
+      scene(world, async ({ own, issuer, auth }) => {
+        const write = (text: string) => {
+          const path = join(own.folder, 'certs', 'revoked.txt');
+          writeFileSync(`${path}.new`, text);
+          renameSync(`${path}.new`, path);
+        };
+        const [first, second, robot] = [await own.anon(), await own.anon(), await own.anon()];
+        const one = await issuer.sign({ jti: 'one' });
+        const robots = await issuer.sign({ sub: 'robot' });
+        same(await first.ask('AUTH', one), OK, 'before');
+        same(await second.ask('AUTH', await issuer.sign({ jti: 'two' })), OK, 'another token');
+        same(await robot.ask('AUTH', 'robot', robots), OK, 'a user of the file');
+        same(await robot.ask('ACL', 'WHOAMI'), '$5\r\nrobot\r\n', 'as that user');
+        matches(await auth('x'), REFUSED, 'no token');
+        matches(await (await own.anon()).ask('AUTH', 'robot', PASSWORD), REFUSED, 'its password');
+        write('# taken back\njti idp one\n');
+        await ended(first, 'whose token was revoked');
+        matches(await auth(one), REFUSED, 'that token');
+        same(await second.ask('PING'), '+PONG\r\n', 'the other token');
+        write('jti idp one\nsub idp alice\n');
+        await ended(second, 'whose subject was revoked');
+        same(await robot.ask('PING'), '+PONG\r\n', 'another subject');
+        const rotated = await TokenIssuer.make('k2');
+        const keys = join(own.folder, 'certs', 'keys.json');
+        writeFileSync(`${keys}.new`, rotated.jwks);
+        renameSync(`${keys}.new`, keys);
+        await ended(robot, 'whose key is published no more');
+        matches(await auth(robots), REFUSED, 'a token of that key');
+        const again = await own.anon();
+        same(await again.ask('AUTH', 'robot', await rotated.sign({ sub: 'robot' })), OK, 'a token of the new key');
+        writeFileSync(join(own.folder, 'policies', 'tenants', 'three.yaml'), TENANT.replace("'on ", "'off "));
+        await ended(again, 'who was switched off');
+        if (own.logs.length === 0) throw new CaseFailed('nothing was logged');
+      }),
   ),
 ];

@@ -64,7 +64,7 @@ function answerTo(world: World, hello: Buffer): Promise<string> {
 }
 
 export const transportCases: readonly AttackCase[] = [
-  attack('T38', 'old versions', async (world) => {
+  attack('T38', 'old versions', ['handshake_failed: connection-refused'], async (world) => {
     const suites = [ECDHE_ECDSA_AES128_GCM, 0xc009, 0xc00a, 0x002f];
     same(await answerTo(world, clientHello(0x0303, suites)), 'hello', 'TLS 1.2');
     for (const version of [0x0300, 0x0301, 0x0302]) {
@@ -75,7 +75,7 @@ export const transportCases: readonly AttackCase[] = [
       else same(answer, `alert ${PROTOCOL_VERSION}`, name);
     }
   }),
-  attack('T39', 'weak suites', async (world) => {
+  attack('T39', 'weak suites', ['handshake_failed: connection-refused'], async (world) => {
     same(await answerTo(world, clientHello(0x0303, [ECDHE_ECDSA_AES128_GCM])), 'hello', 'a strong one');
     for (const [name, suite] of [
       ['RC4', 0xc007],
@@ -89,7 +89,7 @@ export const transportCases: readonly AttackCase[] = [
       same(await answerTo(world, clientHello(0x0303, [suite])), `alert ${HANDSHAKE_FAILURE}`, name);
     }
   }),
-  attack('T51', 'handshakes that take for ever', async (world) => {
+  attack('T51', 'handshakes that take for ever', ['handshake_timeout: connection-refused'], async (world) => {
     const slow = await Promise.all(
       Array.from({ length: 100 }, () => Wire.connect({ port: world.port, tls: false, ca: undefined })),
     );
@@ -100,11 +100,9 @@ export const transportCases: readonly AttackCase[] = [
     const ended = await Promise.all(slow.map((wire) => wire.ends(13_000)));
     same(ended.filter(Boolean).length, slow.length, 'slow handshakes dropped');
   }),
-  attack('T101', 'TLS on the plain port', async (world) => {
-    const place = world.auditEnd;
+  attack('T101', 'TLS on the plain port', ['tls_on_plain_port: connection-closed'], async (world) => {
     const wire = await world.plain();
     wire.send('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03');
     holds(await wire.ends(5000), 'the connection stays open');
-    holds(await world.audited('connection-closed', 'tls_on_plain_port', place), 'no audit record of it');
   }),
 ];
