@@ -48,9 +48,6 @@ import type { Share } from './turns.ts';
 import type { UserUse } from './user-uses.ts';
 import { Wait } from './wait.ts';
 
-/** Commands that take little, between two looks at the clock. */
-const QUICK_COMMANDS = 16;
-
 export type { Peer };
 
 export class Connection implements LaterReplies {
@@ -139,8 +136,11 @@ export class Connection implements LaterReplies {
   }
 
   private listen(): void {
-    const { socket } = this;
-    socket.on('data', (chunk: Uint8Array) => this.received(chunk));
+    const { socket, core } = this;
+    socket.on('data', (chunk: Uint8Array) => {
+      this.received(chunk);
+      core.turns.read(this.share, chunk.length);
+    });
     socket.on('end', () => this.ended());
     socket.on('drain', () => this.drained());
     socket.on('error', () => this.close('socket_error'));
@@ -189,7 +189,8 @@ export class Connection implements LaterReplies {
       this.runOne(out);
       const isLarge = out.length > FLUSH_BYTES;
       if (isLarge) this.flushEarly(out);
-      if ((isLarge || this.mayHaveTakenLong(++ran)) && turns.isOver(share, from_ms)) this.yieldTurn();
+      if ((isLarge || core.timing.isWorthALook(++ran, this.lastCommand)) && turns.isOver(share, from_ms))
+        this.yieldTurn();
     }
     if (this.held === 0) decoder.settle();
     core.endChunk();
@@ -197,12 +198,6 @@ export class Connection implements LaterReplies {
     turns.book(share, from_ms);
     core.flushAnswered();
     if (this.inputEnded) this.goOnWithoutInput();
-  }
-
-  /** Looking at the clock after every command would cost as much as a small one; some have done so anyway. */
-  private mayHaveTakenLong(ran: number): boolean {
-    const { timing, table } = this.core;
-    return timing.isFresh || ran % QUICK_COMMANDS === 0 || table.all[this.lastCommand]?.mayTakeLong === true;
   }
 
   /** A pipeline is no reason for others to wait: it goes on after whoever is there by now. */
@@ -213,6 +208,7 @@ export class Connection implements LaterReplies {
 
   goOnWithTurn(): void {
     this.release(HELD_BY_TURN);
+    if (this.held === 0 && this.decoder.bufferedBytes > BACKLOG_BYTES_MAX) this.core.turns.expect(this.share);
   }
 
   /** Nobody will end a wait any more; and when all that was received has run, it is over. */

@@ -27,6 +27,9 @@ import type { TimingView } from './view.ts';
 /** What a steady command takes, before any has been measured. */
 const USUAL_MS_AT_FIRST = 0.0005;
 
+/** Commands that take little, between two looks at the clock: one behind each would cost as much as a small one. */
+const QUICK_COMMANDS = 16;
+
 /** A command that was slow in a worker thread. */
 export interface SlowElsewhere {
   readonly connection: number;
@@ -75,6 +78,11 @@ export class Timing {
     this.everyAlone =
       (this.slowerThan_us >= 0 && this.slowerThan_us < TIMED_ALONE_BELOW_US) ||
       (threshold_us > 0 && threshold_us < TIMED_ALONE_BELOW_US);
+  }
+
+  /** Whether to look at the clock behind this command, the `ran`th of its chunk; somebody may have done so anyway. */
+  isWorthALook(ran: number, commandId: number): boolean {
+    return this.isFresh || ran % QUICK_COMMANDS === 0 || this.core.table.all[commandId]?.mayTakeLong === true;
   }
 
   // -- Around commands -------------------------------------------------------------------------------------------------

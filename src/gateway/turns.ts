@@ -12,6 +12,10 @@
  * What was used beyond a share is owed in the rounds that follow, for as long as others work too (deficit round robin). A
  * tenant that has the process for itself gets longer shares, as there is nobody to wait for it and looking around costs.
  *
+ * What the runtime reads it has read before anybody can be asked whose turn it is. It is booked by the byte; and a tenant
+ * whose large request waits for its turn is not read meanwhile, so that of its sockets one or two are in a round. Whose
+ * socket is opened again pays for what it will bring at once, or all of them would be opened in the same round.
+ *
  * The end of a round is asked for only once some share is half used, so that a process with little to do never wakes for
  * it.
  *
@@ -19,7 +23,15 @@
  */
 
 import type { Clock } from '../base/clock.ts';
-import { CHUNK_MS, CONTENTION_MS, SHARE_DEBT_MS_MAX, TURN_MS_CONTENDED, TURN_MS_MAX } from '../base/limits.ts';
+import {
+  CHUNK_MS,
+  CONTENTION_MS,
+  READ_BYTES_EXPECTED,
+  READ_MS_PER_BYTE,
+  SHARE_DEBT_MS_MAX,
+  TURN_MS_CONTENDED,
+  TURN_MS_MAX,
+} from '../base/limits.ts';
 import type { Timing } from './timing.ts';
 
 /** When the clock was read last, and whether that was behind the command that has just run. */
@@ -34,6 +46,8 @@ export interface Worker {
 /** What one tenant has used of the round, and who of it waits for the next one. */
 export class Share {
   used_ms: number;
+  /** Of `used_ms`, what is paid for bytes that have yet to be read in this round. */
+  ahead_ms: number;
   /** It has used something since it was forgiven. */
   isListed: boolean;
   /** It has worked in this round. */
@@ -42,6 +56,7 @@ export class Share {
 
   constructor() {
     this.used_ms = 0;
+    this.ahead_ms = 0;
     this.isListed = false;
     this.hasWorked = false;
     this.waiting = [];
@@ -102,6 +117,21 @@ export class Turns {
     return now_ms - from_ms > this.most_ms - share.used_ms;
   }
 
+  /** So many bytes came in, whether or not there is time for them now. */
+  read(share: Share, bytes: number): void {
+    const cost_ms = bytes * READ_MS_PER_BYTE;
+    const paid_ms = Math.min(share.ahead_ms, cost_ms);
+    share.ahead_ms -= paid_ms;
+    share.used_ms += cost_ms - paid_ms;
+  }
+
+  /** A socket is opened again that has more of a large request. */
+  expect(share: Share): void {
+    const cost_ms = READ_BYTES_EXPECTED * READ_MS_PER_BYTE;
+    share.ahead_ms += cost_ms;
+    share.used_ms += cost_ms;
+  }
+
   /** Work that began at `from_ms` is done. As long as nobody competes, a look at the clock that was had anyway will do. */
   book(share: Share, from_ms: number): void {
     const { timing, most_ms } = this;
@@ -139,6 +169,9 @@ export class Turns {
     const isAlone = listed.filter(({ hasWorked, waiting }) => hasWorked || waiting.length > 0).length < 2;
     for (const share of listed) {
       share.hasWorked = false;
+      // What did not come was not spent.
+      share.used_ms -= share.ahead_ms;
+      share.ahead_ms = 0;
       share.used_ms = isAlone ? 0 : Math.min(Math.max(0, share.used_ms - this.most_ms), SHARE_DEBT_MS_MAX);
       share.isListed = share.used_ms > 0;
       if (share.isListed) this.listed.push(share);

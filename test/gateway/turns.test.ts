@@ -1,11 +1,15 @@
 /** Shares of a round: how much of one tenant runs before the others come, and that nothing is lost on the way. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { TURN_MS_CONTENDED, TURN_MS_MAX } from '../../src/base/limits.ts';
+import { BACKLOG_BYTES_MAX, TURN_MS_CONTENDED, TURN_MS_MAX } from '../../src/base/limits.ts';
 import type { Timing } from '../../src/gateway/timing.ts';
 import { Turns, type Worker } from '../../src/gateway/turns.ts';
 import { FakeClock } from '../support/harness.ts';
 import { type Client, World, wire } from './world.ts';
+
+/** Of a large request: more than is read of a client whose turn it is not. */
+const PIECE_BYTES = 2 * BACKLOG_BYTES_MAX;
+const PIECES = 8;
 
 let world: World | undefined;
 
@@ -56,6 +60,33 @@ describe('a round', () => {
     const whole = Array.from({ length: 100 }, (_, i) => i);
     expect(all.map(heard)).toEqual(many.map(() => whole));
     expect(many.map(({ socket }) => socket.isPaused)).toEqual(many.map(() => false));
+  });
+
+  it('brings in no more of large requests than one tenant may have of it, however many send some', () => {
+    world = new World().people();
+    const bob = world.login('bob');
+    const many = Array.from({ length: 10 }, () => world?.login('ann') as Client);
+    world.ask(many[0] as Client, 'PING');
+    world.ask(bob, 'PING');
+    const request = wire('SET', 'large', 'v'.repeat(PIECES * PIECE_BYTES));
+    for (let from = 0; from < request.length; from += PIECE_BYTES) {
+      for (const { socket } of many) socket.deliver(request.subarray(from, from + PIECE_BYTES));
+    }
+    const unread = () => many.reduce((sum, { socket }) => sum + socket.unreadChunks, 0);
+    // What was read before anybody could be asked: a piece of each, and another of who came first.
+    expect(unread()).toBe(PIECES * many.length - 1);
+    let [rounds, most] = [0, 0];
+    for (; unread() > 0 && rounds < 10_000; rounds++) {
+      const before = unread();
+      bob.socket.deliver(wire('PING'));
+      world.turn(bob, ...many);
+      most = Math.max(most, before - unread());
+    }
+    expect(unread()).toBe(0);
+    // One in each of the three rounds of a turn.
+    expect(most).toBeLessThanOrEqual(3);
+    for (let round = 0; round < 1000; round++) world.turn(bob, ...many);
+    expect(many.map(({ socket }) => socket.text())).toEqual(many.map(() => '+OK\r\n'));
   });
 
   it('answers what was received of a client that closed its half while it waited', () => {
