@@ -2,14 +2,13 @@
  * What a full handshake of TLS 1.3 costs the server, and what those who are in feel of many who want in: the server has one
  * core for itself, and whoever loads and measures it the other.
  */
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import tls from 'node:tls';
 import { z } from 'zod';
 import type { Goal, Section } from './goals.ts';
 import { startHelper } from './helper.ts';
 import { PASSWORD, USER } from './policy.ts';
-import { cpuSeconds } from './processes.ts';
+import { apart, cpuSeconds } from './processes.ts';
 import { certificateAuthority, type Server, type ServerName } from './servers.ts';
 import { figure, median } from './table.ts';
 
@@ -47,10 +46,6 @@ async function perCpuSecond(server: Server, count: number, ca: string): Promise<
   return count / (cpuSeconds(server.pids) - before);
 }
 
-function pin(pids: readonly number[], core: number): boolean {
-  return pids.every((pid) => spawnSync('taskset', ['-apc', String(core), String(pid)]).status === 0);
-}
-
 async function waited(server: Server): Promise<z.infer<typeof pingSchema>> {
   const login = { port: server.plainPort, user: USER, password: PASSWORD };
   const ping = await startHelper(new URL('./ping.ts', import.meta.url), login);
@@ -58,12 +53,24 @@ async function waited(server: Server): Promise<z.infer<typeof pingSchema>> {
   return pingSchema.parse(JSON.parse(await ping.finish()));
 }
 
-export async function measureHandshakes(
+interface HandshakeOptions {
+  readonly rounds: number;
+  readonly count: number;
+}
+
+export function measureHandshakes(servers: readonly Server[], options: HandshakeOptions): Promise<Section> {
+  return apart(
+    servers.flatMap(({ pids }) => pids),
+    (isApart) => measure(servers, options, isApart),
+  );
+}
+
+async function measure(
   servers: readonly Server[],
-  { rounds, count }: { readonly rounds: number; readonly count: number },
+  { rounds, count }: HandshakeOptions,
+  isApart: boolean,
 ): Promise<Section> {
   const ca = readFileSync(certificateAuthority(), 'utf8');
-  const isPinned = servers.every(({ pids }) => pin(pids, 0)) && pin([process.pid], 1);
   const rates = new Map<ServerName, number[]>(servers.map(({ name }) => [name, []]));
   for (const server of servers) await shakeHands(server, count / 4, ca);
   for (let round = 1; round <= rounds; round++) {
@@ -99,7 +106,7 @@ export async function measureHandshakes(
   goals.push({ goal: 'handshakes per CPU second', target: 0.8, atLeast: true, unit: '', measured });
   const note =
     `Full handshakes of TLS 1.3, ECDSA P-256, ${count} at each of ${rounds} rounds; then one PING after the other, alone and ` +
-    `while ${OFFERED_PER_SECOND} a second are offered, each with a login. ${isPinned ? 'The server has one core, all else the other.' : 'Not pinned to cores: taskset is not there.'}`;
+    `while ${OFFERED_PER_SECOND} a second are offered, each with a login. ${isApart ? 'The server has one core, all else the other.' : 'Not pinned to cores.'}`;
   const head = ['server', 'per CPU second', 'quiet p99 ms', 'p99 ms', 'p99 ÷ quiet', 'let in a second'];
   return { tables: [{ title: 'Handshakes', note, head, rows }], goals };
 }

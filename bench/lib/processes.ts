@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const START_MS_MAX = 30_000;
@@ -113,6 +113,23 @@ export function isListening(port: number): Promise<boolean> {
     });
     socket.once('error', () => resolve(false));
   });
+}
+
+function confine(pids: readonly number[], cores: string): boolean {
+  return pids.every((pid) => spawnSync('taskset', ['-apc', cores, String(pid)]).status === 0);
+}
+
+/** These processes on the first core and all that asks them on the second, while `work` goes on; told whether that could be done. */
+export async function apart<Value>(
+  pids: readonly number[],
+  work: (isApart: boolean) => Promise<Value>,
+): Promise<Value> {
+  const isApart = cpus().length > 1 && confine(pids, '0') && confine([process.pid], '1');
+  try {
+    return await work(isApart);
+  } finally {
+    confine([...pids, process.pid], `0-${cpus().length - 1}`);
+  }
 }
 
 /** Debian keeps daemons in /usr/sbin, which is not in everybody's PATH. */
