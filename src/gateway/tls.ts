@@ -51,14 +51,21 @@ const SUITES_13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHAC
 const CURVES = 'X25519:P-256:P-384';
 const HYBRID = 'X25519MLKEM768';
 
-/** With the hybrid exchange in front where the library has it: recorded traffic stays closed to a later machine. */
+/**
+ * With the hybrid exchange in front where the library has it: recorded traffic stays closed to a later machine. To OpenSSL
+ * the stroke says that it comes first even to a client that has it and has guessed another; Bun's library, which does not
+ * know the stroke, takes it so in any case.
+ */
 function curvesHere(): string {
-  try {
-    tls.createSecureContext({ ecdhCurve: `${HYBRID}:${CURVES}` });
-    return `${HYBRID}:${CURVES}`;
-  } catch {
-    return CURVES;
+  for (const list of [`${HYBRID}/${CURVES}`, `${HYBRID}:${CURVES}`]) {
+    try {
+      tls.createSecureContext({ ecdhCurve: list });
+      return list;
+    } catch {
+      // The next one, then.
+    }
   }
+  return CURVES;
 }
 
 let curves: string | undefined;
