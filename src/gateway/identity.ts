@@ -263,13 +263,25 @@ export class Identity {
     return clock.monotonicMs() + (proof.identity.expiresAt_ms - clock.nowMs());
   }
 
+  /** When the certificate of a client ends, by the same clock. */
+  certifiedUntil_ms({ secure }: Peer): number {
+    if (secure === undefined) return Number.POSITIVE_INFINITY;
+    const { clock } = this.core;
+    return clock.monotonicMs() + (secure.endsAt_ms - clock.nowMs());
+  }
+
   /**
-   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again.
-   * True when the connection has ended.
+   * The certificate has ended, and who would come with it now would be refused; or the token ran out. Then whoever waits or
+   * listens has nothing to be told by, and is closed; the others have to log in again. True when the connection has ended.
    */
   expire(connection: Connection): boolean {
     const { session } = connection;
     if (session.isInTransaction) return false;
+    if (this.core.clock.monotonicMs() >= session.certifiedUntil_ms) {
+      session.provenUntil_ms = Number.POSITIVE_INFINITY;
+      connection.close('certificate_expired');
+      return true;
+    }
     this.core.counters.tallies.count('auth', 'token_session_expired');
     if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
       session.provenUntil_ms = Number.POSITIVE_INFINITY;

@@ -22,7 +22,7 @@ import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
 import { GivenUp, Handshakes } from './handshakes.ts';
 import { type ClientAddress, Proxied } from './proxied.ts';
-import { certificateOf, type SecurePeer } from './secure-peer.ts';
+import { certificateOf, NOTHING_SHOWN, type SecurePeer } from './secure-peer.ts';
 import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
@@ -230,7 +230,7 @@ export class Listener {
     if (names?.refuses(asked) === true) return { refusal: SERVER_NAME_UNKNOWN, reason: 'server_name_unknown' };
     const serverName = asked === undefined ? undefined : folded(asked);
     const tenantName = asked === undefined ? undefined : names?.find(asked)?.tenantName;
-    if (material?.clients === undefined) return { serverName, tenantName, certificate: undefined, chain: [] };
+    if (material?.clients === undefined) return { serverName, tenantName, ...NOTHING_SHOWN };
     const { revocations } = material.clients;
     const shown = certificateOf(socket, core.view.certificates, revocations, core.clock.nowMs());
     if (shown.ok) return { serverName, tenantName, ...shown.value };

@@ -51,7 +51,12 @@ async function scene(world: World, run: (scene: Scene) => Promise<void>, mode: M
   }
 }
 
-async function badOnes({ authority, refuses, whoIs }: Scene): Promise<void> {
+/** For so long a certificate is good that is to end while its connection is open. */
+const BRIEF_HOURS = 3 / 3600;
+
+async function badOnes({ own, authority, refuses, whoIs }: Scene): Promise<void> {
+  const brief = await own.certified(await authority.sign({ names: [ONE], until: BRIEF_HOURS }));
+  same(await brief.ask('PING'), '+PONG\r\n', 'one that is still good');
   const other = await Authority.make('other authority');
   await refuses('none', undefined);
   await refuses('self-signed', await selfSigned('CN=me', [ONE]));
@@ -62,6 +67,7 @@ async function badOnes({ authority, refuses, whoIs }: Scene): Promise<void> {
   await refuses('an authority', await authority.sign({ names: [ONE], isAuthority: true }));
   await refuses('of two users', await authority.sign({ names: [ONE, TWO] }));
   same(await whoIs(await authority.sign({ names: [ONE] })), '$4\r\napp1\r\n', 'a good one');
+  holds(await becomes(() => brief.closed), 'whose certificate has ended stays connected');
 }
 
 async function revokes({ own, authority, whoIs, refuses }: Scene): Promise<void> {
@@ -144,7 +150,7 @@ export const certificateCases: readonly AttackCase[] = [
       'certificate_missing: access-denied',
       'certificate_self_signed: access-denied',
       'certificate_issuer_unknown: access-denied',
-      'certificate_expired: access-denied',
+      'certificate_expired: access-denied connection-closed',
       'certificate_not_yet_valid: access-denied',
       'certificate_purpose: access-denied',
       'certificate_is_authority: access-denied',
