@@ -32,6 +32,7 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import type { Peer } from './peer.ts';
 import type { Proven, SessionProof } from './proof.ts';
+import { isOfName } from './server-names.ts';
 import { nameSaid, TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
@@ -317,8 +318,7 @@ export class Identity {
     const { address } = connection;
     const { user, tenant } = proven;
     if (!tenant.isOpen) return false;
-    const onlyTenant = connection.peer.secure?.tenantName;
-    if (onlyTenant !== undefined && tenant.name !== onlyTenant) return false;
+    if (!isOfName(connection.peer.secure?.tenantName, tenant.name)) return false;
     if (tenant.addresses?.allows(address) === false) return false;
     if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
     if (TokenUsers.addressesOf(proven)?.allows(address) === false) return false;

@@ -23,7 +23,8 @@ import type { Core } from './core.ts';
 import { GivenUp, Handshakes } from './handshakes.ts';
 import { type ClientAddress, Proxied } from './proxied.ts';
 import { certificateOf, NOTHING_SHOWN, type SecurePeer } from './secure-peer.ts';
-import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
+import { folded } from './server-names.ts';
+import { ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
   readonly bind: string;
