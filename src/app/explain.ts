@@ -33,7 +33,7 @@ export interface Explanation {
 }
 
 const USAGE =
-  'usage: explain --user NAME|--token FILE|--claims FILE --address ADDRESS [--plain] [--json] [--policies FOLDER] -- COMMAND [ARGUMENT…]';
+  'usage: explain --user NAME|--token FILE|--claims FILE --address ADDRESS [--server-name NAME|--plain] [--json] [--policies FOLDER] -- COMMAND [ARGUMENT…]';
 
 export type ExplainEdge = ToolEdge & TokenEdge & CredentialEdge;
 
@@ -46,6 +46,7 @@ export async function runExplain(args: readonly string[], edge: ExplainEdge): Pr
       token: { type: 'string' },
       claims: { type: 'string' },
       address: { type: 'string' },
+      'server-name': { type: 'string' },
       plain: { type: 'boolean' },
       json: { type: 'boolean' },
     },
@@ -72,6 +73,9 @@ async function answer(words: Words, edge: ExplainEdge): Promise<ToolResult> {
   const addressText = text('address') ?? '127.0.0.1';
   const address = parseAddress(addressText);
   if (address === undefined) return fail(`'${addressText}' is no address`);
+  const listener = values.get('plain') === true ? 'plain' : 'tls';
+  const serverName = text('server-name');
+  if (listener === 'plain' && serverName !== undefined) return fail('a plain listener is asked for no server name');
   const where = token ?? claims;
   const read =
     where === undefined ? undefined : await readCredential(token === undefined ? 'claims' : 'token', where, edge);
@@ -79,8 +83,7 @@ async function answer(words: Words, edge: ExplainEdge): Promise<ToolResult> {
   const credential = read?.value;
   const { folder, policy } = loadForTool(words, edge);
   if (!policy.ok) return { exitCode: 1, output: problemLines(folder, policy.fault) };
-  const listener = values.get('plain') === true ? 'plain' : 'tls';
-  const question = { user: user ?? '', address, listener, words: positionals } as const;
+  const question = { user: user ?? '', address, listener, serverName, words: positionals } as const;
   const explained =
     credential === undefined
       ? explain(policy.value, edge, question)

@@ -309,6 +309,10 @@ export const BACKLOG_BYTES_MAX = 64 * 1024;
 export const WRITE_BACKLOG_BYTES_MAX = 4 * 1024 * 1024;
 /** Kinds of error replies that INFO errorstats tells apart: ERRORSTATS_LIMIT of Redis. */
 export const ERROR_CODES_MAX = 128;
+/** The longest `handshake_timeout` and `authentication_timeout` that a policy may say. */
+export const WAIT_SECONDS_MAX = 3600;
+/** The TLS library's own limit of a handshake, set once per port: behind ours at its longest, which policy may change. */
+export const LIBRARY_HANDSHAKE_MS_MAX = (WAIT_SECONDS_MAX + 60) * 1000;
 /** Handshakes under way on one listener: each costs memory before anybody has said who they are. */
 export const HANDSHAKES_MAX = 4096;
 /** Handshakes begun at once while the process keeps up: some 30 ms of cryptography. */

@@ -11,6 +11,7 @@ export const CLOSE_REASONS = [
   'server_name_unknown',
   'certificate_refused',
   'certificate_revoked',
+  'certificate_expired',
   'authentication_timeout',
   'protocol_error',
   'cross_protocol',

@@ -22,6 +22,11 @@ export interface HandshakesOptions {
   readonly refused: (reason: CloseReason, socket: Socket) => void;
 }
 
+/** What the library is told of a socket whose time is up. It hands this very error on, of a socket it knows no address of. */
+export class GivenUp extends Error {
+  override readonly name = 'GivenUp';
+}
+
 interface Begun {
   readonly socket: Socket;
   readonly since_ms: number;
@@ -69,7 +74,8 @@ export class Handshakes {
     for (const [key, { socket, since_ms }] of this.underWay) {
       if (now_ms - since_ms <= limit_ms) continue;
       this.underWay.delete(key);
-      this.refuse('handshake_timeout', socket);
+      this.options.refused('handshake_timeout', socket);
+      socket.destroy(new GivenUp('the handshake took too long'));
     }
   }
 

@@ -32,6 +32,7 @@ import type { Connection } from './connection.ts';
 import type { Core } from './core.ts';
 import type { Peer } from './peer.ts';
 import type { Proven, SessionProof } from './proof.ts';
+import { isOfName } from './server-names.ts';
 import { nameSaid, TokenUsers } from './token-users.ts';
 
 const DEFAULT_USER = 'default';
@@ -263,13 +264,25 @@ export class Identity {
     return clock.monotonicMs() + (proof.identity.expiresAt_ms - clock.nowMs());
   }
 
+  /** When the certificate of a client ends, by the same clock. */
+  certifiedUntil_ms({ secure }: Peer): number {
+    if (secure === undefined) return Number.POSITIVE_INFINITY;
+    const { clock } = this.core;
+    return clock.monotonicMs() + (secure.endsAt_ms - clock.nowMs());
+  }
+
   /**
-   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again.
-   * True when the connection has ended.
+   * The certificate has ended, and who would come with it now would be refused; or the token ran out. Then whoever waits or
+   * listens has nothing to be told by, and is closed; the others have to log in again. True when the connection has ended.
    */
   expire(connection: Connection): boolean {
     const { session } = connection;
     if (session.isInTransaction) return false;
+    if (this.core.clock.monotonicMs() >= session.certifiedUntil_ms) {
+      session.provenUntil_ms = Number.POSITIVE_INFINITY;
+      connection.close('certificate_expired');
+      return true;
+    }
     this.core.counters.tallies.count('auth', 'token_session_expired');
     if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
       session.provenUntil_ms = Number.POSITIVE_INFINITY;
@@ -305,8 +318,7 @@ export class Identity {
     const { address } = connection;
     const { user, tenant } = proven;
     if (!tenant.isOpen) return false;
-    const onlyTenant = connection.peer.secure?.tenantName;
-    if (onlyTenant !== undefined && tenant.name !== onlyTenant) return false;
+    if (!isOfName(connection.peer.secure?.tenantName, tenant.name)) return false;
     if (tenant.addresses?.allows(address) === false) return false;
     if (view.userAddresses.get(user.name)?.allows(address) === false) return false;
     if (TokenUsers.addressesOf(proven)?.allows(address) === false) return false;

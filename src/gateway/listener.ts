@@ -5,6 +5,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { type Allowlist, parseAddress } from '../base/cidr.ts';
+import { LIBRARY_HANDSHAKE_MS_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import {
   CERTIFICATE_REFUSED,
@@ -19,10 +20,11 @@ import { bracketed } from './clients.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
-import { Handshakes } from './handshakes.ts';
+import { GivenUp, Handshakes } from './handshakes.ts';
 import { type ClientAddress, Proxied } from './proxied.ts';
-import { certificateOf, type SecurePeer } from './secure-peer.ts';
-import { folded, ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
+import { certificateOf, NOTHING_SHOWN, type SecurePeer } from './secure-peer.ts';
+import { folded } from './server-names.ts';
+import { ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
   readonly bind: string;
@@ -45,9 +47,8 @@ const RESULTS: ReadonlyMap<CloseReason, string> = new Map([
   ['server_name_unknown', 'name_unknown'],
 ]);
 
-/** Why the runtime gave a handshake up. It may know that it took too long before our own clock does. */
-function reasonOf({ code, message }: NodeJS.ErrnoException): CloseReason {
-  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'handshake_timeout';
+/** Why the library gave a handshake up. That it took too long is found by `Handshakes` first. */
+function reasonOf({ message }: NodeJS.ErrnoException): CloseReason {
   return message.includes(NAME_REFUSED) ? 'server_name_unknown' : 'handshake_failed';
 }
 
@@ -118,10 +119,10 @@ export class Listener {
   }
 
   private tlsServer(material: TlsMaterial): tls.Server {
-    const handshakeTimeout = this.core.view.handshakeTimeoutSeconds * 1000;
     const server = tls.createServer({
       ...tlsOptions(material),
-      handshakeTimeout,
+      // What policy says now is kept by `handshakes`; this is fixed here for as long as the port is open.
+      handshakeTimeout: LIBRARY_HANDSHAKE_MS_MAX,
       noDelay: true,
       allowHalfOpen: true,
       requestCert: material.clients !== undefined,
@@ -138,11 +139,14 @@ export class Listener {
       this.accept(socket, socket);
     });
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      const address = this.clientOf(socket)?.address.toString();
       this.handshakes.finished(socket);
+      socket.destroy();
+      // Has been counted already.
+      if (error instanceof GivenUp) return;
       const reason = reasonOf(error);
       this.tally(RESULTS.get(reason) ?? 'failed');
-      this.count(reason, this.clientOf(socket)?.address.toString(), error.message);
-      socket.destroy();
+      this.count(reason, address, error.message);
     });
     return server;
   }
@@ -227,7 +231,7 @@ export class Listener {
     if (names?.refuses(asked) === true) return { refusal: SERVER_NAME_UNKNOWN, reason: 'server_name_unknown' };
     const serverName = asked === undefined ? undefined : folded(asked);
     const tenantName = asked === undefined ? undefined : names?.find(asked)?.tenantName;
-    if (material?.clients === undefined) return { serverName, tenantName, certificate: undefined, chain: [] };
+    if (material?.clients === undefined) return { serverName, tenantName, ...NOTHING_SHOWN };
     const { revocations } = material.clients;
     const shown = certificateOf(socket, core.view.certificates, revocations, core.clock.nowMs());
     if (shown.ok) return { serverName, tenantName, ...shown.value };

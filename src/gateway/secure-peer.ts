@@ -29,6 +29,8 @@ export interface SecurePeer {
   readonly certificate: Certificate | undefined;
   /** From the client's own to the one below the authority. */
   readonly chain: readonly ChainCertificate[];
+  /** By the clock of the wall: when the first certificate of the chain ends. Infinity: it has shown none. */
+  readonly endsAt_ms: number;
 }
 
 /** The certificates as the peer sent them, its own first; empty: none. */
@@ -44,10 +46,7 @@ function sentBy(socket: TLSSocket): Buffer[] {
   return sent;
 }
 
-export interface Shown {
-  readonly certificate: Certificate | undefined;
-  readonly chain: readonly ChainCertificate[];
-}
+export type Shown = Pick<SecurePeer, 'certificate' | 'chain' | 'endsAt_ms'>;
 
 export interface NotShown {
   readonly fault: CertificateFault;
@@ -55,7 +54,8 @@ export interface NotShown {
   readonly certificate?: Certificate;
 }
 
-const NOTHING: Shown = { certificate: undefined, chain: [] };
+/** Of who was not asked for a certificate, or has none. */
+export const NOTHING_SHOWN: Shown = { certificate: undefined, chain: [], endsAt_ms: Number.POSITIVE_INFINITY };
 
 /** What a client showed on a listener that asks for certificates, or why that is not enough. */
 export function certificateOf(
@@ -66,7 +66,7 @@ export function certificateOf(
 ): Result<Shown, NotShown> {
   const [own, ...issuers] = sentBy(socket);
   if (own === undefined)
-    return view?.isRequired === false ? success(NOTHING) : failure({ fault: 'certificate_missing' });
+    return view?.isRequired === false ? success(NOTHING_SHOWN) : failure({ fault: 'certificate_missing' });
   const parsed = parseCertificate(own);
   if (!parsed.ok) return failure({ fault: 'certificate_malformed' });
   const certificate = parsed.value;
@@ -80,7 +80,10 @@ export function certificateOf(
     view === undefined ? failure('certificate_unmapped' as const) : userOf(certificate, view.identifyBy, view.users);
   // Whom it does not name may still say who they are, where policy has that.
   const isStranger = !named.ok && named.fault === 'certificate_unmapped' && (!view?.isRequired || view.passwordAllowed);
-  if (named.ok || isStranger) return success({ certificate, chain: chain.value });
+  if (named.ok || isStranger) {
+    const endsAt_ms = Math.min(...chain.value.map(({ notAfter_ms }) => notAfter_ms));
+    return success({ certificate, chain: chain.value, endsAt_ms });
+  }
   return failure({ fault: named.fault, certificate });
 }
 

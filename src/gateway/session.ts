@@ -38,7 +38,9 @@ export class Session implements SessionPort {
   namespace: Tenant | undefined;
   /** By what it was proven, where that may end before the user does. */
   proof: SessionProof | undefined;
-  /** Monotonic time at which the proof ends. */
+  /** Monotonic time at which the certificate that it was opened with ends, and with it the connection. */
+  readonly certifiedUntil_ms: number;
+  /** Monotonic time at which the proof ends, or the certificate. */
   provenUntil_ms: number;
   /** Its token ran out, and nobody has logged in since. */
   hasExpired: boolean;
@@ -81,7 +83,8 @@ export class Session implements SessionPort {
     this.namespace = undefined;
     this.cameByCertificate = false;
     this.proof = undefined;
-    this.provenUntil_ms = Number.POSITIVE_INFINITY;
+    this.certifiedUntil_ms = core.identity.certifiedUntil_ms(connection.peer);
+    this.provenUntil_ms = this.certifiedUntil_ms;
     this.hasExpired = false;
     this.rosterVersion = core.acl.roster.version;
     this.strangerSince_ms = connection.openedAt_ms;
@@ -150,7 +153,7 @@ export class Session implements SessionPort {
     }
     this.user = user;
     this.proof = proof;
-    this.provenUntil_ms = this.core.identity.provenUntil_ms(proof);
+    this.provenUntil_ms = Math.min(this.certifiedUntil_ms, this.core.identity.provenUntil_ms(proof));
     this.hasExpired = false;
     this.tenant = tenant;
     this.namespace = namespace;
@@ -170,7 +173,7 @@ export class Session implements SessionPort {
     }
     this.user = undefined;
     this.proof = undefined;
-    this.provenUntil_ms = Number.POSITIVE_INFINITY;
+    this.provenUntil_ms = this.certifiedUntil_ms;
     this.hasExpired = false;
     this.tenant = undefined;
     this.namespace = undefined;

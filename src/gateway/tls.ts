@@ -9,6 +9,7 @@ import { constants, createPrivateKey, type X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { failure, type Result, success } from '../base/result.ts';
 import { certificatesOf, type Revocations, revocationBlocks } from '../identity/revocation.ts';
+import { type NameEntry, NameTable } from './server-names.ts';
 
 export interface TlsPair {
   /** PEM: the server's certificate, with its chain. */
@@ -51,14 +52,21 @@ const SUITES_13 = ['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384', 'TLS_CHAC
 const CURVES = 'X25519:P-256:P-384';
 const HYBRID = 'X25519MLKEM768';
 
-/** With the hybrid exchange in front where the library has it: recorded traffic stays closed to a later machine. */
+/**
+ * With the hybrid exchange in front where the library has it: recorded traffic stays closed to a later machine. To OpenSSL
+ * the stroke says that it comes first even to a client that has it and has guessed another; Bun's library, which does not
+ * know the stroke, takes it so in any case.
+ */
 function curvesHere(): string {
-  try {
-    tls.createSecureContext({ ecdhCurve: `${HYBRID}:${CURVES}` });
-    return `${HYBRID}:${CURVES}`;
-  } catch {
-    return CURVES;
+  for (const list of [`${HYBRID}/${CURVES}`, `${HYBRID}:${CURVES}`]) {
+    try {
+      tls.createSecureContext({ ecdhCurve: list });
+      return list;
+    } catch {
+      // The next one, then.
+    }
   }
+  return CURVES;
 }
 
 let curves: string | undefined;
@@ -84,43 +92,20 @@ export function tlsOptions(material: TlsMaterial, { certificate, key }: TlsPair 
 }
 
 /** A name a client may ask for, ready to be answered. */
-export interface ServerName {
+export interface ServerName extends NameEntry {
   readonly context: tls.SecureContext;
-  readonly tenantName: string | undefined;
 }
 
 /** Contexts by name. Making it is the proof that all of it works: it throws what the TLS library has to say. */
-export class ServerNames {
-  private readonly byName: ReadonlyMap<string, ServerName>;
-  private readonly denies: boolean;
-
+export class ServerNames extends NameTable<ServerName> {
   constructor(material: TlsMaterial) {
-    this.byName = new Map(
-      (material.names ?? []).map((pair) => [
-        pair.name,
-        { context: tls.createSecureContext(tlsOptions(material, pair)), tenantName: pair.tenantName },
-      ]),
-    );
-    this.denies = material.unknownName === 'deny';
+    const entries = (material.names ?? []).map((pair) => ({
+      name: pair.name,
+      tenantName: pair.tenantName,
+      context: tls.createSecureContext(tlsOptions(material, pair)),
+    }));
+    super(entries, material.unknownName === 'deny');
   }
-
-  /** The entry of this name, or of the wildcard one label above it. Upper case is the same name; runtimes do not fold it. */
-  find(asked: string): ServerName | undefined {
-    const name = folded(asked);
-    const exact = this.byName.get(name);
-    if (exact !== undefined || !name.includes('.')) return exact;
-    return this.byName.get(`*${name.slice(name.indexOf('.'))}`);
-  }
-
-  /** Whether a client that asks for this name, or for none, is turned away. */
-  refuses(asked: string | undefined): boolean {
-    return this.denies && (asked === undefined || this.find(asked) === undefined);
-  }
-}
-
-/** Lower-case ASCII. Whatever else stands in it stays, and is no name of ours. */
-export function folded(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 /**

@@ -86,13 +86,16 @@ export function parseCertificate(der: Uint8Array): Result<Certificate> {
 }
 
 /** Of a certificate above the client's: who it is and who signed it how. Its names are nobody's business. */
-export type ChainCertificate = Pick<Certificate, 'serial' | 'issuer' | 'subject' | 'hasStrongSignature'>;
+export type ChainCertificate = Pick<
+  Certificate,
+  'serial' | 'issuer' | 'subject' | 'notAfter_ms' | 'hasStrongSignature'
+>;
 
 export function parseChainCertificate(der: Uint8Array): Result<ChainCertificate> {
   try {
     if (der.length > CERTIFICATE_BYTES_MAX) throw new DerFault(`more than ${CERTIFICATE_BYTES_MAX} bytes`);
-    const { serial, issuer, subject, signature } = headOf(der);
-    return success({ serial, issuer, subject, hasStrongSignature: isStrong(signature) });
+    const { serial, issuer, subject, notAfter_ms, signature } = headOf(der);
+    return success({ serial, issuer, subject, notAfter_ms, hasStrongSignature: isStrong(signature) });
   } catch (error) {
     if (error instanceof DerFault) return failure(error.message);
     throw error;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { Allowlist } from '../base/cidr.ts';
 import { EVICTION_POLICIES } from '../base/eviction-policies.ts';
-import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX, TOKEN_USERS_MAX } from '../base/limits.ts';
+import { BACKUPS_KEPT_MAX, POLICY_USERS_MAX, SHARDS_MAX, TOKEN_USERS_MAX, WAIT_SECONDS_MAX } from '../base/limits.ts';
 import { type Budget, parseBytes } from '../tenancy/budget.ts';
 import { alertsSection, auditSection } from './audit.ts';
 import { fileName } from './file-name.ts';
@@ -42,7 +42,7 @@ function section<Shape extends z.ZodRawShape>(shape: Shape) {
 const port = z.int().min(0).max(65_535);
 const bind = z.string().min(1).max(255);
 const seconds = z.int().min(0).max(86_400);
-const waitSeconds = z.int().min(1).max(3600);
+const waitSeconds = z.int().min(1).max(WAIT_SECONDS_MAX);
 /** Up to 32 bits: what Redis' own options hold. */
 const count = z.int().min(0).max(0xffffffff);
 

@@ -1,6 +1,7 @@
-/** What becomes of clients that hang up: in the midst of a handshake, and behind what they have asked. */
-import { readdirSync } from 'node:fs';
+/** What becomes of clients that hang up, in the midst of a handshake and behind what they have asked, and of slow ones. */
+import { readdirSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
+import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Serve } from './support/serve.ts';
@@ -106,5 +107,69 @@ describe('a client that hangs up', () => {
       socket.once('error', reject);
     });
     expect(text).toBe(`${'+OK\r\n'.repeat(1001)}+PONG\r\n`);
+  });
+});
+
+describe('a handshake that takes its time', () => {
+  let slow: Serve;
+  beforeAll(async () => {
+    slow = await Serve.start({ gateway: limit(1) });
+  });
+  afterAll(() => slow?.dispose());
+
+  function limit(seconds: number): string {
+    return `limits: { handshake_timeout: ${seconds} }\n`;
+  }
+
+  async function allow(seconds: number): Promise<void> {
+    const before = slow.events('policy.reloaded').length;
+    writeFileSync(join(slow.folder, 'policies', 'gateway.yaml'), limit(seconds));
+    slow.signal('SIGHUP');
+    await slow.until(() => slow.events('policy.reloaded').length > before, 'took the new limit');
+  }
+
+  /** Says nothing until it is told to. */
+  async function silent(): Promise<net.Socket> {
+    const socket = net.connect({ host: '127.0.0.1', port: slow.tlsPort });
+    socket.on('error', () => {});
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return socket;
+  }
+
+  function pause(time_ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, time_ms));
+  }
+
+  it('has the time that policy gives it now, even if it gave less when the port was opened', async () => {
+    await allow(60);
+    const socket = await silent();
+    await pause(3000);
+    expect(socket.destroyed).toBe(false);
+    const secured = tls.connect({ socket, ca: slow.ca, servername: 'localhost' });
+    const wire = await new Promise<Wire>((resolve, reject) => {
+      secured.once('secureConnect', () => resolve(Wire.over(secured)));
+      secured.once('error', reject);
+      for (const either of [socket, secured])
+        either.once('close', () => reject(new Error('closed in the midst of its handshake')));
+    });
+    expect(await wire.ask('AUTH', 'app', slow.password('app'))).toBe('OK');
+    wire.close();
+  });
+
+  it('is counted once, as one that took too long, when policy gives less', async () => {
+    const sockets = await Promise.all(Array.from({ length: EACH }, silent));
+    const begun = net.connect({ host: '127.0.0.1', port: slow.tlsPort });
+    begun.write((await clientHello()).subarray(0, 100));
+    const closed = [...sockets, begun].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const socket of [...sockets, begun]) socket.on('error', () => {}).resume();
+    await allow(1);
+    await Promise.all(closed);
+    const admin = await Wire.as(slow, 'admin');
+    const info = await admin.ask('INFO', 'gateway');
+    admin.close();
+    const counted = /^handshakes:(.*)\r$/m.exec(info)?.[1]?.split(',') ?? [];
+    expect(counted.filter((line) => !line.startsWith('tlsv1_'))).toEqual([`timeout=${EACH + 1}`]);
+    expect(info).toContain(`closed_handshake_timeout:${EACH + 1}\r\n`);
+    expect(info).not.toMatch(/^closed_handshake_failed:[1-9]/m);
   });
 });

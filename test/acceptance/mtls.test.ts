@@ -201,6 +201,28 @@ describe('a listener that requires certificates', () => {
     expect(serve.events('connection.closed').some(({ msg }) => msg === 'certificate_revoked')).toBe(true);
   });
 
+  it('closes a connection when its certificate ends, and none whose certificate goes on', async () => {
+    const before = serve.events('connection.closed').length;
+    const brief = await authority.sign({ names: [{ type: 'url', value: T1 }], until: 4 / 3600 });
+    const [short, long] = [brief, t1].map(({ certificate: cert, key }) => {
+      const socket = tls.connect({ port: serve.tlsPort, host: '127.0.0.1', rejectUnauthorized: false, cert, key });
+      return socket.on('error', () => {}).resume();
+    });
+    if (short === undefined || long === undefined) throw new Error('no sockets');
+    const closed = new Promise((resolve) => short.once('close', resolve));
+    for (const socket of [short, long]) {
+      socket.write('PING\r\n');
+      expect(String(await new Promise((resolve) => socket.once('data', resolve)))).toBe('+PONG\r\n');
+    }
+    await closed;
+    long.write('PING\r\n');
+    expect(String(await new Promise((resolve) => long.once('data', resolve)))).toBe('+PONG\r\n');
+    long.destroy();
+    await serve.until(() => serve.events('connection.closed').length > before, 'said why');
+    expect(serve.events('connection.closed').at(before)).toMatchObject({ msg: 'certificate_expired', user: 't1-app' });
+    expect((await talk(serve, { pair: brief }, 'PING')).text).not.toContain('PONG');
+  });
+
   it('T54: keeps the list it has when the new one is no good', async () => {
     const stranger = await Authority.make('stranger');
     for (const list of ['nonsense', await stranger.revoke([]), await authority.revoke([], -0.5, -1)]) {

@@ -19,6 +19,9 @@ export interface Where {
   readonly from?: string;
   /** What the client shows for itself. */
   readonly pair?: { readonly certificate: string; readonly key: string };
+  /** A session of TLS to go on with. */
+  readonly session?: Buffer;
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 export class Wire {
@@ -26,6 +29,8 @@ export class Wire {
   /** Replies not yet taken, one character per byte. */
   readonly replies: string[] = [];
   closed = false;
+  /** Of TLS: what the server has given to come again with, the last one. */
+  session: Buffer | undefined;
   private received: Uint8Array = new Uint8Array(0);
   private readonly boundary: ReplyBoundary = new ReplyBoundary();
   private wake: (() => void) | undefined;
@@ -34,6 +39,9 @@ export class Wire {
     this.socket = socket;
     socket.on('data', (chunk: Uint8Array) => this.take(chunk));
     socket.on('error', () => {});
+    socket.on('session', (session: Buffer) => {
+      this.session = session;
+    });
     socket.on('close', () => {
       this.closed = true;
       this.wake?.();
@@ -53,12 +61,19 @@ export class Wire {
             servername: 'localhost',
             ...(where.ca === undefined ? {} : { ca: where.ca }),
             ...(where.pair === undefined ? {} : { cert: where.pair.certificate, key: where.pair.key }),
+            ...(where.session === undefined ? {} : { session: where.session }),
+            ...(where.maxVersion === undefined ? {} : { maxVersion: where.maxVersion }),
           })
         : net.connect(at);
       const wire = new Wire(socket);
       socket.once(where.tls ? 'secureConnect' : 'connect', () => resolve(wire));
       socket.once('error', reject);
     });
+  }
+
+  /** It goes on with a session that another connection began. */
+  get isResumed(): boolean {
+    return this.socket instanceof tls.TLSSocket && this.socket.isSessionReused();
   }
 
   private take(chunk: Uint8Array): void {

@@ -213,8 +213,8 @@ export class World {
   }
 
   /** The same with a certificate. */
-  certified(pair: Where['pair']): Promise<Wire> {
-    return this.open({ port: this.port, tls: true, ca: this.ca, ...(pair === undefined ? {} : { pair }) });
+  certified(pair: Where['pair'], more: Pick<Where, 'session' | 'maxVersion'> = {}): Promise<Wire> {
+    return this.open({ port: this.port, tls: true, ca: this.ca, ...(pair === undefined ? {} : { pair }), ...more });
   }
 
   plain(from?: string): Promise<Wire> {

@@ -21,6 +21,7 @@ import type { ServerPort } from '../../src/command/ports/server.ts';
 import { Connection } from '../../src/gateway/connection.ts';
 import type { Core } from '../../src/gateway/core.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import type { SecurePeer } from '../../src/gateway/secure-peer.ts';
 import type { GatewayView } from '../../src/gateway/view.ts';
 import { NO_LOGINS } from '../../src/identity/terms.ts';
 import { ReplyWriter } from '../../src/resp/reply-writer.ts';
@@ -292,11 +293,13 @@ export class World {
     return this;
   }
 
-  connect(address = '10.0.0.7', port = 4242): Client {
+  /** @param secure what it has shown in its handshake; absent: it came over a plain port */
+  connect(address = '10.0.0.7', port = 4242, secure?: SecurePeer): Client {
     const parsed = parseAddress(address);
     if (parsed === undefined) throw new Error(`no address: ${address}`);
     const socket = new FakeSocket();
-    const peer = { address: parsed, addressText: address, port, localText: '127.0.0.1:6380', isTls: false };
+    const isTls = secure !== undefined;
+    const peer = { address: parsed, addressText: address, port, localText: '127.0.0.1:6380', isTls, secure };
     const connection = new Connection(this.core, socket.socket, ++this.lastId, peer);
     this.core.clients.add(connection);
     this.core.identity.byDefault(connection);

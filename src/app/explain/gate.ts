@@ -6,7 +6,9 @@ import type { User } from '../../acl/user.ts';
 import type { Allowlist, ParsedAddress } from '../../base/cidr.ts';
 import type { Command } from '../../command/command.ts';
 import type { Proven } from '../../gateway/proof.ts';
+import { NameTable } from '../../gateway/server-names.ts';
 import type { Policy, PolicyUser } from '../../policy/policy.ts';
+import type { ServerNamePolicy } from '../../policy/tls.ts';
 import type { Request } from '../../resp/request.ts';
 import type { UserBudget } from '../../tenancy/budget.ts';
 import type { TenantTerms } from '../../tenancy/tenant.ts';
@@ -30,6 +32,8 @@ export interface Question {
   readonly user: string;
   readonly address: ParsedAddress;
   readonly listener: 'tls' | 'plain';
+  /** What the client asks for in its handshake; undefined: nothing. */
+  readonly serverName?: string | undefined;
   readonly words: readonly string[];
 }
 
@@ -56,6 +60,15 @@ export interface GateStep {
 export function userBudgetOf({ written, token }: Asked): UserBudget | undefined {
   const proof = token?.proof;
   return written?.budget ?? (proof?.kind === 'token' ? proof.template?.budget : undefined);
+}
+
+/** The entry of the name that is asked for; `unknown`: a client that asks so is turned away. */
+export function serverNameOf({ policy, listener, serverName }: Asked): ServerNamePolicy | 'unknown' | undefined {
+  if (listener === 'plain') return undefined;
+  const { names, unknownName } = policy.gateway.tls;
+  const table = new NameTable(names, unknownName === 'deny');
+  if (table.refuses(serverName)) return 'unknown';
+  return serverName === undefined ? undefined : table.find(serverName);
 }
 
 export function pass(why: string, code = 'ok'): Finding {

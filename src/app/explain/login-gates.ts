@@ -1,7 +1,8 @@
 /** The gates of a login: who it is, and whether they may come in from there. On the wire a refusal does not tell which. */
+import { isOfName } from '../../gateway/server-names.ts';
 import { TokenUsers } from '../../gateway/token-users.ts';
 import { SYSTEM_TENANT } from '../../tenancy/tenant.ts';
-import { addressFinding, depends, type GateStep, pass, refuse, userBudgetOf } from './gate.ts';
+import { addressFinding, depends, type GateStep, pass, refuse, serverNameOf, userBudgetOf } from './gate.ts';
 
 export const LOGIN_GATES: readonly GateStep[] = [
   {
@@ -44,6 +45,18 @@ export const LOGIN_GATES: readonly GateStep[] = [
       if (terms === undefined) return undefined;
       if (terms.suspended) return refuse('tenant_suspended', `${terms.name} is suspended`);
       return pass(terms.name);
+    },
+  },
+  {
+    gate: 'tenant of the server name',
+    judge(asked) {
+      const entry = serverNameOf(asked);
+      const only = entry === 'unknown' ? undefined : entry?.tenantName;
+      if (only === undefined || asked.terms === undefined) return undefined;
+      const { name } = asked.terms;
+      if (!isOfName(only, name))
+        return refuse('server_name_tenant', `only users of ${only} may log in under this name`);
+      return pass(`${name}, whose name it is`);
     },
   },
   {

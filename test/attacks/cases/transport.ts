@@ -1,6 +1,6 @@
 /** Group T: the TLS port as a scanner meets it. */
-import { randomBytes } from 'node:crypto';
 import net from 'node:net';
+import { clientHello } from '../../support/client-hello.ts';
 import { type AttackCase, attack, holds, same } from '../case.ts';
 import { Wire } from '../wire.ts';
 import type { World } from '../world.ts';
@@ -10,45 +10,6 @@ const HANDSHAKE = 0x16;
 const HANDSHAKE_FAILURE = 40;
 const PROTOCOL_VERSION = 70;
 const ECDHE_ECDSA_AES128_GCM = 0xc02b;
-
-/** A vector of TLS: its length in so many bytes, then itself. */
-function vector(lengthBytes: 1 | 2 | 3, content: Buffer): Buffer {
-  const length = Buffer.alloc(lengthBytes);
-  length.writeUIntBE(content.length, 0, lengthBytes);
-  return Buffer.concat([length, content]);
-}
-
-function uint16(...values: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(2 * values.length);
-  for (const [i, value] of values.entries()) bytes.writeUInt16BE(value, 2 * i);
-  return bytes;
-}
-
-function extension(type: number, content: Buffer): Buffer {
-  return Buffer.concat([uint16(type), vector(2, content)]);
-}
-
-/**
- * A first message of RFC 5246, built here because no TLS library still offers what is to be refused. It names the curves
- * and signatures of today, so that the version or the suites alone decide.
- */
-function clientHello(version: number, suites: readonly number[]): Buffer {
-  const extensions = Buffer.concat([
-    extension(10, vector(2, uint16(0x001d, 0x0017))),
-    extension(11, vector(1, Buffer.from([0]))),
-    extension(13, vector(2, uint16(0x0403, 0x0804, 0x0401, 0x0203, 0x0201))),
-  ]);
-  const body = Buffer.concat([
-    uint16(version),
-    randomBytes(32),
-    vector(1, Buffer.alloc(0)),
-    vector(2, uint16(...suites)),
-    vector(1, Buffer.from([0])),
-    vector(2, extensions),
-  ]);
-  const message = Buffer.concat([Buffer.from([1]), vector(3, body)]);
-  return Buffer.concat([Buffer.from([HANDSHAKE]), uint16(Math.min(version, 0x0301)), vector(2, message)]);
-}
 
 /** `hello` when the server goes on with the handshake, else the number of its alert, or that it just closed. */
 function answerTo(world: World, hello: Buffer): Promise<string> {
