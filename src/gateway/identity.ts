@@ -440,6 +440,6 @@ function budgetOf(proof: SessionProof | undefined): UserBudget | undefined {
 
 /** A policy that switched a user off or took away every password it had ends that user's connections. */
 function stillWelcome(before: User, user: User): boolean {
-  if (before.origin === 'runtime' || !user.enabled) return user.enabled;
+  if (!user.enabled) return false;
   return user.nopass || before.nopass || before.passwordHashes.some((hash) => user.passwordHashes.includes(hash));
 }
