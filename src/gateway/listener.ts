@@ -253,7 +253,7 @@ export class Listener {
     if (core.clients.count >= view.maxclients) return { refusal: MAX_CLIENTS, reason: 'too_many_clients' };
     const isTrusted = view.trustLoopback && peer.address.isLoopback;
     const cap = this.capOf(peer.address);
-    if (cap > 0 && core.clients.fromAddress(peer.addressText) >= cap) {
+    if (cap > 0 && core.clients.fromAddress(peer.address) >= cap) {
       return { refusal: MAX_CLIENTS_ADDRESS, reason: 'too_many_from_address' };
     }
     // With TLS that was asked before the handshake.
