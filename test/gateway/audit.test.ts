@@ -100,6 +100,22 @@ describe('an act of an operator', () => {
     expect(of('flushall')).toHaveLength(1);
   });
 
+  it('in a transaction of a pool is answered with an error, too, when its record cannot be written', () => {
+    for (const [onFailure, answer] of [
+      ['deny', /^\*2\r\n-MISCONF The command has run.*\r\n\+OK\r\n$/],
+      ['drop', /^\*2\r\n\+OK\r\n\+OK\r\n$/],
+    ] as const) {
+      const backend = new LaterBackend();
+      begin({ writes: false }, onFailure, backend);
+      backend.isLate = () => false;
+      const admin = world.login('admin');
+      for (const words of [['MULTI'], ['FLUSHALL'], ['SET', 'k', 'v']]) world.ask(admin, ...words);
+      trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+      expect(world.ask(admin, 'EXEC')).toMatch(answer);
+      if (onFailure === 'deny') world.end();
+    }
+  });
+
   it('that is answered later is recorded with its outcome, and answered behind that', async () => {
     const backend = new LaterBackend();
     begin({}, 'deny', backend);
