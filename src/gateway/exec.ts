@@ -167,7 +167,7 @@ export class Exec {
   }
 
   private refusalInPool(connection: Connection, command: Command, request: Request): Refusal | undefined {
-    const refusal = this.core.dispatcher.judge(connection, command, request);
+    const refusal = this.core.dispatcher.judgeQueued(connection, command, request);
     if (refusal !== undefined || !CHANGES_SESSION.has(command.fullName)) return refusal;
     return notInPoolTransaction(command.fullName);
   }

@@ -116,6 +116,22 @@ describe('an act of an operator', () => {
     }
   });
 
+  it.each(['here', 'in a pool'])('queued before the trail failed is refused when EXEC would run it %s', (where) => {
+    const backend = new LaterBackend();
+    backend.isLate = () => false;
+    begin({ writes: true }, 'deny', where === 'here' ? undefined : backend);
+    const [admin, ann] = [world.login('admin'), world.login('ann')];
+    for (const words of [['MULTI'], ['FLUSHALL'], ['CLIENT', 'KILL', 'ID', '77'], ['GET', 'k']]) {
+      world.ask(admin, ...words);
+    }
+    trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+    world.ask(ann, 'SET', 'k', 'v');
+    world.pass(200);
+    expect(trail.journal.isFailing).toBe(true);
+    const refusal = '-MISCONF The audit trail cannot be written[^\r]*\r\n';
+    expect(world.ask(admin, 'EXEC')).toMatch(new RegExp(`^\\*3\r\n${refusal}${refusal}\\$-1\r\n$`));
+  });
+
   it('that is answered later is recorded with its outcome, and answered behind that', async () => {
     const backend = new LaterBackend();
     begin({}, 'deny', backend);
