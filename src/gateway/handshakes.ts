@@ -24,7 +24,7 @@ export interface HandshakesOptions {
 }
 
 /** For whom a place is asked. */
-export interface Caller {
+interface Caller {
   /** As of `ownerOf`. */
   readonly owner: string;
   /** Places that the owner may have at a time; 0: as many as there are. */
