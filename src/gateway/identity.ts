@@ -264,14 +264,17 @@ export class Identity {
   }
 
   /**
-   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again.
+   * The token ran out. Whoever waits or listens has nothing to be told by, and is closed; the others have to log in again,
+   * or are about to: whose login is being looked at waits for that alone.
    * True when the connection has ended.
    */
   expire(connection: Connection): boolean {
     const { session } = connection;
     if (session.isInTransaction) return false;
     this.core.counters.tallies.count('auth', 'token_session_expired');
-    if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
+    const isLoggingIn = this.core.table.all[connection.lastCommand]?.isNoAuth === true;
+    const isWaiting = connection.isWaiting && !isLoggingIn;
+    if (connection.isSubscriber || connection.isMonitor || isWaiting || session.tracker !== undefined) {
       session.provenUntil_ms = Number.POSITIVE_INFINITY;
       connection.close('token_expired');
       return true;

@@ -207,6 +207,24 @@ describe('a token', () => {
     }
   });
 
+  it('that runs out while the next login is looked at leaves the connection to that one', async () => {
+    withTokens();
+    for (const [password, expected] of [
+      ['a long one', OK],
+      ['a wrong one', /^-WRONGPASS/],
+    ] as const) {
+      const client = world.connect();
+      world.send(client, 'AUTH', await sign('one', 'bob', { tenant: 't1', exp: world.clock.nowMs() / 1000 + 60 }));
+      expect(await reply(client)).toBe(OK);
+      world.send(client, 'AUTH', 'ann', password);
+      world.clock.now += 61_000;
+      expect(world.core.identity.expire(client.connection)).toBe(false);
+      expect(client.connection.session.isAuthenticated).toBe(false);
+      expect(await reply(client)).toMatch(expected);
+      expect(world.ask(client, 'PING')).toMatch(expected === OK ? /^\+PONG/ : /^-NOAUTH token expired/);
+    }
+  });
+
   it('speaks for the tenants of its issuer alone, whatever tenant it claims', async () => {
     withTokens();
     for (const [issuer, subject, tenant, expected] of [
