@@ -60,7 +60,8 @@ export class Identity {
   private readonly tokenUsers: TokenUsers;
   private readonly certificateUsers: CertificateUsers;
   private readonly slow: SlowPasswords;
-  private jwksAt_ms: number;
+  /** When issuers with an address last answered, by name: those that policy names now. */
+  private answeredAt_ms: Map<string, number>;
 
   constructor(core: Core) {
     this.core = core;
@@ -68,7 +69,7 @@ export class Identity {
     this.slow = new SlowPasswords();
     this.tokenUsers = new TokenUsers(core);
     this.certificateUsers = new CertificateUsers(core);
-    this.jwksAt_ms = 0;
+    this.answeredAt_ms = new Map();
     this.tokens = new Tokens({
       nowMs: () => core.clock.nowMs(),
       monotonicMs: () => core.clock.monotonicMs(),
@@ -80,6 +81,8 @@ export class Identity {
 
   /** What the policy says from now on. */
   adopt(terms: LoginTerms): void {
+    const asked = terms.tokens.issuers.filter(({ source }) => source.kind === 'url');
+    this.answeredAt_ms = new Map(asked.map(({ name }) => [name, this.answeredAt_ms.get(name) ?? 0]));
     this.tokens.adopt(terms.tokens);
   }
 
@@ -91,14 +94,16 @@ export class Identity {
   /** Lines of INFO section `gateway`. */
   figures(): readonly (readonly [name: string, value: number])[] {
     if (!this.tokens.isOn) return [];
-    return [['jwks_last_success_timestamp_seconds', Math.floor(this.jwksAt_ms / 1000)]];
+    // One that is silent must not be hidden by another that answers.
+    const oldest_ms = this.answeredAt_ms.size === 0 ? 0 : Math.min(...this.answeredAt_ms.values());
+    return [['jwks_last_success_timestamp_seconds', Math.floor(oldest_ms / 1000)]];
   }
 
   private fetched(issuer: string, fault: string | undefined): void {
     const { core } = this;
     core.counters.tallies.count('jwks', fault === undefined ? 'success' : 'failure');
-    if (fault === undefined) this.jwksAt_ms = core.clock.nowMs();
-    else core.log.event('warn', 'jwks.failed', fault, { issuer });
+    if (fault === undefined && this.answeredAt_ms.has(issuer)) this.answeredAt_ms.set(issuer, core.clock.nowMs());
+    if (fault !== undefined) core.log.event('warn', 'jwks.failed', fault, { issuer });
   }
 
   // -- Logging in ------------------------------------------------------------------------------------------------------
