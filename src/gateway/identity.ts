@@ -404,7 +404,7 @@ export class Identity {
     const { core } = this;
     const { session } = connection;
     const before = session.user;
-    session.rosterVersion = this.core.acl.roster.version;
+    session.rosterVersion = core.acl.roster.version;
     if (before === undefined) return true;
     const proven = this.provenNow(connection, before);
     if (proven === undefined || proven.tenant !== session.tenant) return false;
