@@ -2,7 +2,13 @@
  * The security log of ACL LOG: denials of the last time, newest first, alike ones no more than a minute apart counted as one. Holds
  * names and keys, never a password.
  */
-import { ACL_LOG_ENTRIES_MAX_DEFAULT, ACL_LOG_GROUPING_MS, ECHOED_BYTES_MAX } from '../base/limits.ts';
+import { headOf } from '../base/bytes.ts';
+import {
+  ACL_LOG_ENTRIES_MAX_DEFAULT,
+  ACL_LOG_GROUPING_MS,
+  ECHOED_BYTES_MAX,
+  REMEMBERED_TEXT_BYTES_MAX,
+} from '../base/limits.ts';
 
 /** `tls-cert` as of Redis 8.6 and Valkey 9: a certificate that its authority vouches for made nobody somebody. */
 export type DenialReason = 'auth' | 'command' | 'key' | 'channel' | 'tls-cert';
@@ -46,13 +52,14 @@ export class AclLog {
   }
 
   add(denial: Denial, now_ms: number): void {
-    const object = denial.object.slice(0, ECHOED_BYTES_MAX);
+    const object = headOf(denial.object, ECHOED_BYTES_MAX);
+    const userName = headOf(denial.userName, REMEMBERED_TEXT_BYTES_MAX);
     const at = this.entries.findIndex(
       (known) =>
         known.reason === denial.reason &&
         known.context === denial.context &&
         known.object === object &&
-        known.userName === denial.userName &&
+        known.userName === userName &&
         now_ms - known.updatedAt_ms <= ACL_LOG_GROUPING_MS,
     );
     const known = this.entries[at];
@@ -64,6 +71,7 @@ export class AclLog {
     this.entries.unshift({
       ...denial,
       object,
+      userName,
       id: this.nextId++,
       count: 1,
       createdAt_ms: now_ms,

@@ -27,6 +27,14 @@ export function latin1(bytes: Uint8Array, start = 0, end = bytes.length): string
   return text;
 }
 
+/**
+ * The first characters of a text of one per byte, for who keeps them: a slice would keep all of the text in memory, as both
+ * engines let it point into the whole.
+ */
+export function headOf(text: string, max: number): string {
+  return text.length <= max ? text : latin1(bytesOfLatin1(text.slice(0, max)));
+}
+
 /** The inverse of {@link latin1}. Characters past U+00FF are cut to their low byte. */
 export function bytesOfLatin1(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);

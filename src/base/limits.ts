@@ -253,6 +253,8 @@ export const USER_BUDGETS_SHOWN_MAX = 1000;
 export const ACL_PATTERNS_MAX = 1024;
 export const ACL_SELECTORS_MAX = 128;
 export const ACL_RULE_BYTES_MAX = 64 * 1024;
+/** Of a name or key that a log or table remembers: a user may send one of 512 MB. */
+export const REMEMBERED_TEXT_BYTES_MAX = 256;
 /** `acllog-max-len`, and how long alike denials are counted as one, as in Redis. */
 export const ACL_LOG_ENTRIES_MAX_DEFAULT = 128;
 export const ACL_LOG_GROUPING_MS = 60_000;

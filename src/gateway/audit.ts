@@ -15,6 +15,7 @@ import { REDACTED, secretsOf } from '../command/secrets.ts';
 import type { AuditCategory, AuditEvent, AuditOutcome, AuditType, AuditValue } from '../observe/audit-event.ts';
 import type { AuditJournal } from '../observe/audit-journal.ts';
 import { LineWriter } from '../observe/audit-line.ts';
+import type { Refusal } from '../resp/refusals.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
 import type { Request } from '../resp/request.ts';
 import { AUDIT_NOT_WRITTEN } from '../resp/session-refusals.ts';
@@ -206,18 +207,29 @@ export class Audit {
     if (request !== undefined) this.recordData(connection, command, request, NOTHING, 0, 0);
   }
 
-  /** It has run in a transaction of a pool. Its record is filled anew, as others have been parsed since. */
-  ranInPool(connection: Connection, command: Command, request: Request, reply: Uint8Array, from: number): void {
-    if (this.kinds[command.id] === NOT_RECORDED) return;
+  /**
+   * It has run in a transaction of a pool: what is answered in place of its reply, if anything. Its record is filled anew,
+   * as others have been parsed since.
+   */
+  ranInPool(
+    connection: Connection,
+    command: Command,
+    request: Request,
+    reply: Uint8Array,
+    from: number,
+  ): Refusal | undefined {
+    if (this.kinds[command.id] === NOT_RECORDED) return undefined;
     const { keys } = this.core.dispatcher;
     keys.clear();
     command.parse(request);
     if (command.fixedKey !== 0) command.keys(request, keys);
-    if (!this.isAct(command, connection))
-      return this.recordData(connection, command, request, reply, from, reply.length);
+    if (!this.isAct(command, connection)) {
+      this.recordData(connection, command, request, reply, from, reply.length);
+      return undefined;
+    }
     const outcome = reply[from] === MINUS ? 'failure' : 'success';
     this.journal.record({ ...this.actOf(connection, command, request), outcome }); // cold: an act of administration
-    this.journal.syncNow();
+    return this.journal.syncNow() || this.journal.onFailure === 'drop' ? undefined : AUDIT_NOT_WRITTEN;
   }
 
   private recordData(

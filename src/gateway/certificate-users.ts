@@ -36,12 +36,8 @@ export class CertificateUsers {
    * the reason, which has been told of.
    */
   refusalOf(connection: Connection, user: User): string | undefined {
-    const { certificates } = this.core.view;
-    if (certificates === undefined || certificates.passwordAllowed) return undefined;
-    const named = this.nameOf(connection.peer);
-    const isOther = named !== undefined && named !== user.name;
-    if (!isOther && !certificates.bound.has(user.name)) return undefined;
-    const reason = isOther ? 'certificate_of_other_user' : 'password_of_certificate_user';
+    const reason = this.whyNot(connection.peer, user);
+    if (reason === undefined) return undefined;
     this.core.denials.refused(reason, { id: connection.id, address: connection.addressText, user: user.name });
     return reason;
   }
@@ -49,7 +45,14 @@ export class CertificateUsers {
   /** What a connection came with is still a way to be this user. */
   isStillProven({ session, peer }: Connection, user: User): boolean {
     if (session.cameByCertificate) return this.nameOf(peer) === user.name;
+    return this.whyNot(peer, user) === undefined;
+  }
+
+  private whyNot(peer: Peer, user: User): string | undefined {
     const { certificates } = this.core.view;
-    return certificates === undefined || certificates.passwordAllowed || !certificates.bound.has(user.name);
+    if (certificates === undefined || certificates.passwordAllowed) return undefined;
+    const named = this.nameOf(peer);
+    if (named !== undefined && named !== user.name) return 'certificate_of_other_user';
+    return certificates.bound.has(user.name) ? 'password_of_certificate_user' : undefined;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Every connection there is, and what a session may see and do of the others: its own tenant's, or as an operator all.
  */
+import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
 import type { Command } from '../command/command.ts';
 import type { ClientFilter, ClientsPort } from '../command/ports/session.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
@@ -18,14 +19,14 @@ export class Clients {
   isPaused: boolean;
   private readonly core: Core;
   private readonly byId: Map<number, Connection>;
-  private readonly perAddress: Map<string, number>;
+  private readonly perOwner: Map<string, number>;
   private pause: Pause | undefined;
 
   constructor(core: Core) {
     this.core = core;
     this.isPaused = false;
     this.byId = new Map();
-    this.perAddress = new Map();
+    this.perOwner = new Map();
     this.pause = undefined;
   }
 
@@ -61,21 +62,22 @@ export class Clients {
     return count;
   }
 
-  fromAddress(address: string): number {
-    return this.perAddress.get(address) ?? 0;
+  /** Of everybody whom the address belongs to: all of a /64. */
+  fromAddress(address: ParsedAddress): number {
+    return this.perOwner.get(ownerOf(address)) ?? 0;
   }
 
   add(connection: Connection): void {
     this.byId.set(connection.id, connection);
-    this.perAddress.set(connection.addressText, this.fromAddress(connection.addressText) + 1);
+    this.perOwner.set(ownerOf(connection.address), this.fromAddress(connection.address) + 1);
     this.core.security.opened(connection);
   }
 
   remove(connection: Connection): void {
     if (!this.byId.delete(connection.id)) return;
-    const left = this.fromAddress(connection.addressText) - 1;
-    if (left > 0) this.perAddress.set(connection.addressText, left);
-    else this.perAddress.delete(connection.addressText);
+    const left = this.fromAddress(connection.address) - 1;
+    if (left > 0) this.perOwner.set(ownerOf(connection.address), left);
+    else this.perOwner.delete(ownerOf(connection.address));
   }
 
   get(id: number): Connection | undefined {
@@ -218,8 +220,7 @@ export function describePeer({ addressText, port, localText }: Peer): string {
   return `${before} ${counts} tot-mem=0 events=r cmd=NULL user= redir=-1 resp=2 lib-name= lib-ver=`;
 }
 
-/** The letters of Redis, `N` when there is nothing to say. */
-/** The letters in the order in which redis-server writes them. */
+/** The letters in the order in which redis-server writes them, `N` when there is nothing to say. */
 function flagsOf({ session, isWaiting, isSubscriber, isMonitor }: Connection): string {
   const letters: readonly (readonly [boolean, string])[] = [
     [isMonitor, 'O'],

@@ -1,6 +1,5 @@
 /** What happens beside the reply when somebody is refused: a count, a line in ACL LOG, a line in the log of the process. */
 import type { AclLog, DenialReason } from '../acl/log.ts';
-import { ECHOED_BYTES_MAX } from '../base/limits.ts';
 import type { Command } from '../command/command.ts';
 import { actionOf } from './audit.ts';
 import { describePeer } from './clients.ts';
@@ -36,7 +35,7 @@ export class Denials {
         reason: 'tls-cert',
         context: 'toplevel',
         object: why,
-        userName: userName.slice(0, ECHOED_BYTES_MAX),
+        userName,
         tenantName: '',
         clientInfo: connection === undefined ? describePeer(peer) : core.clients.describe(connection),
       },

@@ -136,7 +136,7 @@ export class Dispatcher {
 
   /** Runs a queued command as EXEC does: judged anew, and without what was asked of it when it was queued. */
   runAgain(connection: Connection, command: Command, request: Request, out: ReplyWriter): void {
-    const refusal = this.judge(connection, command, request);
+    const refusal = this.judgeQueued(connection, command, request);
     if (refusal === undefined) this.execute(connection, command, request, out);
     else this.fail(connection, command, refusal, out);
   }
@@ -164,6 +164,13 @@ export class Dispatcher {
     if (refusal === undefined) return fault;
     const object = refusal === NOPERM_CHANNEL ? CHANNELS_DENIED : 'no permission to touch the specified keys';
     return rulesChanged(object);
+  }
+
+  /** The same of one that has not begun: what cannot be recorded any more must not begin. */
+  judgeQueued(connection: Connection, command: Command, request: Request): Refusal | undefined {
+    const refusal = this.judge(connection, command, request);
+    if (refusal !== undefined) return refusal;
+    return this.core.security.audit?.refuses(command) === true ? AUDIT_UNAVAILABLE : undefined;
   }
 
   /** Whether the command that waits on a connection would be allowed now. */

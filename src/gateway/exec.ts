@@ -167,7 +167,7 @@ export class Exec {
   }
 
   private refusalInPool(connection: Connection, command: Command, request: Request): Refusal | undefined {
-    const refusal = this.core.dispatcher.judge(connection, command, request);
+    const refusal = this.core.dispatcher.judgeQueued(connection, command, request);
     if (refusal !== undefined || !CHANGES_SESSION.has(command.fullName)) return refusal;
     return notInPoolTransaction(command.fullName);
   }
@@ -220,8 +220,9 @@ export class Exec {
         const next = skipReply(replies, at);
         this.ranAtShard(connection, command, request, share_ms);
         connection.counters.answered(command.id, replies, at, next);
-        this.core.security.audit?.ranInPool(connection, command, request, replies, at);
-        out.raw(replies, at, next);
+        const instead = this.core.security.audit?.ranInPool(connection, command, request, replies, at);
+        if (instead === undefined) out.raw(replies, at, next);
+        else out.error(instead);
         at = next;
       }
     }

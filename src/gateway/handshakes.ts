@@ -1,6 +1,7 @@
 /**
  * TLS connections before there is anything to read from them: those that wait for their turn, and those whose handshake is
- * under way. Both are bounded, in number and in time; neither runtime closes the socket of a handshake that timed out.
+ * under way. Both are bounded, in number and in time; neither runtime closes the socket of a handshake that timed out. No
+ * address may take all places, or one that says nothing would keep everybody out.
  *
  * ```
  *   offer ──▶ waiting ──turn──▶ under way ──finished──▶ a connection
@@ -27,8 +28,19 @@ export class GivenUp extends Error {
   override readonly name = 'GivenUp';
 }
 
+/** For whom a place is asked. */
+interface Caller {
+  /** As of `ownerOf`. */
+  readonly owner: string;
+  /** Places that the owner may have at a time; 0: as many as there are. */
+  readonly most: number;
+  /** Whoever is trusted does not wait. */
+  readonly atOnce: boolean;
+}
+
 interface Begun {
   readonly socket: Socket;
+  readonly owner: string;
   readonly since_ms: number;
 }
 
@@ -42,6 +54,8 @@ export class Handshakes {
    * runtime hands out differs.
    */
   private readonly underWay: Map<string, Begun>;
+  /** Places taken, waiting or under way, by owner. */
+  private readonly perOwner: Map<string, number>;
   private pulse: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: HandshakesOptions) {
@@ -49,14 +63,16 @@ export class Handshakes {
     this.budget = new HandshakeBudget(options.now_ms());
     this.waiting = new Set();
     this.underWay = new Map();
+    this.perOwner = new Map();
     this.pulse = undefined;
   }
 
-  /** @param atOnce whoever is trusted does not wait */
-  offer(socket: Socket, atOnce: boolean): void {
+  offer(socket: Socket, { owner, most, atOnce }: Caller): void {
     const { now_ms, timeout_ms } = this.options;
     if (this.waiting.size + this.underWay.size >= HANDSHAKES_MAX) return this.refuse('too_many_handshakes', socket);
-    const one = { socket, since_ms: now_ms() };
+    const taken = this.perOwner.get(owner) ?? 0;
+    if (most > 0 && taken >= most) return this.refuse('too_many_from_address', socket);
+    const one = { socket, owner, since_ms: now_ms() };
     if (atOnce || (this.waiting.size === 0 && this.budget.take(one.since_ms))) this.start(one);
     else if (this.budget.isWorthWaiting(this.waiting.size, timeout_ms())) this.wait(one);
     else return this.refuse('handshake_shed', socket);
@@ -65,7 +81,7 @@ export class Handshakes {
 
   /** Its handshake is over, this way or that. */
   finished(socket: Socket): void {
-    this.underWay.delete(peerOf(socket));
+    this.endUnderWay(peerOf(socket));
   }
 
   /** Called by the ticker. */
@@ -73,7 +89,7 @@ export class Handshakes {
     const limit_ms = this.options.timeout_ms();
     for (const [key, { socket, since_ms }] of this.underWay) {
       if (now_ms - since_ms <= limit_ms) continue;
-      this.underWay.delete(key);
+      this.endUnderWay(key);
       this.options.refused('handshake_timeout', socket);
       socket.destroy(new GivenUp('the handshake took too long'));
     }
@@ -86,19 +102,44 @@ export class Handshakes {
     this.waiting.clear();
   }
 
-  private start({ socket }: Begun): void {
+  private start({ socket, owner }: Begun): void {
     const key = peerOf(socket);
-    const begun = { socket, since_ms: this.options.now_ms() };
+    // Whoever had the same port before is gone, if it has not been told yet.
+    this.endUnderWay(key);
+    const begun = { socket, owner, since_ms: this.options.now_ms() };
     this.underWay.set(key, begun);
+    this.takePlace(owner);
     socket.once('close', () => {
-      if (this.underWay.get(key) === begun) this.underWay.delete(key);
+      if (this.underWay.get(key) === begun) this.endUnderWay(key);
     });
     this.options.begin(socket);
   }
 
+  private endUnderWay(key: string): void {
+    const begun = this.underWay.get(key);
+    if (begun === undefined) return;
+    this.underWay.delete(key);
+    this.givePlaceBack(begun.owner);
+  }
+
   private wait(one: Begun): void {
     this.waiting.add(one);
-    one.socket.once('close', () => this.waiting.delete(one));
+    this.takePlace(one.owner);
+    one.socket.once('close', () => this.endWait(one));
+  }
+
+  private endWait(one: Begun): void {
+    if (this.waiting.delete(one)) this.givePlaceBack(one.owner);
+  }
+
+  private takePlace(owner: string): void {
+    this.perOwner.set(owner, (this.perOwner.get(owner) ?? 0) + 1);
+  }
+
+  private givePlaceBack(owner: string): void {
+    const left = (this.perOwner.get(owner) ?? 1) - 1;
+    if (left > 0) this.perOwner.set(owner, left);
+    else this.perOwner.delete(owner);
   }
 
   private refuse(reason: CloseReason, socket: Socket): void {
@@ -124,7 +165,7 @@ export class Handshakes {
     for (const one of this.waiting) {
       const isLate = now_ms - one.since_ms > limit_ms;
       if (!isLate && !this.budget.take(now_ms)) return;
-      this.waiting.delete(one);
+      this.endWait(one);
       if (isLate) this.refuse('handshake_shed', one.socket);
       else this.start(one);
     }

@@ -61,7 +61,8 @@ export class Identity {
   private readonly tokenUsers: TokenUsers;
   private readonly certificateUsers: CertificateUsers;
   private readonly slow: SlowPasswords;
-  private jwksAt_ms: number;
+  /** When issuers with an address last answered, by name: those that policy names now. */
+  private answeredAt_ms: Map<string, number>;
 
   constructor(core: Core) {
     this.core = core;
@@ -69,7 +70,7 @@ export class Identity {
     this.slow = new SlowPasswords();
     this.tokenUsers = new TokenUsers(core);
     this.certificateUsers = new CertificateUsers(core);
-    this.jwksAt_ms = 0;
+    this.answeredAt_ms = new Map();
     this.tokens = new Tokens({
       nowMs: () => core.clock.nowMs(),
       monotonicMs: () => core.clock.monotonicMs(),
@@ -81,6 +82,8 @@ export class Identity {
 
   /** What the policy says from now on. */
   adopt(terms: LoginTerms): void {
+    const asked = terms.tokens.issuers.filter(({ source }) => source.kind === 'url');
+    this.answeredAt_ms = new Map(asked.map(({ name }) => [name, this.answeredAt_ms.get(name) ?? 0]));
     this.tokens.adopt(terms.tokens);
   }
 
@@ -92,14 +95,16 @@ export class Identity {
   /** Lines of INFO section `gateway`. */
   figures(): readonly (readonly [name: string, value: number])[] {
     if (!this.tokens.isOn) return [];
-    return [['jwks_last_success_timestamp_seconds', Math.floor(this.jwksAt_ms / 1000)]];
+    // One that is silent must not be hidden by another that answers.
+    const oldest_ms = this.answeredAt_ms.size === 0 ? 0 : Math.min(...this.answeredAt_ms.values());
+    return [['jwks_last_success_timestamp_seconds', Math.floor(oldest_ms / 1000)]];
   }
 
   private fetched(issuer: string, fault: string | undefined): void {
     const { core } = this;
     core.counters.tallies.count('jwks', fault === undefined ? 'success' : 'failure');
-    if (fault === undefined) this.jwksAt_ms = core.clock.nowMs();
-    else core.log.event('warn', 'jwks.failed', fault, { issuer });
+    if (fault === undefined && this.answeredAt_ms.has(issuer)) this.answeredAt_ms.set(issuer, core.clock.nowMs());
+    if (fault !== undefined) core.log.event('warn', 'jwks.failed', fault, { issuer });
   }
 
   // -- Logging in ------------------------------------------------------------------------------------------------------
@@ -273,7 +278,8 @@ export class Identity {
 
   /**
    * The certificate has ended, and who would come with it now would be refused; or the token ran out. Then whoever waits or
-   * listens has nothing to be told by, and is closed; the others have to log in again. True when the connection has ended.
+   * listens has nothing to be told by, and is closed; the others have to log in again, or are about to: whose login is being
+   * looked at waits for that alone. True when the connection has ended.
    */
   expire(connection: Connection): boolean {
     const { session } = connection;
@@ -284,7 +290,9 @@ export class Identity {
       return true;
     }
     this.core.counters.tallies.count('auth', 'token_session_expired');
-    if (connection.isSubscriber || connection.isMonitor || connection.isWaiting || session.tracker !== undefined) {
+    const isLoggingIn = this.core.table.all[connection.lastCommand]?.isNoAuth === true;
+    const isWaiting = connection.isWaiting && !isLoggingIn;
+    if (connection.isSubscriber || connection.isMonitor || isWaiting || session.tracker !== undefined) {
       session.provenUntil_ms = Number.POSITIVE_INFINITY;
       connection.close('token_expired');
       return true;
@@ -408,7 +416,7 @@ export class Identity {
     const { core } = this;
     const { session } = connection;
     const before = session.user;
-    session.rosterVersion = this.core.acl.roster.version;
+    session.rosterVersion = core.acl.roster.version;
     if (before === undefined) return true;
     const proven = this.provenNow(connection, before);
     if (proven === undefined || proven.tenant !== session.tenant) return false;
@@ -452,6 +460,6 @@ function budgetOf(proof: SessionProof | undefined): UserBudget | undefined {
 
 /** A policy that switched a user off or took away every password it had ends that user's connections. */
 function stillWelcome(before: User, user: User): boolean {
-  if (before.origin === 'runtime' || !user.enabled) return user.enabled;
+  if (!user.enabled) return false;
   return user.nopass || before.nopass || before.passwordHashes.some((hash) => user.passwordHashes.includes(hash));
 }

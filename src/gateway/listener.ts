@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import tls from 'node:tls';
-import { type Allowlist, parseAddress } from '../base/cidr.ts';
+import { type Allowlist, ownerOf, type ParsedAddress, parseAddress } from '../base/cidr.ts';
 import { LIBRARY_HANDSHAKE_MS_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import {
@@ -43,6 +43,7 @@ const NAME_REFUSED = 'no server of that name';
 const RESULTS: ReadonlyMap<CloseReason, string> = new Map([
   ['handshake_shed', 'shed'],
   ['too_many_handshakes', 'shed'],
+  ['too_many_from_address', 'shed'],
   ['handshake_timeout', 'timeout'],
   ['server_name_unknown', 'name_unknown'],
 ]);
@@ -166,7 +167,15 @@ export class Listener {
       socket.destroy();
       return;
     }
-    this.handshakes.offer(socket, this.core.view.trustLoopback && parsed.isLoopback);
+    const atOnce = this.core.view.trustLoopback && parsed.isLoopback;
+    this.handshakes.offer(socket, { owner: ownerOf(parsed), most: this.capOf(parsed), atOnce });
+  }
+
+  /** Connections that an address may have at a time, and handshakes besides; 0: any number. */
+  private capOf(address: ParsedAddress): number {
+    const { connectionsPerIp, perIpExempt, trustLoopback } = this.core.view;
+    const isExempt = perIpExempt?.allows(address) === true || (trustLoopback && address.isLoopback);
+    return isExempt ? 0 : connectionsPerIp;
   }
 
   /** Where a client is: what its balancer says, else what the socket does. */
@@ -246,10 +255,9 @@ export class Listener {
     const { core } = this;
     const { view } = core;
     if (core.clients.count >= view.maxclients) return { refusal: MAX_CLIENTS, reason: 'too_many_clients' };
-    const exempt = view.perIpExempt?.allows(peer.address) === true;
     const isTrusted = view.trustLoopback && peer.address.isLoopback;
-    const cap = view.connectionsPerIp;
-    if (cap > 0 && !exempt && !isTrusted && core.clients.fromAddress(peer.addressText) >= cap) {
+    const cap = this.capOf(peer.address);
+    if (cap > 0 && core.clients.fromAddress(peer.address) >= cap) {
       return { refusal: MAX_CLIENTS_ADDRESS, reason: 'too_many_from_address' };
     }
     // With TLS that was asked before the handshake.

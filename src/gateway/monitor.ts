@@ -9,6 +9,7 @@
  * Hot path: one look at `isWatched` per command while nobody does. Guarded by the P16 rows of `npm run bench`.
  */
 import { checkCommand } from '../acl/check.ts';
+import type { User } from '../acl/user.ts';
 import { MONITOR_LINE_BYTES_MAX } from '../base/limits.ts';
 import type { Command } from '../command/command.ts';
 import { REDACTED, secretsOf } from '../command/secrets.ts';
@@ -65,7 +66,7 @@ export class Monitor {
     return true;
   }
 
-  /** RESET, or its end. */
+  /** RESET, another user, or its end. */
   remove(connection: Connection): void {
     if (!connection.isMonitor) return;
     this.watchers.delete(connection); // cold: once per watcher
@@ -75,13 +76,15 @@ export class Monitor {
 
   /** Permissions have changed: whoever may no longer watch is closed. */
   recheck(): void {
-    const command = this.core.table.named('monitor');
     for (const connection of Array.from(this.watchers)) {
       const { user } = connection.session;
-      if (user === undefined || command === undefined || !checkCommand(user, command, MONITOR)) {
-        connection.close('user_removed');
-      }
+      if (user === undefined || !this.permits(user)) connection.close('user_removed');
     }
+  }
+
+  permits(user: User): boolean {
+    const command = this.core.table.named('monitor');
+    return command !== undefined && checkCommand(user, command, MONITOR);
   }
 
   /** A command has run. `counters` are those it was counted by: they tell whose it was. */

@@ -91,8 +91,9 @@ export class Proxied {
   }
 
   private remember(socket: Socket, source: ProxySource | undefined): void {
-    if (source === undefined) return;
     const key = peerOf(socket);
+    // The port may be used again before the end of whoever had it was told.
+    if (source === undefined) return void this.claims.delete(key);
     this.claims.set(key, source);
     socket.once('close', () => {
       if (this.claims.get(key) === source) this.claims.delete(key);

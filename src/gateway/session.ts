@@ -151,6 +151,7 @@ export class Session implements SessionPort {
       this.connection.share = this.core.turns.of(tenant.number);
       this.connection.counters.connectionsReceived++;
     }
+    if (this.user !== user) this.endHearing(user);
     this.user = user;
     this.proof = proof;
     this.provenUntil_ms = Math.min(this.certifiedUntil_ms, this.core.identity.provenUntil_ms(proof));
@@ -163,6 +164,13 @@ export class Session implements SessionPort {
     this.core.limit(this.connection, tenant);
     this.core.security.loggedIn(this.connection);
     this.core.rates.measure(this.connection);
+  }
+
+  /** What one user was told goes on only if it may be told the next: else it would outlive what the first was proven by. */
+  private endHearing(user: User): void {
+    const { connection, core } = this;
+    if (connection.isSubscriber && !core.pubsub.permits(connection, user)) core.pubsub.leaveAll(connection);
+    if (connection.isMonitor && !core.monitor.permits(user)) core.monitor.remove(connection);
   }
 
   /** Nobody again. */

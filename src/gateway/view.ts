@@ -39,7 +39,7 @@ export interface CertificateView {
 export interface GatewayView {
   readonly timing: TimingView;
   readonly maxclients: number;
-  /** Open connections of one address; 0 is no limit. */
+  /** Open connections of one address, of IPv6 of its /64; 0 is no limit. */
   readonly connectionsPerIp: number;
   readonly perIpExempt: Allowlist | undefined;
   /** Idle seconds after which a client is closed; 0 never. */

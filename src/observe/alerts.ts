@@ -3,10 +3,12 @@
  * and source. It only counts; what an alert leads to is for whoever hears of it.
  *
  * Bound: ALERT_SOURCES_MAX pairs at a time. When all are taken those whose window is over give way, and if there are none
- * the newcomers of a cause share one entry, so that a crowd of sources cannot hide by being many.
+ * the newcomers of a cause share one entry, so that a crowd of sources cannot hide by being many. Of names and objects,
+ * which may be as large as a request, the beginning is kept.
  */
+import { headOf } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
-import { ALERT_INTERVAL_MS, ALERT_SOURCES_MAX } from '../base/limits.ts';
+import { ALERT_INTERVAL_MS, ALERT_SOURCES_MAX, REMEMBERED_TEXT_BYTES_MAX } from '../base/limits.ts';
 
 export const ALERT_CAUSES = ['guessing', 'scanning', 'denied', 'oversized', 'handshakes', 'flooding'] as const;
 export type AlertCause = (typeof ALERT_CAUSES)[number];
@@ -66,10 +68,12 @@ export class Alerts {
     this.terms = terms;
   }
 
-  /** @param object where only different ones are a sign: several in a row about the same count once */
-  count(cause: AlertCause, sourceKind: 'address' | 'user', source: string, object?: string): void {
+  /** @param wholeObject where only different ones are a sign: several in a row about the same count once */
+  count(cause: AlertCause, sourceKind: 'address' | 'user', whole: string, wholeObject?: string): void {
     const threshold = this.terms.thresholds[cause];
     if (threshold === 0) return;
+    const source = headOf(whole, REMEMBERED_TEXT_BYTES_MAX);
+    const object = wholeObject === undefined ? undefined : headOf(wholeObject, REMEMBERED_TEXT_BYTES_MAX);
     const now_ms = this.clock.monotonicMs();
     const wanted = `${cause} ${sourceKind} ${source}`;
     const isKnown = this.watched.has(wanted) || this.hasRoom(now_ms);

@@ -56,7 +56,7 @@ export interface PlainListenerPolicy extends ListenerPolicy {
 
 export interface LimitsPolicy {
   readonly maxclients: number;
-  /** Open connections of one address; 0 is no limit. */
+  /** Open connections of one address, of IPv6 of its /64; 0 is no limit. */
   readonly connectionsPerIp: number;
   /** Addresses without that limit: loopback unless said otherwise. */
   readonly perIpExempt: Allowlist | undefined;

@@ -173,3 +173,25 @@ describe('a handshake that takes its time', () => {
     expect(info).not.toMatch(/^closed_handshake_failed:[1-9]/m);
   });
 });
+
+describe('an address whose clients say nothing', () => {
+  it('has as many handshakes as it may have connections, and another one gets in', async () => {
+    const limits = 'limits: { handshake_timeout: 60, connections_per_ip: 5, per_ip_exempt: [] }\n';
+    const narrow = await Serve.start({ gateway: limits });
+    const silent = Array.from({ length: 12 }, () => {
+      const socket = net.connect({ host: '127.0.0.1', port: narrow.tlsPort, localAddress: '127.0.0.2' });
+      socket.on('error', () => {});
+      return socket;
+    });
+    try {
+      await narrow.until(() => silent.filter(({ closed }) => closed).length >= 7, 'closed who is too many');
+      const admin = await Wire.as(narrow, 'admin');
+      expect(await admin.ask('INFO', 'gateway')).toMatch(/closed_too_many_from_address:7\r/);
+      admin.close();
+      expect(silent.filter(({ closed }) => !closed)).toHaveLength(5);
+    } finally {
+      for (const socket of silent) socket.destroy();
+      await narrow.dispose();
+    }
+  });
+});

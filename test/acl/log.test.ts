@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { AclLog, type Denial } from '../../src/acl/log.ts';
 import { ACL_LOG_ENTRIES_MAX_DEFAULT, ACL_LOG_GROUPING_MS, ECHOED_BYTES_MAX } from '../../src/base/limits.ts';
+import { HUGE, heldBytes, hugeKey } from '../support/held-bytes.ts';
 import { AclWorld, OPERATOR } from './support.ts';
 
 const DENIAL: Denial = {
@@ -18,6 +19,14 @@ function counts(log: AclLog): readonly (readonly [string, number])[] {
 }
 
 describe('K96: the log of denials', () => {
+  it('does not keep the keys of which it shows the beginning', () => {
+    const log = new AclLog();
+    const before = heldBytes();
+    for (let i = 0; i < 32; i++) log.add({ ...DENIAL, object: hugeKey(i), userName: hugeKey(i) }, 0);
+    expect(log.newest(1000)).toHaveLength(32);
+    expect(heldBytes() - before).toBeLessThan(16 * HUGE);
+  });
+
   it('counts what is alike within a minute of the last time, and moves it to the front', () => {
     const log = new AclLog();
     log.add(DENIAL, 0);

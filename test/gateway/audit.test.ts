@@ -100,6 +100,38 @@ describe('an act of an operator', () => {
     expect(of('flushall')).toHaveLength(1);
   });
 
+  it('in a transaction of a pool is answered with an error, too, when its record cannot be written', () => {
+    for (const [onFailure, answer] of [
+      ['deny', /^\*2\r\n-MISCONF The command has run.*\r\n\+OK\r\n$/],
+      ['drop', /^\*2\r\n\+OK\r\n\+OK\r\n$/],
+    ] as const) {
+      const backend = new LaterBackend();
+      begin({ writes: false }, onFailure, backend);
+      backend.isLate = () => false;
+      const admin = world.login('admin');
+      for (const words of [['MULTI'], ['FLUSHALL'], ['SET', 'k', 'v']]) world.ask(admin, ...words);
+      trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+      expect(world.ask(admin, 'EXEC')).toMatch(answer);
+      if (onFailure === 'deny') world.end();
+    }
+  });
+
+  it.each(['here', 'in a pool'])('queued before the trail failed is refused when EXEC would run it %s', (where) => {
+    const backend = new LaterBackend();
+    backend.isLate = () => false;
+    begin({ writes: true }, 'deny', where === 'here' ? undefined : backend);
+    const [admin, ann] = [world.login('admin'), world.login('ann')];
+    for (const words of [['MULTI'], ['FLUSHALL'], ['CLIENT', 'KILL', 'ID', '77'], ['GET', 'k']]) {
+      world.ask(admin, ...words);
+    }
+    trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+    world.ask(ann, 'SET', 'k', 'v');
+    world.pass(200);
+    expect(trail.journal.isFailing).toBe(true);
+    const refusal = '-MISCONF The audit trail cannot be written[^\r]*\r\n';
+    expect(world.ask(admin, 'EXEC')).toMatch(new RegExp(`^\\*3\r\n${refusal}${refusal}\\$-1\r\n$`));
+  });
+
   it('that is answered later is recorded with its outcome, and answered behind that', async () => {
     const backend = new LaterBackend();
     begin({}, 'deny', backend);

@@ -1,6 +1,7 @@
 /** How many connections a tenant has: always exactly those whose session is one of its users, never more than it may. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/base/cidr.ts';
 import { type Client, World } from './world.ts';
 
 type Step =
@@ -92,7 +93,7 @@ describe('the connections of a tenant', () => {
         expect(world.tenants.all().map(({ connections }) => connections)).toEqual([0, 0, 0, 0]);
         for (const { connection } of clients) {
           expect(world.closings().get(connection.id)).toHaveLength(1);
-          expect(world.core.clients.fromAddress(connection.addressText)).toBe(0);
+          expect(world.core.clients.fromAddress(connection.address)).toBe(0);
         }
         world.end();
       }),
@@ -111,6 +112,24 @@ describe('the connections of a tenant', () => {
     world.send(bob, 'RESET');
     world.turn(bob);
     expect(world.ask(ann, 'AUTH', 'bob', 'pw')).toBe('+OK\r\n');
+    world.end();
+  });
+});
+
+describe('the connections of an address', () => {
+  it('are those of all of its /64 where it is one of IPv6, as one machine has all of them', () => {
+    const world = new World().people();
+    const of = (text: string) => {
+      const address = parseAddress(text);
+      return address === undefined ? Number.NaN : world.core.clients.fromAddress(address);
+    };
+    const first = world.connect('2001:db8:0:1::1');
+    world.connect('2001:db8:0:1:ffff::2');
+    world.connect('2001:db8:0:2::1');
+    world.connect('10.0.0.1');
+    expect(['2001:db8:0:1::3', '2001:db8:0:2::9', '10.0.0.1', '10.0.0.2'].map(of)).toEqual([2, 1, 1, 0]);
+    first.connection.close('killed');
+    expect(of('2001:db8:0:1::1')).toBe(1);
     world.end();
   });
 });

@@ -153,3 +153,43 @@ describe('bounds', () => {
     expect(steps).toBeLessThan(GLOB_STEPS_MAX + 600 * 256);
   });
 });
+
+describe('who becomes another user of the same tenant', () => {
+  const all = ['on', '>pw', '~*', '+@all'] as const;
+
+  it('hears no more of what that one may not subscribe to', () => {
+    world = new World().people();
+    world.enter(
+      world.user('ann', 't1', ...all, '&*'),
+      world.user('eve', 't1', ...all, 'resetchannels', '&open.*'),
+      world.user('joe', 't1', ...all, '&*'),
+    );
+    const [client, joe] = [world.login('ann'), world.login('joe')];
+    world.ask(client, 'HELLO', '3');
+    world.ask(client, 'SUBSCRIBE', 'secret');
+    expect(world.ask(client, 'AUTH', 'eve', 'pw')).toBe('+OK\r\n');
+    expect(world.ask(joe, 'PUBLISH', 'secret', 'x')).toBe(':0\r\n');
+    expect(heard(client)).toBe('');
+    world.ask(client, 'SUBSCRIBE', 'open.news');
+    expect(world.ask(client, 'AUTH', 'joe', 'pw')).toBe('+OK\r\n');
+    expect(world.ask(joe, 'PUBLISH', 'open.news', 'x')).toBe(':1\r\n');
+  });
+
+  it('watches the others no more unless that one may', () => {
+    world = new World().people();
+    world.enter(
+      world.user('ann', 't1', ...all),
+      world.user('eve', 't1', ...all, '-monitor'),
+      world.user('joe', 't1', ...all),
+    );
+    const [client, other, joe] = [world.login('ann'), world.login('ann'), world.login('joe')];
+    for (const one of [client, other]) expect(world.ask(one, 'MONITOR')).toBe('+OK\r\n');
+    expect(world.ask(client, 'AUTH', 'eve', 'pw')).toContain('+OK\r\n');
+    expect(world.ask(other, 'AUTH', 'joe', 'pw')).toContain('+OK\r\n');
+    heard(client);
+    heard(other);
+    world.ask(joe, 'SET', 'k', 'v');
+    expect(heard(client)).toBe('');
+    expect(heard(other)).toContain('"SET" "k" "v"');
+  });
+});

@@ -25,4 +25,15 @@ describe('the connections of a user', () => {
       expect(closedUsers(old, world.acl.roster)).toEqual(ann.connection.state === 'closed' ? ['ann'] : []);
     });
   }
+
+  it('who came with a password of ACL SETUSER end when the files, which know it not, are in force again', () => {
+    world = new World();
+    world.tenant('t1');
+    world.enter({ ...world.user('ann', 't1', 'on', '>pw', '+@all'), origin: 'runtime' });
+    const ann = world.login('ann');
+    const old = world.acl.roster;
+    world.enter(world.user('ann', 't1', 'on', '>of-the-file', '+@all'));
+    expect(closedUsers(old, world.acl.roster)).toEqual(['ann']);
+    expect(world.closings().get(ann.connection.id)).toEqual(['user_removed']);
+  });
 });

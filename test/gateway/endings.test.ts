@@ -22,7 +22,7 @@ function expectEnded(client: Client, reason: Parameters<World['closed']>[0]): vo
   expect(world.closed(reason)).toBe(1);
   expect(Array.from(world.core.counters.closed.values()).reduce((sum, count) => sum + count)).toBe(1);
   expect(Array.from(world.core.clients.all())).not.toContain(client.connection);
-  expect(world.core.clients.fromAddress(client.connection.addressText)).toBe(0);
+  expect(world.core.clients.fromAddress(client.connection.address)).toBe(0);
   expect(client.socket.misuse).toEqual([]);
   expect(client.connection.session.tenant).toBeUndefined();
   for (const tenant of world.tenants.all()) expect(tenant.connections).toBe(0);

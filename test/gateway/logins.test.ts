@@ -207,6 +207,60 @@ describe('a token', () => {
     }
   });
 
+  it('has issuers of which the one that was silent longest says since when keys are old', async () => {
+    const issuer = await TokenIssuer.make('k1');
+    const server = await KeyServer.start((response) => response.end(issuer.jwks));
+    const loopback = Allowlist.parse(['127.0.0.0/8']);
+    if (!loopback.ok) throw new Error('no list');
+    const { ca, url } = server;
+    const from = (name: string, privateAddresses: Allowlist | undefined): IssuerTerms => ({
+      ...(issuers[0] as IssuerTerms),
+      name,
+      issuer: `https://${name}.example`,
+      source: { kind: 'url', url, ca, privateAddresses },
+    });
+    const shown = () => world.core.identity.figures()[0]?.[1];
+    const counted = (label: string) => world.core.counters.tallies.get('jwks', label);
+    try {
+      const logins = people();
+      const asked = async (terms: readonly IssuerTerms[], label: string) => {
+        const before = counted(label);
+        adopt({ ...logins, tokens: { issuers: terms, revoked: new Set() } });
+        for (let round = 0; counted(label) === before && round < 500; round++)
+          await new Promise((resolve) => setTimeout(resolve, 10));
+      };
+      const good = from('good', loopback.value);
+      await asked([good], 'success');
+      expect(shown()).toBe(NOW_MS / 1000);
+      // At an address that may not be asked.
+      await asked([good, from('bad', undefined)], 'failure');
+      expect(shown()).toBe(0);
+      await asked([good, from('late', loopback.value)], 'success');
+      world.clock.now += 5_000;
+      expect(shown()).toBe(NOW_MS / 1000);
+    } finally {
+      server.stop();
+    }
+  });
+
+  it('that runs out while the next login is looked at leaves the connection to that one', async () => {
+    withTokens();
+    for (const [password, expected] of [
+      ['a long one', OK],
+      ['a wrong one', /^-WRONGPASS/],
+    ] as const) {
+      const client = world.connect();
+      world.send(client, 'AUTH', await sign('one', 'bob', { tenant: 't1', exp: world.clock.nowMs() / 1000 + 60 }));
+      expect(await reply(client)).toBe(OK);
+      world.send(client, 'AUTH', 'ann', password);
+      world.clock.now += 61_000;
+      expect(world.core.identity.expire(client.connection)).toBe(false);
+      expect(client.connection.session.isAuthenticated).toBe(false);
+      expect(await reply(client)).toMatch(expected);
+      expect(world.ask(client, 'PING')).toMatch(expected === OK ? /^\+PONG/ : /^-NOAUTH token expired/);
+    }
+  });
+
   it('speaks for the tenants of its issuer alone, whatever tenant it claims', async () => {
     withTokens();
     for (const [issuer, subject, tenant, expected] of [

@@ -4,6 +4,7 @@ import { ALERT_INTERVAL_MS, ALERT_SOURCES_MAX, AUDIT_BURST_KINDS_MAX } from '../
 import { ALERT_TERMS, type Alert, Alerts } from '../../src/observe/alerts.ts';
 import { Bursts } from '../../src/observe/bursts.ts';
 import { FakeClock } from '../support/harness.ts';
+import { HUGE, heldBytes, hugeKey } from '../support/held-bytes.ts';
 
 function watch(guessing = 3) {
   const clock = new FakeClock();
@@ -38,6 +39,16 @@ describe('alerts', () => {
     for (let i = 0; i < 1000; i++) alerts.count('denied', 'user', 'u', 'the same key');
     for (let i = 0; i < 1000; i++) alerts.count('guessing', 'address', 'a');
     expect(raised).toEqual([]);
+  });
+
+  it('do not keep what strangers and users have sent, however large', () => {
+    const { raised, alerts } = watch(0);
+    const before = heldBytes();
+    for (let i = 0; i < 32; i++) alerts.count('denied', 'user', hugeKey(i), hugeKey(i));
+    expect(heldBytes() - before).toBeLessThan(16 * HUGE);
+    const long = 'k'.repeat(200);
+    for (let i = 0; i < 100; i++) alerts.count('denied', 'user', 'u', `${long}${i}`);
+    expect(raised).toMatchObject([{ cause: 'denied', source: 'u' }]);
   });
 
   it('do not miss a crowd of sources, and remember no more than so many', () => {
