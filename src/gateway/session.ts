@@ -151,7 +151,7 @@ export class Session implements SessionPort {
       this.connection.share = this.core.turns.of(tenant.number);
       this.connection.counters.connectionsReceived++;
     }
-    if (this.user !== user) this.endHearing(user);
+    if (this.proof !== undefined && this.user !== user) this.endHearing(user);
     this.user = user;
     this.proof = proof;
     this.provenUntil_ms = Math.min(this.certifiedUntil_ms, this.core.identity.provenUntil_ms(proof));
@@ -166,7 +166,10 @@ export class Session implements SessionPort {
     this.core.rates.measure(this.connection);
   }
 
-  /** What one user was told goes on only if it may be told the next: else it would outlive what the first was proven by. */
+  /**
+   * What one user was told goes on only if it may be told the next: else it would outlive what the first was proven by. For
+   * whom nothing but a password was asked it stays, as in Redis.
+   */
   private endHearing(user: User): void {
     const { connection, core } = this;
     if (connection.isSubscriber && !core.pubsub.permits(connection, user)) core.pubsub.leaveAll(connection);

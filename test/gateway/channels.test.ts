@@ -156,34 +156,40 @@ describe('bounds', () => {
 
 describe('who becomes another user of the same tenant', () => {
   const all = ['on', '>pw', '~*', '+@all'] as const;
+  const proof = { kind: 'slow_hash', hash: 'that a policy may take away' } as const;
 
-  it('hears no more of what that one may not subscribe to', () => {
-    world = new World().people();
-    world.enter(
-      world.user('ann', 't1', ...all, '&*'),
-      world.user('eve', 't1', ...all, 'resetchannels', '&open.*'),
-      world.user('joe', 't1', ...all, '&*'),
+  function people(of: World): void {
+    of.enter(
+      of.user('ann', 't1', ...all, '&*'),
+      of.user('eve', 't1', ...all, '-monitor', 'resetchannels', '&open.*'),
+      of.user('joe', 't1', ...all, '&*'),
     );
+  }
+
+  it('hears no more of what that one may not subscribe to, if it came with what may end', () => {
+    world = new World().people();
+    people(world);
     const [client, joe] = [world.login('ann'), world.login('joe')];
     world.ask(client, 'HELLO', '3');
     world.ask(client, 'SUBSCRIBE', 'secret');
+    client.connection.session.proof = proof;
     expect(world.ask(client, 'AUTH', 'eve', 'pw')).toBe('+OK\r\n');
     expect(world.ask(joe, 'PUBLISH', 'secret', 'x')).toBe(':0\r\n');
     expect(heard(client)).toBe('');
     world.ask(client, 'SUBSCRIBE', 'open.news');
+    client.connection.session.proof = proof;
     expect(world.ask(client, 'AUTH', 'joe', 'pw')).toBe('+OK\r\n');
     expect(world.ask(joe, 'PUBLISH', 'open.news', 'x')).toBe(':1\r\n');
   });
 
-  it('watches the others no more unless that one may', () => {
+  it('watches the others no more unless that one may, if it came with what may end', () => {
     world = new World().people();
-    world.enter(
-      world.user('ann', 't1', ...all),
-      world.user('eve', 't1', ...all, '-monitor'),
-      world.user('joe', 't1', ...all),
-    );
+    people(world);
     const [client, other, joe] = [world.login('ann'), world.login('ann'), world.login('joe')];
-    for (const one of [client, other]) expect(world.ask(one, 'MONITOR')).toBe('+OK\r\n');
+    for (const one of [client, other]) {
+      expect(world.ask(one, 'MONITOR')).toBe('+OK\r\n');
+      one.connection.session.proof = proof;
+    }
     expect(world.ask(client, 'AUTH', 'eve', 'pw')).toContain('+OK\r\n');
     expect(world.ask(other, 'AUTH', 'joe', 'pw')).toContain('+OK\r\n');
     heard(client);
@@ -191,5 +197,15 @@ describe('who becomes another user of the same tenant', () => {
     world.ask(joe, 'SET', 'k', 'v');
     expect(heard(client)).toBe('');
     expect(heard(other)).toContain('"SET" "k" "v"');
+  });
+
+  it('goes on hearing, as in Redis, if it came with a password', () => {
+    world = new World().people();
+    people(world);
+    const [client, joe] = [world.login('ann'), world.login('joe')];
+    world.ask(client, 'HELLO', '3');
+    world.ask(client, 'SUBSCRIBE', 'secret');
+    expect(world.ask(client, 'AUTH', 'eve', 'pw')).toBe('+OK\r\n');
+    expect(world.ask(joe, 'PUBLISH', 'secret', 'x')).toBe(':1\r\n');
   });
 });
