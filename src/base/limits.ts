@@ -352,6 +352,8 @@ export const PROXY_LINE_BYTES_MAX = 107;
 export const PROXY_HEADER_BYTES_MAX = 4096;
 /** The coarse timer behind every timeout of the gateway. */
 export const GATEWAY_TICK_MS = 100;
+/** What a client says of itself, by name and by library: kept as long as it is connected, and in what records tell of it. */
+export const CLIENT_TEXT_BYTES_MAX = 512;
 /** Ticks between two looks at every connection. */
 export const GATEWAY_SWEEP_TICKS = 5;
 /** A peer that does not take its last bytes keeps its socket no longer. */
