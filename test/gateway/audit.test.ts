@@ -349,6 +349,22 @@ describe('who is turned away', () => {
     for (let i = 0; i < 200; i++) world.ask(world.connect('10.0.0.9'), `NOSUCH${i}`);
     expect(heard).toHaveLength(2);
   });
+
+  it('is that of one source, whichever address of its network it comes from', () => {
+    begin();
+    const heard: string[] = [];
+    world.core.security.onAlert = ({ cause, source }) => heard.push(`${cause} ${source}`);
+    const somewhere = (i: number) => `2001:db8:0:7::${i.toString(16)}`;
+    for (let i = 1; i <= 200; i++) world.ask(world.connect(somewhere(i)), `NOSUCH${i}`);
+    for (let i = 1; i <= 200; i++) world.ask(world.connect(somewhere(i)), 'AUTH', `nobody${i}`, 'guess');
+    for (let i = 1; i <= 200; i++) world.connect(somewhere(i)).connection.close('query_buffer_limit');
+    const { log } = world.core;
+    for (let i = 1; i <= 200; i++) {
+      log.event('info', 'connection.refused', 'handshake_failed', { address: somewhere(i) });
+    }
+    const ofNetwork = ['scanning', 'guessing', 'oversized', 'handshakes'].map((cause) => `${cause} 2001:db8:0:7::`);
+    expect(heard).toEqual(ofNetwork);
+  });
 });
 
 describe('who comes and goes', () => {
