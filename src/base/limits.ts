@@ -437,6 +437,12 @@ export const TOKEN_ISSUERS_MAX = 16;
 export const TOKENS_REMEMBERED_MAX = 10_000;
 /** Signatures being verified at a time, 0.2 ms each: past it logins are put off, so that strangers do not queue up work. */
 export const TOKENS_JUDGED_MAX = 64;
+/**
+ * Tokens that wait for the answer of an issuer, 8 KiB each at the most, and of those of one address: a pool of clients may
+ * wait, and a stranger with tokens of unknown keys has no more of the places than that. None of them counts as judged.
+ */
+export const TOKENS_WAITING_MAX = 1024;
+export const TOKENS_WAITING_PER_ADDRESS_MAX = 32;
 /** A clock may be so many seconds off that of an issuer. */
 export const TOKEN_SKEW_SECONDS_MAX = 60;
 /** A set of keys: real ones have two to ten keys of half a kilobyte. */

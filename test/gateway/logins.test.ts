@@ -3,7 +3,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Allowlist } from '../../src/base/cidr.ts';
-import { AUTH_FAILURES_FREE } from '../../src/base/limits.ts';
+import { AUTH_FAILURES_FREE, TOKENS_WAITING_PER_ADDRESS_MAX } from '../../src/base/limits.ts';
 import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
 import { type IssuerTerms, type KeySource, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
 import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
@@ -202,6 +202,33 @@ describe('a token', () => {
       expect([await closes(idle), await closes(subscriber)]).toEqual([true, true]);
       expect(world.closed('token_key_withdrawn')).toBe(3);
       expect(world.ask(later, 'PING')).toBe('+PONG\r\n');
+    } finally {
+      server.stop();
+    }
+  });
+
+  it('waits for an issuer that hangs in one of the places of its address, or is put off', async () => {
+    const issuer = await TokenIssuer.make('k1');
+    const server = await KeyServer.start(() => {});
+    const loopback = Allowlist.parse(['127.0.0.0/8']);
+    if (!loopback.ok) throw new Error('no list');
+    const { ca, url } = server;
+    const source: KeySource = { kind: 'url', url, ca, privateAddresses: loopback.value };
+    const logins = withTokens();
+    adopt({ ...logins, tokens: { issuers: [{ ...(issuers[0] as IssuerTerms), source }], revoked: new Set() } });
+    const whole = { iss: 'https://one.example', tenant: 't1', exp: NOW_MS / 1000 + 60, iat: undefined };
+    const token = await issuer.sign(whole);
+    try {
+      const pool = Array.from({ length: TOKENS_WAITING_PER_ADDRESS_MAX }, () => world.connect());
+      for (const client of pool) world.send(client, 'AUTH', token);
+      const [oneMore, neighbour] = [world.connect(), world.connect('10.0.0.9')];
+      for (const client of [oneMore, neighbour]) world.send(client, 'AUTH', token);
+      expect(await reply(oneMore)).toMatch(/^-BUSY/);
+      expect(world.core.counters.tallies.get('auth', 'put_off')).toBe(1);
+      world.turn(neighbour, ...pool);
+      expect([neighbour, ...pool].map(({ socket }) => socket.text()).join('')).toBe('');
+      server.stop();
+      expect(await reply(neighbour)).toMatch(/^-WRONGPASS/);
     } finally {
       server.stop();
     }
