@@ -127,7 +127,13 @@ export class Identity {
     if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
     // Its transaction runs in one piece: nothing in it may be answered later.
     if (connection.session.isInTransaction) {
-      void proof.then((proven) => proven ?? this.conclude(attempt, undefined));
+      proof
+        .then((proven) => proven ?? this.conclude(attempt, undefined))
+        .catch((bug: unknown) => {
+          // It has been answered already.
+          core.bug(bug, connection);
+          connection.finish('internal_error');
+        });
       return NOT_IN_MULTI;
     }
     const { version } = core.acl.roster;

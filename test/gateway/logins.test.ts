@@ -62,7 +62,11 @@ function people(more: Partial<LoginTerms> = {}): LoginTerms {
   world.tenant('t1');
   world.tenant('t2');
   const logins: LoginTerms = { ...NO_LOGINS, slowHashes: new Map([['ann', [hash]]]), ...more };
-  world.enter(world.user('ann', 't1', ...ALL), world.user('bob', 't1', ...ALL), world.user('carl', 't2', ...ALL));
+  world.enter(
+    world.user('ann', 't1', ...ALL),
+    world.user('bob', 't1', ...ALL),
+    world.user('carl', 't2', '>pw', ...ALL),
+  );
   adopt(logins);
   return logins;
 }
@@ -122,6 +126,29 @@ describe('a slow password', () => {
     }
     expect(counted()).toBe(2 * AUTH_FAILURES_FREE);
     expect(world.ask(world.connect(), 'AUTH', 'ann', 'a long one')).toMatch(/^-BUSY/);
+  });
+
+  it('that meets a bug is answered with an error, and the connection ends, in a transaction too', async () => {
+    people();
+    const { core } = world;
+    core.denials.authentication = () => {
+      throw new TypeError('nobody thought of this');
+    };
+    const [client, queued] = [world.connect(), world.login('carl')];
+    world.send(client, 'AUTH', 'ann', 'a wrong one');
+    world.send(client, 'PING');
+    expect(await reply(client)).toMatch(/^-ERR internal error[^\r]*\r\n$/);
+    expect(client.socket.isEnded).toBe(true);
+    for (const words of [['MULTI'], ['AUTH', 'ann', 'a wrong one']]) world.ask(queued, ...words);
+    expect(world.ask(queued, 'EXEC')).toMatch(/^\*1\r\n-/);
+    for (let round = 0; core.counters.bugs < 2 && round < 500; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(core.counters.bugs).toBe(2);
+    expect(world.lines.filter(({ event }) => event === 'gateway.bug')).toHaveLength(2);
+    world.turn(client, queued);
+    expect(world.closings().get(client.connection.id)).toEqual(['internal_error']);
+    expect(queued.connection.state).not.toBe('open');
   });
 
   it('opens nothing any more once ACL SETUSER has taken the passwords away', async () => {

@@ -58,7 +58,9 @@ function whenKnown(
 ): void {
   if (!(outcome instanceof Promise)) return answer(outcome, out);
   const place = session.block(() => {});
-  void outcome.then((refused) => place.settle((reply) => answer(refused, reply)));
+  outcome
+    .then((refused) => place.settle((reply) => answer(refused, reply)))
+    .catch((bug: unknown) => session.failed(bug, place));
 }
 
 /** What HELLO was asked for, as positions of arguments; 0 is not said. */
