@@ -207,6 +207,20 @@ export class Audit {
     if (request !== undefined) this.recordData(connection, command, request, NOTHING, 0, 0);
   }
 
+  /** It has thrown in the middle, and may have done half of its work: that has a record, and nothing of it is left for others. */
+  threw(connection: Connection): void {
+    const { expected, request } = this;
+    this.expected = undefined;
+    this.request = undefined;
+    const command = this.core.table.all[connection.lastCommand];
+    if (request !== undefined && command !== undefined) {
+      this.recordData(connection, command, request, NOTHING, 0, 0);
+    } else if (expected !== undefined) {
+      this.journal.record({ ...expected.event, outcome: 'unknown' }); // cold: a bug
+      this.journal.syncNow();
+    }
+  }
+
   /**
    * It has run in a transaction of a pool: what is answered in place of its reply, if anything. Its record is filled anew,
    * as others have been parsed since.

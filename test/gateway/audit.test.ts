@@ -144,6 +144,27 @@ describe('an act of an operator', () => {
     expect(of('flushall')).toMatchObject([{ 'event.outcome': 'success', 'event.category': ['database'] }]);
   });
 
+  it('that throws has a record of its own, and nobody else has one of it', async () => {
+    const backend = new LaterBackend();
+    const run = backend.run.bind(backend);
+    backend.run = (command, ...rest) => {
+      if (command.isWrite) throw new TypeError('nobody thought of this');
+      return run(command, ...rest);
+    };
+    begin({}, 'deny', backend);
+    const [admin, ann, bob] = [world.login('admin'), world.login('ann'), world.login('bob')];
+    expect(world.ask(admin, 'FLUSHALL')).toMatch(/^-ERR internal error/);
+    expect(world.ask(ann, 'SET', 'k', 'v')).toMatch(/^-ERR internal error/);
+    world.send(bob, 'GET', 'k');
+    backend.answerAll();
+    await settled(bob);
+    expect(bob.socket.text()).toBe('$-1\r\n');
+    const unknown = { 'event.outcome': 'unknown' };
+    expect(of('flushall')).toMatchObject([{ ...unknown, 'user.name': 'admin' }]);
+    expect(of('set')).toMatchObject([{ ...unknown, 'user.name': 'ann', 'portcullis.keys': ['k'] }]);
+    expect(of('get')).toEqual([]);
+  });
+
   it('that takes the operator away is still theirs', async () => {
     begin();
     const admin = world.login('admin');
