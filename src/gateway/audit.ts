@@ -34,7 +34,7 @@ export interface AuditTerms {
 export const NOT_RECORDED = 0;
 const READ = 1;
 const WRITE = 2;
-/** An act when an operator does it, and a write when somebody empties their own data. */
+/** An act when an operator does it; when somebody empties their own data, a write that is recorded whatever policy says. */
 const ACT_OF_OPERATORS = 3;
 const ACT = 4;
 

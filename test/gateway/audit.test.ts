@@ -190,6 +190,24 @@ describe('writes and reads', () => {
     expect(textOf(trail.disk)).not.toContain('value');
   });
 
+  it('that empty data are recorded even where writes are not, and refused while they cannot be', () => {
+    begin({ writes: false });
+    const ann = world.login('ann');
+    for (const words of [['SET', 'k', 'v'], ['FLUSHALL'], ['FLUSHDB'], ['SWAPDB', '0', '1']]) {
+      expect(world.ask(ann, ...words)).toBe('+OK\r\n');
+    }
+    expect(of('set')).toEqual([]);
+    for (const action of ['flushall', 'flushdb', 'swapdb']) {
+      expect(of(action)).toMatchObject([{ 'user.name': 'ann', 'event.outcome': 'success' }]);
+    }
+    trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+    world.ask(ann, 'FLUSHALL');
+    world.pass(200);
+    expect(world.ask(ann, 'FLUSHALL')).toMatch(/^-MISCONF The audit trail cannot be written/);
+    expect(world.ask(ann, 'SET', 'k', 'v')).toBe('+OK\r\n');
+    trail.disk.heal();
+  });
+
   it('show keys hashed or not at all, and arguments of the commands that policy names', () => {
     begin({ keys: 'hashed', arguments: new Set(['set']) });
     const ann = world.login('ann');
