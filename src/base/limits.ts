@@ -339,7 +339,7 @@ export const REVOCATIONS_MAX = 200_000;
 export const CERTIFICATE_BYTES_MAX = 64 * 1024;
 /** Bytes in which a length of DER may be written: 4 GB is beyond every bound here. */
 export const DER_LENGTH_BYTES_MAX = 4;
-/** Extensions of a certificate; public ones have about ten. */
+/** Extensions of a certificate, a revocation list or an entry of one; public ones have about ten. */
 export const CERTIFICATE_EXTENSIONS_MAX = 64;
 /** Alternative names, common names or purposes of a certificate. */
 export const CERTIFICATE_NAMES_MAX = 256;
