@@ -97,6 +97,9 @@ export class Governance {
     if (diff !== undefined && diff.settings.length > 0) {
       config.replace({ ...settingsOf(policy.gateway, trustLoopback), ...said });
     }
+    // Sessions are looked at twice: by the new terms with the users of before, and then with the new ones. In this order, as
+    // no new user may be judged by old terms. The first look ends nobody whom the second would leave: what it asks of a user
+    // (name, tenant, passwords) was so already, and what the terms say of that name holds for the second look too.
     changed();
     acl.swap(roster.value);
     return success(undefined);

@@ -339,7 +339,7 @@ export const REVOCATIONS_MAX = 200_000;
 export const CERTIFICATE_BYTES_MAX = 64 * 1024;
 /** Bytes in which a length of DER may be written: 4 GB is beyond every bound here. */
 export const DER_LENGTH_BYTES_MAX = 4;
-/** Extensions of a certificate; public ones have about ten. */
+/** Extensions of a certificate, a revocation list or an entry of one; public ones have about ten. */
 export const CERTIFICATE_EXTENSIONS_MAX = 64;
 /** Alternative names, common names or purposes of a certificate. */
 export const CERTIFICATE_NAMES_MAX = 256;
@@ -352,6 +352,8 @@ export const PROXY_LINE_BYTES_MAX = 107;
 export const PROXY_HEADER_BYTES_MAX = 4096;
 /** The coarse timer behind every timeout of the gateway. */
 export const GATEWAY_TICK_MS = 100;
+/** What a client says of itself, by name and by library: kept as long as it is connected, and in what records tell of it. */
+export const CLIENT_TEXT_BYTES_MAX = 512;
 /** Ticks between two looks at every connection. */
 export const GATEWAY_SWEEP_TICKS = 5;
 /** A peer that does not take its last bytes keeps its socket no longer. */
@@ -435,6 +437,12 @@ export const TOKEN_ISSUERS_MAX = 16;
 export const TOKENS_REMEMBERED_MAX = 10_000;
 /** Signatures being verified at a time, 0.2 ms each: past it logins are put off, so that strangers do not queue up work. */
 export const TOKENS_JUDGED_MAX = 64;
+/**
+ * Tokens that wait for the answer of an issuer, 8 KiB each at the most, and of those of one address: a pool of clients may
+ * wait, and a stranger with tokens of unknown keys has no more of the places than that. None of them counts as judged.
+ */
+export const TOKENS_WAITING_MAX = 1024;
+export const TOKENS_WAITING_PER_ADDRESS_MAX = 32;
 /** A clock may be so many seconds off that of an issuer. */
 export const TOKEN_SKEW_SECONDS_MAX = 60;
 /** A set of keys: real ones have two to ten keys of half a kilobyte. */

@@ -34,7 +34,7 @@ export interface AuditTerms {
 export const NOT_RECORDED = 0;
 const READ = 1;
 const WRITE = 2;
-/** An act when an operator does it, and a write when somebody empties their own data. */
+/** An act when an operator does it; when somebody empties their own data, a write that is recorded whatever policy says. */
 const ACT_OF_OPERATORS = 3;
 const ACT = 4;
 
@@ -205,6 +205,20 @@ export class Audit {
     this.expected = undefined;
     this.request = undefined;
     if (request !== undefined) this.recordData(connection, command, request, NOTHING, 0, 0);
+  }
+
+  /** It has thrown in the middle, and may have done half of its work: that has a record, and nothing of it is left for others. */
+  threw(connection: Connection): void {
+    const { expected, request } = this;
+    this.expected = undefined;
+    this.request = undefined;
+    const command = this.core.table.all[connection.lastCommand];
+    if (request !== undefined && command !== undefined) {
+      this.recordData(connection, command, request, NOTHING, 0, 0);
+    } else if (expected !== undefined) {
+      this.journal.record({ ...expected.event, outcome: 'unknown' }); // cold: a bug
+      this.journal.syncNow();
+    }
   }
 
   /**

@@ -255,6 +255,7 @@ export class Core {
 
   bug(thrown: unknown, connection: Connection): void {
     this.counters.bugs++;
+    this.security.audit?.threw(connection);
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     // A broken invariant of the arena or the log must not be served from.
     if (error.message.startsWith('invariant broken')) throw error;

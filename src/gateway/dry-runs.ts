@@ -2,7 +2,8 @@
  * Rules on trial: what they would have refused is counted, sampled into the log and kept for the operator, and passes all the
  * same. Alike ones are one row: the same user, reason, command and beginning of the key.
  *
- * Invariant: rows ≤ DRY_RUN_ROWS_MAX, and what finds no row is counted as unlisted.
+ * Invariant: rows ≤ DRY_RUN_ROWS_MAX, and what has no row is counted as unlisted. When all are taken, a tenant with fewer
+ * gets one of the tenant that has most, so that none can hide what another's trial finds.
  */
 import { ALLOWED, checkAll, DENIED_CHANNEL, DENIED_COMMAND, denied, type Verdict } from '../acl/check.ts';
 import type { User } from '../acl/user.ts';
@@ -19,13 +20,16 @@ const NO_CLASS = '*';
 
 export class DryRuns {
   private readonly core: Core;
-  private readonly rows: Map<string, Row>;
+  /** By tenant; each with its oldest first. */
+  private readonly rows: Map<string, Map<string, Row>>;
+  private size: number;
   /** Would-be refusals without a row. */
   unlisted: number;
 
   constructor(core: Core) {
     this.core = core;
     this.rows = new Map();
+    this.size = 0;
     this.unlisted = 0;
   }
 
@@ -36,11 +40,12 @@ export class DryRuns {
   }
 
   list(): readonly DryRunView[] {
-    return Array.from(this.rows.values());
+    return Array.from(this.rows.values()).flatMap((ofTenant) => Array.from(ofTenant.values()));
   }
 
   reset(): void {
     this.rows.clear();
+    this.size = 0;
     this.unlisted = 0;
   }
 
@@ -53,16 +58,35 @@ export class DryRuns {
     core.log.event('info', 'access.would_deny', reason, { id, user: userName, command: command.fullName });
     const now_ms = core.clock.nowMs();
     const name = `${userName}\n${reason}\n${command.id}\n${objectClass}`;
-    const known = this.rows.get(name);
+    const ofTenant = this.rows.get(tenantName) ?? new Map<string, Row>(); // cold: a would-be refusal
+    const known = ofTenant.get(name);
     if (known !== undefined) {
       known.count++;
       known.lastAt_ms = now_ms;
-    } else if (this.rows.size >= DRY_RUN_ROWS_MAX) {
+    } else if (!this.makeRoom(ofTenant.size)) {
       this.unlisted++;
     } else {
       const row = { userName, tenantName, reason, command: command.fullName, objectClass, count: 1 } as const;
-      this.rows.set(name, { ...row, firstAt_ms: now_ms, lastAt_ms: now_ms }); // cold: once a row
+      ofTenant.set(name, { ...row, firstAt_ms: now_ms, lastAt_ms: now_ms }); // cold: once a row
+      this.rows.set(tenantName, ofTenant);
+      this.size++;
     }
+  }
+
+  /** For one more of a tenant that has so many. */
+  private makeRoom(has: number): boolean {
+    if (this.size < DRY_RUN_ROWS_MAX) return true;
+    let fullest: Map<string, Row> | undefined;
+    for (const ofTenant of this.rows.values()) if (ofTenant.size > (fullest?.size ?? 0)) fullest = ofTenant;
+    // Only what makes shares more even: else two tenants would take rows of each other for ever.
+    if (fullest === undefined || fullest.size <= has + 1) return false;
+    for (const [name, { count }] of fullest) {
+      fullest.delete(name);
+      this.unlisted += count;
+      this.size--;
+      break;
+    }
+    return true;
   }
 }
 

@@ -39,8 +39,10 @@ const DEFAULT_USER = 'default';
 /** What logs and ACL LOG show where the name would be that of a token, or a token itself. */
 const TOKEN_SHOWN = '(token)';
 
-/** Undefined: nobody. Some secrets take their time. */
-type Proof = Proven | undefined | Promise<Proven | undefined>;
+/** Undefined: nobody. A refusal: it was not looked at. */
+type Verdict = Proven | Refusal | undefined;
+/** Some secrets take their time. */
+type Proof = Verdict | Promise<Verdict>;
 
 /** One try to log in. */
 interface Attempt {
@@ -122,14 +124,16 @@ export class Identity {
       }
     }
     const proof = attempt.isToken ? this.proveByToken(attempt) : this.prove(attempt);
-    if (proof !== undefined && 'bytes' in proof) {
-      core.security.loginPutOff(connection, attempt.shownAs);
-      return this.putOff(proof);
-    }
     if (!(proof instanceof Promise)) return this.conclude(attempt, proof);
     // Its transaction runs in one piece: nothing in it may be answered later.
     if (connection.session.isInTransaction) {
-      void proof.then((proven) => proven ?? this.conclude(attempt, undefined));
+      proof
+        .then((proven) => proven ?? this.conclude(attempt, undefined))
+        .catch((bug: unknown) => {
+          // It has been answered already.
+          core.bug(bug, connection);
+          connection.finish('internal_error');
+        });
       return NOT_IN_MULTI;
     }
     const { version } = core.acl.roster;
@@ -139,6 +143,7 @@ export class Identity {
         // Whoever does not wait for the answer has guessed all the same.
         return proven === undefined ? this.conclude(attempt, undefined) : WRONGPASS;
       }
+      if (proven !== undefined && 'bytes' in proven) return this.conclude(attempt, proven);
       // Who was proven may be somebody else by now, or nobody.
       const isOld = core.acl.roster.version !== version || core.view.logins !== logins;
       if (isOld && proven !== undefined) return this.authenticate(connection, userName, secret);
@@ -163,9 +168,13 @@ export class Identity {
     return refusal;
   }
 
-  private conclude(attempt: Attempt, found: Proven | undefined): Refusal | undefined {
+  private conclude(attempt: Attempt, found: Verdict): Refusal | undefined {
     const { core } = this;
     const { connection, isToken, countedAs, shownAs } = attempt;
+    if (found !== undefined && 'bytes' in found) {
+      core.security.loginPutOff(connection, shownAs);
+      return this.putOff(found);
+    }
     const held = found === undefined ? undefined : this.certificateUsers.refusalOf(connection, found.user);
     const proven = held === undefined ? found : undefined;
     const trusted = core.isTrusted(connection);
@@ -200,7 +209,7 @@ export class Identity {
 
   // -- Passwords -------------------------------------------------------------------------------------------------------
 
-  private prove({ connection, said, secret }: Attempt): Proof | Refusal {
+  private prove({ connection, said, secret }: Attempt): Proof {
     const { core, slow } = this;
     const { logins } = core.view;
     const name = said ?? DEFAULT_USER;
@@ -237,14 +246,15 @@ export class Identity {
 
   // -- Tokens ----------------------------------------------------------------------------------------------------------
 
-  private proveByToken(attempt: Attempt): Proof | Refusal {
+  private proveByToken(attempt: Attempt): Proof {
     const { tokens } = this;
     const known = tokens.known(attempt.secret);
     if (known !== undefined) {
       return this.proveByIdentity(attempt, known);
     }
     if (!tokens.hasRoom) return LOGINS_BUSY;
-    return tokens.judge(attempt.secret).then((judged) => {
+    return tokens.judge(attempt.secret, ownerOf(attempt.connection.address)).then((judged) => {
+      if (!judged.ok && judged.fault === 'keys_awaited') return LOGINS_BUSY;
       if (!judged.ok) return this.tokenFailed(judged.fault);
       return this.proveByIdentity(attempt, judged.value);
     });

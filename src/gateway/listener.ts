@@ -21,7 +21,7 @@ import type { CloseReason } from './close-reasons.ts';
 import { Connection, type Peer } from './connection.ts';
 import type { Core } from './core.ts';
 import { GivenUp, Handshakes } from './handshakes.ts';
-import { type ClientAddress, Proxied } from './proxied.ts';
+import { addressOf, type ClientAddress, Proxied } from './proxied.ts';
 import { certificateOf, NOTHING_SHOWN, type SecurePeer } from './secure-peer.ts';
 import { folded } from './server-names.ts';
 import { ServerNames, type TlsMaterial, tlsOptions } from './tls.ts';
@@ -178,12 +178,9 @@ export class Listener {
     return isExempt ? 0 : connectionsPerIp;
   }
 
-  /** Where a client is: what its balancer says, else what the socket does. */
+  /** Where a client is: what the socket says, or behind balancers what is known of it, and nothing in its place. */
   private clientOf(socket: net.Socket): ClientAddress | undefined {
-    const claimed = this.proxied?.claimOf(socket);
-    if (claimed !== undefined) return claimed;
-    const address = parseAddress(socket.remoteAddress ?? '');
-    return address === undefined ? undefined : { address, port: socket.remotePort ?? 0 };
+    return this.proxied === undefined ? addressOf(socket) : this.proxied.clientOf(socket);
   }
 
   /** Called by the ticker. */

@@ -13,7 +13,7 @@ import { HANDSHAKES_MAX, PROXY_HEADER_BYTES_MAX } from '../base/limits.ts';
 import type { CloseReason } from './close-reasons.ts';
 import type { Core } from './core.ts';
 import { peerOf } from './peer.ts';
-import { type ProxySource, readProxyHeader } from './proxy-protocol.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
 
 /** A header that has begun. */
 interface Opening {
@@ -30,7 +30,8 @@ export class Proxied {
   private readonly deliver: (socket: Socket) => void;
   private trusted: Allowlist;
   private readonly openings: Map<Socket, Opening>;
-  private readonly claims: Map<string, ProxySource>;
+  /** Of every socket that was delivered: where its client is, its own address included. */
+  private readonly places: Map<string, ClientAddress>;
 
   /** @param deliver takes a socket whose header has been read: paused, with what came behind it still to be read */
   constructor(core: Core, trusted: Allowlist, deliver: (socket: Socket) => void) {
@@ -38,7 +39,7 @@ export class Proxied {
     this.deliver = deliver;
     this.trusted = trusted;
     this.openings = new Map();
-    this.claims = new Map();
+    this.places = new Map();
   }
 
   /** For connections from now on. */
@@ -86,23 +87,28 @@ export class Proxied {
     socket.off('data', listener);
     socket.pause();
     if (bytes.length > header.bytes) socket.unshift(bytes.subarray(header.bytes));
-    this.remember(socket, header.source);
+    const own = addressOf(socket);
+    // It went while its header was read, and without its own address nobody would find what it claims.
+    if (own === undefined) return void socket.destroy();
+    this.remember(socket, header.source ?? own);
     this.deliver(socket);
   }
 
-  private remember(socket: Socket, source: ProxySource | undefined): void {
+  private remember(socket: Socket, client: ClientAddress): void {
     const key = peerOf(socket);
     // The port may be used again before the end of whoever had it was told.
-    if (source === undefined) return void this.claims.delete(key);
-    this.claims.set(key, source);
+    this.places.set(key, client);
     socket.once('close', () => {
-      if (this.claims.get(key) === source) this.claims.delete(key);
+      if (this.places.get(key) === client) this.places.delete(key);
     });
   }
 
-  /** Whom a delivered socket, or the one that TLS put over it, speaks for; undefined: its own peer. */
-  claimOf(socket: Socket): ClientAddress | undefined {
-    return this.claims.get(peerOf(socket));
+  /**
+   * Whom a delivered socket, or the one that TLS put over it, speaks for: whom its header names, or its own peer where that
+   * says so. Undefined: nobody knows, and nobody may take it for the balancer.
+   */
+  clientOf(socket: Socket): ClientAddress | undefined {
+    return this.places.get(peerOf(socket));
   }
 
   private refuse(socket: Socket, reason: CloseReason, detail?: string): void {
@@ -125,4 +131,10 @@ export class Proxied {
     for (const socket of this.openings.keys()) socket.destroy();
     this.openings.clear();
   }
+}
+
+/** Where the peer of a socket is; undefined when it is gone. */
+export function addressOf({ remoteAddress = '', remotePort = 0 }: Socket): ClientAddress | undefined {
+  const address = parseAddress(remoteAddress);
+  return address === undefined ? undefined : { address, port: remotePort };
 }

@@ -6,6 +6,7 @@
  * One event, one call: by `Denials` for whoever was refused something, by the session for whoever was let in, and through
  * the log for everything else that has a name there.
  */
+import { ownerOf, parseAddress } from '../base/cidr.ts';
 import { ALERT_TERMS, type Alert, Alerts, type AlertTerms } from '../observe/alerts.ts';
 import type { AuditCategory, AuditEvent, AuditType, AuditValue } from '../observe/audit-event.ts';
 import type { AuditJournal } from '../observe/audit-journal.ts';
@@ -128,7 +129,7 @@ export class Security {
   closed(connection: Connection, reason: CloseReason): void {
     this.burst({ ...CLOSED, reason }, connection); // cold: once per connection
     const sign = SIGNS.get(reason);
-    if (sign !== undefined) this.alerts.count(sign, 'address', connection.addressText);
+    if (sign !== undefined) this.alerts.count(sign, 'address', ownerTextOf(connection));
   }
 
   loggedIn(connection: Connection): void {
@@ -147,7 +148,7 @@ export class Security {
 
   loginFailed(connection: Connection, userName: string, reason: string): void {
     this.recordFailedLogin(connection, userName, reason);
-    this.alerts.count('guessing', 'address', connection.addressText);
+    this.alerts.count('guessing', 'address', ownerTextOf(connection));
     this.alerts.count('guessing', 'user', userName);
   }
 
@@ -184,13 +185,13 @@ export class Security {
   /** A word that names no command. */
   unknownCommand(connection: Connection): void {
     this.burst(denialOf('database', 'unknown-command', 'unknown_command'), connection);
-    this.alerts.count('scanning', 'address', connection.addressText);
+    this.alerts.count('scanning', 'address', ownerTextOf(connection));
   }
 
   /** Nobody knows who it is, and it asks for something. */
   stranger(connection: Connection, action: string): void {
     this.burst(denialOf('authentication', action, 'not_authenticated'), connection);
-    this.alerts.count('scanning', 'address', connection.addressText, action);
+    this.alerts.count('scanning', 'address', ownerTextOf(connection), action);
   }
 
   overRate(connection: Connection, action: string): void {
@@ -215,7 +216,9 @@ export class Security {
     const source = typeof address === 'string' ? address : '';
     this.burstOf(what, source, undefined, fieldsOf(fields));
     const sign = SIGNS.get(reason);
-    if (sign !== undefined && source !== '') this.alerts.count(sign, 'address', source);
+    if (sign === undefined || source === '') return;
+    const parsed = parseAddress(source);
+    this.alerts.count(sign, 'address', parsed === undefined ? source : ownerOf(parsed));
   }
 
   // -- To the journal --------------------------------------------------------------------------------------------------
@@ -295,6 +298,11 @@ export class Security {
       ['audit_last_seal', lastSeal],
     ];
   }
+}
+
+/** Whom signs of attack are counted against: whoever has one address of a /64 comes from any of them. */
+function ownerTextOf({ address, addressText }: Connection): string {
+  return address.isV4 ? addressText : ownerOf(address);
 }
 
 function denialOf(category: AuditCategory, action: string, reason: string): Kind {

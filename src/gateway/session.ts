@@ -11,7 +11,7 @@ import type { LaterReply, WaitCut, WaitingReply } from '../command/ports/backend
 import type { PubSubPort } from '../command/ports/pubsub.ts';
 import type { ClientsPort, LoginOutcome, SessionPort } from '../command/ports/session.ts';
 import type { TrackingPort } from '../command/ports/tracking.ts';
-import type { Refusal } from '../resp/refusals.ts';
+import { INTERNAL_ERROR, type Refusal } from '../resp/refusals.ts';
 import type { ReplyWriter } from '../resp/reply-writer.ts';
 import { STRANGER_LIMITS } from '../resp/wire-limits.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
@@ -358,5 +358,11 @@ export class Session implements SessionPort {
 
   block(cut: (how: WaitCut) => void): WaitingReply {
     return this.connection.block(cut);
+  }
+
+  failed(bug: unknown, place: LaterReply): void {
+    this.core.bug(bug, this.connection);
+    place.settle((reply) => reply.error(INTERNAL_ERROR));
+    this.connection.finish('internal_error');
   }
 }

@@ -17,6 +17,9 @@ export interface KeyWorld {
   readonly fetched: (issuer: string, fault: string | undefined) => void;
 }
 
+/** Waits for an issuer's answer, or for nothing if it is not asked; false: there is no place to wait. */
+export type KeyWait = (answer: Promise<void> | undefined) => Promise<boolean>;
+
 export class IssuerKeys {
   readonly terms: IssuerTerms;
   private readonly world: KeyWorld;
@@ -66,23 +69,24 @@ export class IssuerKeys {
     return this.keys?.publishes(mark) === false;
   }
 
-  async find(algorithm: string, id: string | undefined): Promise<Result<SigningKey, TokenFault>> {
+  async find(algorithm: string, id: string | undefined, wait: KeyWait): Promise<Result<SigningKey, TokenFault>> {
     this.askIfDue();
-    if (!this.isUsable) await this.ask();
+    if (!this.isUsable && !(await wait(this.ask()))) return failure('keys_awaited');
     if (!this.isUsable) return failure('keys_unavailable');
     const known = await this.keys?.find(algorithm, id);
     if (known !== undefined) return success(known);
-    await this.ask();
+    if (!(await wait(this.ask()))) return failure('keys_awaited');
     const rotated = this.isUsable ? await this.keys?.find(algorithm, id) : undefined;
     return rotated === undefined ? failure('unknown_key') : success(rotated);
   }
 
-  private ask(): Promise<void> {
+  /** Undefined: there is nobody to ask, or it is too early. */
+  private ask(): Promise<void> | undefined {
     const { source } = this.terms;
-    if (source.kind === 'file') return Promise.resolve();
+    if (source.kind === 'file') return undefined;
     if (this.asking !== undefined) return this.asking;
     const now_ms = this.world.monotonicMs();
-    if (now_ms - this.askedAt_ms < JWKS_COOLDOWN_MS) return Promise.resolve();
+    if (now_ms - this.askedAt_ms < JWKS_COOLDOWN_MS) return undefined;
     this.askedAt_ms = now_ms;
     const asked = this.world.fetch(source).catch(() => failure('cannot be asked'));
     this.asking = asked.then((text) => {

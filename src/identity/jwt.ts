@@ -25,6 +25,7 @@ export type TokenFault =
   | 'not_yet_valid'
   | 'unknown_key'
   | 'keys_unavailable'
+  | 'keys_awaited'
   | 'bad_signature'
   | 'revoked';
 

@@ -110,7 +110,8 @@ export class SlowPasswords {
 
   /**
    * The hash that the password is right for. Always works for as long as for all hashes of a user, and for a user who has
-   * none as for one.
+   * none as for one of the usual cost. Users with several, or with others, are told from that by time: to work for as long
+   * as for the dearest of all would give every stranger the most that there is to take.
    */
   judge(name: string, address: string, hashes: readonly string[], password: Uint8Array): Promise<string | undefined> {
     const mark = this.mark(name, hashes.join(' '), password);

@@ -3,17 +3,21 @@
  * handshakes against the same lists; this one is there to ask about connections that have long been open.
  */
 import { type KeyObject, verify, X509Certificate } from 'node:crypto';
-import { REVOCATION_LIST_BYTES_MAX, REVOCATIONS_MAX } from '../base/limits.ts';
+import { CERTIFICATE_EXTENSIONS_MAX, REVOCATION_LIST_BYTES_MAX, REVOCATIONS_MAX } from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Certificate } from './certificate.ts';
 import {
   BIT_STRING,
+  BOOLEAN,
+  boolean,
+  contextTag,
   DerFault,
   DerReader,
   GENERALIZED_TIME,
   hex,
   INTEGER,
   OBJECT_IDENTIFIER,
+  OCTET_STRING,
   objectIdentifier,
   onlyElement,
   SEQUENCE,
@@ -84,13 +88,15 @@ function parseList(der: Uint8Array, authorities: readonly X509Certificate[]): Re
   if (der.length > REVOCATION_LIST_BYTES_MAX) throw new DerFault(`more than ${REVOCATION_LIST_BYTES_MAX} bytes`);
   const outer = new DerReader(onlyElement(der, SEQUENCE).content);
   const signed = outer.take(SEQUENCE);
-  const algorithm = outer.enter(SEQUENCE);
-  const digest = DIGESTS.get(objectIdentifier(algorithm.take(OBJECT_IDENTIFIER).content));
+  const algorithm = outer.take(SEQUENCE);
+  const digest = DIGESTS.get(objectIdentifier(new DerReader(algorithm.content).take(OBJECT_IDENTIFIER).content));
   const signature = outer.take(BIT_STRING).content.subarray(1);
   outer.end();
   const body = new DerReader(signed.content);
-  body.takeIf(INTEGER);
-  body.take(SEQUENCE);
+  const version = body.takeIf(INTEGER)?.content;
+  if (version !== undefined && hex(version) !== VERSION_2) throw new DerFault('of a version that there is not');
+  // Outside of what is signed anything could be written.
+  if (hex(body.take(SEQUENCE).whole) !== hex(algorithm.whole)) throw new DerFault('signed in another way than it says');
   const issuer = hex(body.take(SEQUENCE).whole);
   const thisUpdate_ms = time_ms(body.next());
   const hasNext = body.peek() === UTC_TIME || body.peek() === GENERALIZED_TIME;
@@ -99,7 +105,33 @@ function parseList(der: Uint8Array, authorities: readonly X509Certificate[]): Re
   if (!authorities.some(({ publicKey }) => isSignedBy(publicKey, digest, signed.whole, signature))) {
     throw new DerFault('none of the authorities has signed it');
   }
-  return { issuer, thisUpdate_ms, nextUpdate_ms, serials: serialsOf(body.takeIf(SEQUENCE)?.content) };
+  const serials = serialsOf(body.takeIf(SEQUENCE)?.content);
+  const extensions = body.takeIf(EXTENSIONS)?.content;
+  body.end();
+  if (extensions !== undefined) refuseUnread(onlyElement(extensions, SEQUENCE).content);
+  return { issuer, thisUpdate_ms, nextUpdate_ms, serials };
+}
+
+/**
+ * Refuses what makes entries mean something else than is understood here, where one list says all there is to say about
+ * the certificates of its own issuer; and with it everything critical, which is what that word is for.
+ */
+function refuseUnread(content: Uint8Array): void {
+  const seen = new Set<string>();
+  const list = new DerReader(content);
+  while (!list.isAtEnd) {
+    const extension = list.enter(SEQUENCE);
+    const id = objectIdentifier(extension.take(OBJECT_IDENTIFIER).content);
+    const critical = extension.takeIf(BOOLEAN);
+    extension.take(OCTET_STRING);
+    extension.end();
+    const why = CHANGING.get(id);
+    if (why !== undefined) throw new DerFault(why);
+    if (critical !== undefined && boolean(critical.content)) throw new DerFault(`critical extension ${id} is unknown`);
+    if (seen.has(id)) throw new DerFault(`extension ${id} twice`);
+    if (seen.size >= CERTIFICATE_EXTENSIONS_MAX) throw new DerFault('too many extensions');
+    seen.add(id);
+  }
 }
 
 function serialsOf(content: Uint8Array | undefined): ReadonlySet<string> {
@@ -108,10 +140,26 @@ function serialsOf(content: Uint8Array | undefined): ReadonlySet<string> {
   const entries = new DerReader(content);
   while (!entries.isAtEnd) {
     if (serials.size >= REVOCATIONS_MAX) throw new DerFault(`more than ${REVOCATIONS_MAX} entries`);
-    serials.add(hex(entries.enter(SEQUENCE).take(INTEGER).content));
+    const entry = entries.enter(SEQUENCE);
+    serials.add(hex(entry.take(INTEGER).content));
+    const { tag } = entry.next();
+    if (tag !== UTC_TIME && tag !== GENERALIZED_TIME) throw new DerFault('an entry without a date');
+    const extensions = entry.takeIf(SEQUENCE)?.content;
+    entry.end();
+    if (extensions !== undefined) refuseUnread(extensions);
   }
   return serials;
 }
+
+const VERSION_2 = '01';
+const EXTENSIONS = contextTag(0, true);
+
+/** Extensions of a list, or of an entry, that are refused whether they are critical or not. */
+const CHANGING: ReadonlyMap<string, string> = new Map([
+  ['2.5.29.27', 'only the changes to another list'],
+  ['2.5.29.28', 'not about all certificates of its issuer, or about those of others'],
+  ['2.5.29.29', 'an entry is about a certificate of another issuer'],
+]);
 
 /** A digest of null: the algorithm has its own. */
 const DIGESTS: ReadonlyMap<string, string | null> = new Map([

@@ -5,7 +5,12 @@
 import { createHash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { makeRoom } from '../base/bounded.ts';
-import { TOKENS_JUDGED_MAX, TOKENS_REMEMBERED_MAX } from '../base/limits.ts';
+import {
+  TOKENS_JUDGED_MAX,
+  TOKENS_REMEMBERED_MAX,
+  TOKENS_WAITING_MAX,
+  TOKENS_WAITING_PER_ADDRESS_MAX,
+} from '../base/limits.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { IssuerKeys, type KeyWorld } from './issuer-keys.ts';
 import {
@@ -37,6 +42,9 @@ export class Tokens {
   private byIssuer: ReadonlyMap<string, IssuerKeys>;
   private byName: ReadonlyMap<string, IssuerKeys>;
   private judging: number;
+  /** How many wait for an issuer, and of each owner of an address. */
+  private waiting: number;
+  private readonly waitingOf: Map<string, number>;
 
   constructor(world: TokenWorld) {
     this.world = world;
@@ -45,6 +53,8 @@ export class Tokens {
     this.byIssuer = new Map();
     this.byName = new Map();
     this.judging = 0;
+    this.waiting = 0;
+    this.waitingOf = new Map();
   }
 
   /** Whether any token could be right. */
@@ -105,10 +115,11 @@ export class Tokens {
     return this.judging < TOKENS_JUDGED_MAX;
   }
 
-  async judge(token: Uint8Array, passed: Passed = UNTOLD): Promise<Result<TokenIdentity, TokenFault>> {
+  /** @param owner of the address it came from, who has so many places to wait for an issuer */
+  async judge(token: Uint8Array, owner: string, passed: Passed = UNTOLD): Promise<Result<TokenIdentity, TokenFault>> {
     this.judging++;
     try {
-      return await this.verify(token, passed);
+      return await this.verify(token, owner, passed);
     } catch {
       // Nothing here throws by intent; what a library throws about a stranger's bytes is a refusal.
       return failure('malformed');
@@ -117,7 +128,7 @@ export class Tokens {
     }
   }
 
-  private async verify(token: Uint8Array, passed: Passed): Promise<Result<TokenIdentity, TokenFault>> {
+  private async verify(token: Uint8Array, owner: string, passed: Passed): Promise<Result<TokenIdentity, TokenFault>> {
     const opened = openToken(token);
     if (!opened.ok) return opened;
     passed('form');
@@ -131,7 +142,7 @@ export class Tokens {
     const early = judgeClaims(opened.value, terms, this.world.nowMs(), passed);
     if (!early.ok) return early;
     const { algorithm, keyId, text } = opened.value;
-    const key = await keys.find(algorithm, keyId);
+    const key = await keys.find(algorithm, keyId, (answer) => this.wait(owner, answer));
     if (!key.ok) return key;
     passed('key');
     try {
@@ -153,6 +164,23 @@ export class Tokens {
       this.remembered.set(hashOf(token), identity);
     }
     return success(identity);
+  }
+
+  /** An issuer that hangs keeps those waiting whom it is asked for, and nobody whose key is there. */
+  private async wait(owner: string, answer: Promise<void> | undefined): Promise<boolean> {
+    if (answer === undefined) return true;
+    const ofOwner = this.waitingOf.get(owner) ?? 0;
+    if (this.waiting >= TOKENS_WAITING_MAX || ofOwner >= TOKENS_WAITING_PER_ADDRESS_MAX) return false;
+    this.waitingOf.set(owner, ofOwner + 1);
+    this.waiting++;
+    this.judging--;
+    await answer;
+    this.judging++;
+    this.waiting--;
+    const left = (this.waitingOf.get(owner) ?? 1) - 1;
+    if (left > 0) this.waitingOf.set(owner, left);
+    else this.waitingOf.delete(owner);
+    return true;
   }
 
   private keysChanged(issuer: string): void {

@@ -1,7 +1,7 @@
 /** What one policy makes of another, for people to read before it happens. Pure, over descriptions. */
 import { Allowlist, parseAddress } from '../base/cidr.ts';
 import { SYSTEM_TENANT } from '../base/names.ts';
-import type { PolicyDescription, TenantDescription, UserDescription } from './description.ts';
+import { type PolicyDescription, type TenantDescription, TOKENS_ONLY, type UserDescription } from './description.ts';
 import { mustClose } from './diff.ts';
 
 /** What a description says of a list that lets everybody. */
@@ -110,14 +110,23 @@ function userDetails(old: UserDescription, now: UserDescription): readonly strin
   if (old.tenant !== now.tenant) details.push(`tenant: ${old.tenant} → ${now.tenant}`);
   if (old.enabled !== now.enabled) details.push(now.enabled ? 'is switched on' : 'is switched off');
   if (old.nopass !== now.nopass) details.push(now.nopass ? 'needs no password any more' : 'needs a password');
-  const added = now.passwordHashes.filter((hash) => !old.passwordHashes.includes(hash)).length;
-  const removed = old.passwordHashes.filter((hash) => !now.passwordHashes.includes(hash)).length;
+  const added = missingIn(old.passwordHashes, now.passwordHashes);
+  const removed = missingIn(now.passwordHashes, old.passwordHashes);
   if (added > 0) details.push(`passwords added: ${added}`);
   if (removed > 0) details.push(`passwords removed: ${removed}`);
+  const slowAdded = missingIn(old.slowHashes, now.slowHashes);
+  const slowRemoved = missingIn(now.slowHashes, old.slowHashes);
+  if (slowAdded > 0) details.push(`slow passwords added: ${slowAdded}`);
+  if (slowRemoved > 0) details.push(`slow passwords removed: ${slowRemoved}`);
   details.push(...ruleDetails('rules', old.rules, now.rules));
   details.push(...ruleDetails('rules on trial', old.dryRunRules, now.dryRunRules));
   if (old.addresses !== now.addresses) details.push(`addresses: ${old.addresses} → ${now.addresses}`);
   return [...details, ...otherDetails(old.others, now.others)];
+}
+
+/** How many of `those` are not in `list`. */
+function missingIn(list: readonly string[], those: readonly string[]): number {
+  return those.filter((one) => !list.includes(one)).length;
 }
 
 function ruleDetails(what: string, old: readonly string[], now: readonly string[]): readonly string[] {
@@ -149,13 +158,47 @@ function closingsOf(before: PolicyDescription, after: PolicyDescription): readon
     const { name: user, tenant: tenantName } = old;
     const why = whyClosed(old, now, tenant);
     if (why !== undefined) closings.push({ user, tenant: tenantName, why, connections: old.from.length });
-    else if (now !== undefined && tenant !== undefined && old.from.length > 0) {
+    else if (now !== undefined && tenant !== undefined) {
       const left = leftOut(old.from, listsOf(now, tenant, after));
       if (left > 0)
         closings.push({ user, tenant: tenantName, why: 'may not come from there any more', connections: left });
+      for (const which of endedByProof(old, now, before, after))
+        closings.push({ user, tenant: tenantName, why: which, connections: old.from.length });
     }
   }
   return closings;
+}
+
+/** Of a user who stays: which sessions end by how they came in. How many of the open ones that are is not in a description. */
+function endedByProof(
+  old: UserDescription,
+  now: UserDescription,
+  before: PolicyDescription,
+  after: PolicyDescription,
+): readonly string[] {
+  const reasons: string[] = [];
+  const field = ({ others }: UserDescription, name: string) => others[name];
+  if (missingIn(now.slowHashes, old.slowHashes) > 0) reasons.push('has lost a slow password, and sessions by it');
+  const [tokens, tokensNow] = [field(old, 'tokens'), field(now, 'tokens')];
+  if (tokens !== TOKENS_ONLY && tokensNow === TOKENS_ONLY)
+    reasons.push('takes tokens alone, and no sessions without one');
+  if (tokens !== undefined && tokensNow === undefined)
+    reasons.push('takes no tokens any more, and no sessions by them');
+  // Whether clients are asked for certificates at all is settled when the listener opens.
+  if (certificateSetting(before, 'mode') === 'none') return reasons;
+  const named = field(old, 'certificate');
+  const isNamedOtherwise = certificateSetting(before, 'identify_by') !== certificateSetting(after, 'identify_by');
+  if (named !== undefined && (isNamedOtherwise || named !== field(now, 'certificate')))
+    reasons.push('is not named by that certificate any more');
+  const isBound = (user: UserDescription, policy: PolicyDescription) =>
+    field(user, 'certificate') !== undefined && certificateSetting(policy, 'password_allowed') === 'false';
+  if (!isBound(old, before) && isBound(now, after))
+    reasons.push('comes by certificate alone, and no sessions by password');
+  return reasons;
+}
+
+function certificateSetting({ settings }: PolicyDescription, name: string): string | undefined {
+  return settings.find((setting) => setting.name === `listeners.tls.client_certificates.${name}`)?.value;
 }
 
 function whyClosed(

@@ -20,6 +20,7 @@ const userSchema = z.object({
   enabled: z.boolean(),
   nopass: z.boolean(),
   passwordHashes: z.array(z.string()),
+  slowHashes: z.array(z.string()),
   /** Keys, channels and commands, and then each selector. */
   rules: z.array(z.string()),
   dryRunRules: z.array(z.string()),
@@ -65,7 +66,7 @@ export function describePolicy(
 }
 
 function describeUser(user: User, written: PolicyUser | undefined, from: readonly string[]): UserDescription {
-  const { name, tenantName, rules, dryRunRules, addresses, position, ...others } = written ?? NOBODY;
+  const { name, tenantName, rules, dryRunRules, addresses, slowHashes, position, ...others } = written ?? NOBODY;
   return {
     name: readable(user.name),
     tenant: user.tenant,
@@ -73,6 +74,7 @@ function describeUser(user: User, written: PolicyUser | undefined, from: readonl
     enabled: user.enabled,
     nopass: user.nopass,
     passwordHashes: user.passwordHashes.map(fingerprint),
+    slowHashes: slowHashes.map(fingerprint),
     rules: rulesOf(user),
     dryRunRules: user.dryRun === undefined ? [] : rulesOf(user.dryRun),
     addresses: addressesText(addresses),
@@ -130,6 +132,9 @@ function plain(value: unknown): string {
 function fingerprint(text: string): string {
   return createHash('sha256').update(`portcullis policy ${text}`).digest('hex').slice(0, 16);
 }
+
+/** What `others` says of the field `tokens` of a user who has no other way in. */
+export const TOKENS_ONLY = fingerprint('only');
 
 function addressesText(list: Allowlist | undefined): string {
   return list === undefined ? 'any' : list.rules.join(' ');

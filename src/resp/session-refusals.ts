@@ -1,4 +1,5 @@
 /** Error texts of logins, of transactions and of client-side caching, as redis-server writes them. */
+import { CLIENT_TEXT_BYTES_MAX } from '../base/limits.ts';
 import { type Refusal, refusal } from './refusals.ts';
 
 /** Not of Redis: whose token ran out says who they are again, with a new one. */
@@ -38,3 +39,10 @@ export const AUDIT_UNAVAILABLE = refusal(
   'MISCONF The audit trail cannot be written: commands that have to be recorded are refused until it can',
 );
 export const AUDIT_NOT_WRITTEN = refusal('MISCONF The command has run, but the audit trail could not be written');
+
+/** Redis has no such bound; what it is told stays in memory and in records of others. */
+export const CLIENT_NAME_TOO_LONG = refusal(`ERR Client names cannot be longer than ${CLIENT_TEXT_BYTES_MAX} bytes.`);
+
+export function clientAttributeTooLong(attribute: string): Refusal {
+  return refusal(`ERR ${attribute} cannot be longer than ${CLIENT_TEXT_BYTES_MAX} bytes.`);
+}

@@ -144,6 +144,27 @@ describe('an act of an operator', () => {
     expect(of('flushall')).toMatchObject([{ 'event.outcome': 'success', 'event.category': ['database'] }]);
   });
 
+  it('that throws has a record of its own, and nobody else has one of it', async () => {
+    const backend = new LaterBackend();
+    const run = backend.run.bind(backend);
+    backend.run = (command, ...rest) => {
+      if (command.isWrite) throw new TypeError('nobody thought of this');
+      return run(command, ...rest);
+    };
+    begin({}, 'deny', backend);
+    const [admin, ann, bob] = [world.login('admin'), world.login('ann'), world.login('bob')];
+    expect(world.ask(admin, 'FLUSHALL')).toMatch(/^-ERR internal error/);
+    expect(world.ask(ann, 'SET', 'k', 'v')).toMatch(/^-ERR internal error/);
+    world.send(bob, 'GET', 'k');
+    backend.answerAll();
+    await settled(bob);
+    expect(bob.socket.text()).toBe('$-1\r\n');
+    const unknown = { 'event.outcome': 'unknown' };
+    expect(of('flushall')).toMatchObject([{ ...unknown, 'user.name': 'admin' }]);
+    expect(of('set')).toMatchObject([{ ...unknown, 'user.name': 'ann', 'portcullis.keys': ['k'] }]);
+    expect(of('get')).toEqual([]);
+  });
+
   it('that takes the operator away is still theirs', async () => {
     begin();
     const admin = world.login('admin');
@@ -167,6 +188,24 @@ describe('writes and reads', () => {
     expect(of('lpush')).toMatchObject([{ 'event.outcome': 'failure', 'error.code': 'WRONGTYPE' }]);
     expect(of('get')).toHaveLength(3);
     expect(textOf(trail.disk)).not.toContain('value');
+  });
+
+  it('that empty data are recorded even where writes are not, and refused while they cannot be', () => {
+    begin({ writes: false });
+    const ann = world.login('ann');
+    for (const words of [['SET', 'k', 'v'], ['FLUSHALL'], ['FLUSHDB'], ['SWAPDB', '0', '1']]) {
+      expect(world.ask(ann, ...words)).toBe('+OK\r\n');
+    }
+    expect(of('set')).toEqual([]);
+    for (const action of ['flushall', 'flushdb', 'swapdb']) {
+      expect(of(action)).toMatchObject([{ 'user.name': 'ann', 'event.outcome': 'success' }]);
+    }
+    trail.disk.failAt(1, 'EIO', 'write', { fromThenOn: true });
+    world.ask(ann, 'FLUSHALL');
+    world.pass(200);
+    expect(world.ask(ann, 'FLUSHALL')).toMatch(/^-MISCONF The audit trail cannot be written/);
+    expect(world.ask(ann, 'SET', 'k', 'v')).toBe('+OK\r\n');
+    trail.disk.heal();
   });
 
   it('show keys hashed or not at all, and arguments of the commands that policy names', () => {
@@ -348,6 +387,22 @@ describe('who is turned away', () => {
     world.pass(61_000);
     for (let i = 0; i < 200; i++) world.ask(world.connect('10.0.0.9'), `NOSUCH${i}`);
     expect(heard).toHaveLength(2);
+  });
+
+  it('is that of one source, whichever address of its network it comes from', () => {
+    begin();
+    const heard: string[] = [];
+    world.core.security.onAlert = ({ cause, source }) => heard.push(`${cause} ${source}`);
+    const somewhere = (i: number) => `2001:db8:0:7::${i.toString(16)}`;
+    for (let i = 1; i <= 200; i++) world.ask(world.connect(somewhere(i)), `NOSUCH${i}`);
+    for (let i = 1; i <= 200; i++) world.ask(world.connect(somewhere(i)), 'AUTH', `nobody${i}`, 'guess');
+    for (let i = 1; i <= 200; i++) world.connect(somewhere(i)).connection.close('query_buffer_limit');
+    const { log } = world.core;
+    for (let i = 1; i <= 200; i++) {
+      log.event('info', 'connection.refused', 'handshake_failed', { address: somewhere(i) });
+    }
+    const ofNetwork = ['scanning', 'guessing', 'oversized', 'handshakes'].map((cause) => `${cause} 2001:db8:0:7::`);
+    expect(heard).toEqual(ofNetwork);
   });
 });
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { CLIENT_TEXT_BYTES_MAX } from '../../src/base/limits.ts';
 import { RedisServer, redisServerInstalled } from '../support/redis-server.ts';
 import { type Client, LaterBackend, World, wire } from './world.ts';
 
@@ -109,6 +110,22 @@ describe('a line of CLIENT LIST', () => {
       expect(world.ask(client, 'HELLO', '2', 'SETNAME', name)).toMatch(/^-ERR/);
     }
     expect(listed(client).get(idOf(client))?.get('name')).toBe('');
+  });
+
+  it('holds no more of what clients say of themselves than a name has', () => {
+    world = new World().open();
+    const client = world.connect();
+    const longest = 'n'.repeat(CLIENT_TEXT_BYTES_MAX);
+    expect(world.ask(client, 'CLIENT', 'SETNAME', longest)).toBe('+OK\r\n');
+    expect(world.ask(client, 'CLIENT', 'SETINFO', 'LIB-VER', longest)).toBe('+OK\r\n');
+    expect(world.ask(client, 'HELLO', '2', 'SETNAME', longest)).toMatch(/^\*14/);
+    const tooLong = `${longest}n`;
+    const error = (what: string) => `-ERR ${what} cannot be longer than ${CLIENT_TEXT_BYTES_MAX} bytes.\r\n`;
+    expect(world.ask(client, 'CLIENT', 'SETNAME', tooLong)).toBe(error('Client names'));
+    expect(world.ask(client, 'HELLO', '2', 'SETNAME', tooLong)).toBe(error('Client names'));
+    expect(world.ask(client, 'CLIENT', 'SETINFO', 'LIB-NAME', tooLong)).toBe(error('lib-name'));
+    expect(world.ask(client, 'CLIENT', 'SETINFO', 'lib-ver', tooLong)).toBe(error('lib-ver'));
+    expect(world.ask(client, 'CLIENT', 'GETNAME')).toContain(`\r\n${longest}\r\n`);
   });
 });
 

@@ -24,6 +24,18 @@ function worldOf(trial: string, tenantTrial = ''): World {
   return world;
 }
 
+/** Each tenant with one user, all of whose keys are on trial. */
+function worldOfTenants(...names: readonly string[]): World {
+  world = new World();
+  for (const name of names) world.tenant(name);
+  const user = (name: string) => `{ name: ${name}-user, acl: 'on >pw ~* +@all', dry_run_acl: 'resetkeys ~none' }`;
+  const files = names.map((name) => [`tenants/${name}.yaml`, `tenant: ${name}\nusers: [${user(name)}]\n`]);
+  const made = rosterOf(policyOf(Object.fromEntries(files)), world.core.table, new Roster(0, []), false);
+  if (!made.ok) throw new Error(made.fault);
+  world.acl.swap(made.value);
+  return world;
+}
+
 function rows(): string[] {
   return world.core.dryRuns
     .list()
@@ -93,6 +105,25 @@ describe('rules on trial', () => {
     world.core.dryRuns.reset();
     expect(rows()).toEqual([]);
     expect(world.core.dryRuns.unlisted).toBe(0);
+  });
+
+  it('of one tenant leave room for those of another, which hide nothing but what is more than a share', () => {
+    worldOfTenants('t1', 't2');
+    const counts = () =>
+      ['t1', 't2'].map((name) => world.core.dryRuns.list().filter(({ tenantName }) => tenantName === name).length);
+    const tries = (name: string, times: number) => {
+      const client = world.login(`${name}-user`);
+      for (let i = 0; i < times; i++) world.ask(client, 'GET', `kind${i}:1`);
+    };
+    tries('t1', DRY_RUN_ROWS_MAX + 5);
+    tries('t2', 3);
+    expect(counts()).toEqual([DRY_RUN_ROWS_MAX - 3, 3]);
+    expect(world.core.dryRuns.unlisted).toBe(5 + 3);
+    tries('t2', DRY_RUN_ROWS_MAX);
+    expect(counts()).toEqual([DRY_RUN_ROWS_MAX / 2, DRY_RUN_ROWS_MAX / 2]);
+    tries('t1', 3);
+    expect(counts()).toEqual([DRY_RUN_ROWS_MAX / 2, DRY_RUN_ROWS_MAX / 2]);
+    expect(world.core.dryRuns.list()).toHaveLength(DRY_RUN_ROWS_MAX);
   });
 });
 

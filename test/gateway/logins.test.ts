@@ -3,7 +3,7 @@ import { randomBytes, scryptSync } from 'node:crypto';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Allowlist } from '../../src/base/cidr.ts';
-import { AUTH_FAILURES_FREE } from '../../src/base/limits.ts';
+import { AUTH_FAILURES_FREE, TOKENS_WAITING_PER_ADDRESS_MAX } from '../../src/base/limits.ts';
 import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
 import { type IssuerTerms, type KeySource, type LoginTerms, NO_LOGINS } from '../../src/identity/terms.ts';
 import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
@@ -62,7 +62,11 @@ function people(more: Partial<LoginTerms> = {}): LoginTerms {
   world.tenant('t1');
   world.tenant('t2');
   const logins: LoginTerms = { ...NO_LOGINS, slowHashes: new Map([['ann', [hash]]]), ...more };
-  world.enter(world.user('ann', 't1', ...ALL), world.user('bob', 't1', ...ALL), world.user('carl', 't2', ...ALL));
+  world.enter(
+    world.user('ann', 't1', ...ALL),
+    world.user('bob', 't1', ...ALL),
+    world.user('carl', 't2', '>pw', ...ALL),
+  );
   adopt(logins);
   return logins;
 }
@@ -122,6 +126,29 @@ describe('a slow password', () => {
     }
     expect(counted()).toBe(2 * AUTH_FAILURES_FREE);
     expect(world.ask(world.connect(), 'AUTH', 'ann', 'a long one')).toMatch(/^-BUSY/);
+  });
+
+  it('that meets a bug is answered with an error, and the connection ends, in a transaction too', async () => {
+    people();
+    const { core } = world;
+    core.denials.authentication = () => {
+      throw new TypeError('nobody thought of this');
+    };
+    const [client, queued] = [world.connect(), world.login('carl')];
+    world.send(client, 'AUTH', 'ann', 'a wrong one');
+    world.send(client, 'PING');
+    expect(await reply(client)).toMatch(/^-ERR internal error[^\r]*\r\n$/);
+    expect(client.socket.isEnded).toBe(true);
+    for (const words of [['MULTI'], ['AUTH', 'ann', 'a wrong one']]) world.ask(queued, ...words);
+    expect(world.ask(queued, 'EXEC')).toMatch(/^\*1\r\n-/);
+    for (let round = 0; core.counters.bugs < 2 && round < 500; round++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    expect(core.counters.bugs).toBe(2);
+    expect(world.lines.filter(({ event }) => event === 'gateway.bug')).toHaveLength(2);
+    world.turn(client, queued);
+    expect(world.closings().get(client.connection.id)).toEqual(['internal_error']);
+    expect(queued.connection.state).not.toBe('open');
   });
 
   it('opens nothing any more once ACL SETUSER has taken the passwords away', async () => {
@@ -202,6 +229,33 @@ describe('a token', () => {
       expect([await closes(idle), await closes(subscriber)]).toEqual([true, true]);
       expect(world.closed('token_key_withdrawn')).toBe(3);
       expect(world.ask(later, 'PING')).toBe('+PONG\r\n');
+    } finally {
+      server.stop();
+    }
+  });
+
+  it('waits for an issuer that hangs in one of the places of its address, or is put off', async () => {
+    const issuer = await TokenIssuer.make('k1');
+    const server = await KeyServer.start(() => {});
+    const loopback = Allowlist.parse(['127.0.0.0/8']);
+    if (!loopback.ok) throw new Error('no list');
+    const { ca, url } = server;
+    const source: KeySource = { kind: 'url', url, ca, privateAddresses: loopback.value };
+    const logins = withTokens();
+    adopt({ ...logins, tokens: { issuers: [{ ...(issuers[0] as IssuerTerms), source }], revoked: new Set() } });
+    const whole = { iss: 'https://one.example', tenant: 't1', exp: NOW_MS / 1000 + 60, iat: undefined };
+    const token = await issuer.sign(whole);
+    try {
+      const pool = Array.from({ length: TOKENS_WAITING_PER_ADDRESS_MAX }, () => world.connect());
+      for (const client of pool) world.send(client, 'AUTH', token);
+      const [oneMore, neighbour] = [world.connect(), world.connect('10.0.0.9')];
+      for (const client of [oneMore, neighbour]) world.send(client, 'AUTH', token);
+      expect(await reply(oneMore)).toMatch(/^-BUSY/);
+      expect(world.core.counters.tallies.get('auth', 'put_off')).toBe(1);
+      world.turn(neighbour, ...pool);
+      expect([neighbour, ...pool].map(({ socket }) => socket.text()).join('')).toBe('');
+      server.stop();
+      expect(await reply(neighbour)).toMatch(/^-WRONGPASS/);
     } finally {
       server.stop();
     }

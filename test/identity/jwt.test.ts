@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { TOKEN_BYTES_MAX } from '../../src/base/limits.ts';
+import { TOKEN_BYTES_MAX, TOKENS_WAITING_PER_ADDRESS_MAX } from '../../src/base/limits.ts';
 import { success } from '../../src/base/result.ts';
 import { type KeySet, parseJwks } from '../../src/identity/jwks.ts';
 import { looksLikeToken, openToken } from '../../src/identity/jwt.ts';
@@ -12,6 +12,8 @@ import { Tokens } from '../../src/identity/tokens.ts';
 const NOW_MS = 1_800_000_000_000;
 const NOW = NOW_MS / 1000;
 const CLAIMS = { iss: 'https://idp.example', aud: 'redis', sub: 'alice', exp: NOW + 60, jti: 'one', roles: ['reader'] };
+
+const OWNER = '192.0.2.1';
 
 type Key = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 let key: Key;
@@ -50,7 +52,7 @@ class Issuer {
   now_ms = NOW_MS;
   asked = 0;
   changes = 0;
-  answer: () => string | undefined = () => jwks;
+  answer: () => string | undefined | Promise<string> = () => jwks;
   readonly tokens = new Tokens({
     nowMs: () => this.now_ms,
     monotonicMs: () => this.now_ms,
@@ -60,7 +62,7 @@ class Issuer {
     },
     fetch: async () => {
       this.asked++;
-      const text = this.answer();
+      const text = await this.answer();
       return text === undefined ? { ok: false, fault: 'down' } : success(text);
     },
   });
@@ -69,8 +71,8 @@ class Issuer {
     this.tokens.adopt({ issuers: [termsOf(source, more)], revoked: new Set(revoked) });
   }
 
-  async verdict(token: string): Promise<string> {
-    const judged = await this.tokens.judge(Buffer.from(token, 'latin1'));
+  async verdict(token: string, owner = OWNER): Promise<string> {
+    const judged = await this.tokens.judge(Buffer.from(token, 'latin1'), owner);
     return judged.ok ? 'ok' : judged.fault;
   }
 }
@@ -83,7 +85,7 @@ function sign(claims: object = {}, header: object = {}, by: Key = key): Promise<
 
 describe('a token', () => {
   it('is taken when everything in it is right', async () => {
-    const judged = await new Issuer().tokens.judge(Buffer.from(await sign()));
+    const judged = await new Issuer().tokens.judge(Buffer.from(await sign()), OWNER);
     expect(judged).toEqual(
       success({
         issuer: 'idp',
@@ -192,7 +194,7 @@ describe('a token', () => {
     const issuer = new Issuer();
     const token = Buffer.from(await sign());
     expect(issuer.tokens.known(token)).toBeUndefined();
-    await issuer.tokens.judge(token);
+    await issuer.tokens.judge(token, OWNER);
     expect(issuer.tokens.known(token)?.subject).toBe('alice');
     issuer.now_ms += 60_000;
     expect(issuer.tokens.known(token)).toBeUndefined();
@@ -206,7 +208,7 @@ describe('a token', () => {
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
         const bytes = Buffer.from(token);
         for (const { at, byte } of changes) bytes[at] = byte;
-        if (bytes.toString('latin1') !== token) expect((await issuer.tokens.judge(bytes)).ok).toBe(false);
+        if (bytes.toString('latin1') !== token) expect((await issuer.tokens.judge(bytes, OWNER)).ok).toBe(false);
       }),
       { numRuns: 1000 },
     );
@@ -238,6 +240,26 @@ describe('the keys of an issuer', () => {
     expect(issuer.asked).toBe(1);
   });
 
+  it('are waited for by some of each address, and by nobody whose key is there', async () => {
+    const issuer = new Issuer({}, URL_SOURCE);
+    const known = await sign({ jti: 'first' }, { kid: 'k1' });
+    expect(await issuer.verdict(known)).toBe('ok');
+    let answered = (_text: string) => {};
+    issuer.answer = () => new Promise((resolve) => (answered = resolve));
+    issuer.now_ms += 10_000;
+    const unknown = await sign({}, { kid: 'nobody' });
+    const strangers = Array.from({ length: 4 }, (_, i) => `2001:db8:0:${i}::`);
+    const waiting = strangers.flatMap((owner) =>
+      Array.from({ length: TOKENS_WAITING_PER_ADDRESS_MAX }, () => issuer.verdict(unknown, owner)),
+    );
+    for (const owner of strangers) expect(await issuer.verdict(unknown, owner)).toBe('keys_awaited');
+    expect(issuer.tokens.hasRoom).toBe(true);
+    expect(await issuer.verdict(await sign({ jti: 'other' }, { kid: 'k1' }), strangers[0])).toBe('ok');
+    answered(jwks);
+    expect(new Set(await Promise.all(waiting))).toEqual(new Set(['unknown_key']));
+    expect(issuer.asked).toBe(2);
+  });
+
   it('are found when they have been changed, and what the old ones proved is forgotten', async () => {
     const issuer = new Issuer({}, URL_SOURCE);
     const old = await sign({}, { kid: 'k1' });
@@ -253,7 +275,7 @@ describe('the keys of an issuer', () => {
 
   it('end what they have proven when the issuer publishes them no more, and only then', async () => {
     const issuer = new Issuer({}, URL_SOURCE);
-    const judged = await issuer.tokens.judge(Buffer.from(await sign({ exp: NOW + 10_000 }, { kid: 'k1' })));
+    const judged = await issuer.tokens.judge(Buffer.from(await sign({ exp: NOW + 10_000 }, { kid: 'k1' })), OWNER);
     if (!judged.ok) throw new Error(judged.fault);
     const endAfter = async (answer: string | undefined) => {
       issuer.answer = () => answer;

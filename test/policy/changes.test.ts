@@ -143,6 +143,48 @@ describe('the changes between two policies', () => {
     ]);
   });
 
+  it('say whose sessions end with the way they came in by, as far as the files tell', () => {
+    const slow = (letter: string) => `$scrypt$ln=15,r=8,p=3$${'A'.repeat(22)}$${letter.repeat(43)}`;
+    const hashes = (...letters: string[]) => user('on', `, password_hash: [${letters.map((one) => `'${slow(one)}'`)}]`);
+    expect(between(hashes('B'), hashes('B', 'C'))).toEqual(['changed user ann: slow passwords added: 1']);
+    expect(between(hashes('B', 'C'), hashes('C'))).toEqual([
+      'changed user ann: slow passwords removed: 1',
+      'ends: ann has lost a slow password, and sessions by it (0)',
+    ]);
+
+    const only = user('on', ', tokens: only');
+    expect(between(user('on nopass', ', tokens: also'), only)).toContain(
+      'ends: ann takes tokens alone, and no sessions without one (0)',
+    );
+    expect(between(user('on >pw', ', tokens: also'), only)).toContain('ends: ann has lost a password (0)');
+    expect(between(user('on >pw', ', tokens: also'), user('on >pw'))).toEqual([
+      'changed user ann: tokens changed',
+      'ends: ann takes no tokens any more, and no sessions by them (0)',
+    ]);
+
+    const shown = (rest: string, more = '') => ({
+      ...user('on >pw', rest),
+      'gateway.yaml': `listeners: { tls: { client_certificates: { mode: optional, ca: ca.pem${more} } } }\n`,
+    });
+    const [first, second] = [', certificate: "spiffe://a/1"', ', certificate: "spiffe://a/2"'];
+    const allowed = ', password_allowed: true';
+    expect(between(shown(first, allowed), shown(second, allowed))).toEqual([
+      'changed user ann: certificate changed',
+      'ends: ann is not named by that certificate any more (0)',
+    ]);
+    expect(between(shown('', allowed), shown(first, allowed))).toEqual(['changed user ann: certificate changed']);
+    expect(between(shown(''), shown(first))).toEqual([
+      'changed user ann: certificate changed',
+      'ends: ann comes by certificate alone, and no sessions by password (0)',
+    ]);
+    expect(between(shown(first, allowed), shown(first))).toContain(
+      'ends: ann comes by certificate alone, and no sessions by password (0)',
+    );
+    expect(between(shown(first), shown(first, ', identify_by: cn'))).toContain(
+      'ends: ann is not named by that certificate any more (0)',
+    );
+  });
+
   it('leave users by command alone, unless the files name them or their tenant goes', () => {
     const made = applyRules(newUser('eve', 't1', table, 'runtime'), ['on', 'nopass', '~*'], table);
     if (!made.ok) throw new Error(made.fault);

@@ -34,6 +34,12 @@ export interface LeafOptions {
   readonly extensions?: readonly x509.Extension[];
 }
 
+export interface MoreOfList {
+  readonly extensions?: readonly x509.Extension[];
+  /** Whose certificates the entries are about. */
+  readonly entryIssuer?: string;
+}
+
 export interface Pair {
   readonly certificate: string;
   readonly key: string;
@@ -114,12 +120,18 @@ export class Authority {
   }
 
   /** The revocation list that names these serial numbers. */
-  async revoke(serials: readonly string[], until = 24, from = -1): Promise<string> {
+  async revoke(serials: readonly string[], until = 24, from = -1, more: MoreOfList = {}): Promise<string> {
     const list = await x509.X509CrlGenerator.create({
       issuer: this.own.subject,
       thisUpdate: inHours(from),
       nextUpdate: inHours(until),
-      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: inHours(-1), reason: 1 })),
+      entries: serials.map((serialNumber) => ({
+        serialNumber,
+        revocationDate: inHours(-1),
+        reason: 1,
+        ...(more.entryIssuer === undefined ? {} : { issuer: more.entryIssuer }),
+      })),
+      extensions: [...(more.extensions ?? [])],
       signingKey: this.keys.privateKey,
       signingAlgorithm: this.algorithm,
     });

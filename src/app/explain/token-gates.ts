@@ -109,7 +109,7 @@ async function judgeToken(bytes: Uint8Array, { gateway }: Policy, edge: TokenEdg
   });
   tokens.adopt({ ...gateway.tokens, issuers: terms === undefined ? [] : [terms] });
   const result = looksLikeToken(bytes)
-    ? await tokens.judge(bytes, (step) => {
+    ? await tokens.judge(bytes, '', (step) => {
         passed.add(step);
         if (step === 'claims') needed();
       })

@@ -87,4 +87,6 @@ export interface SessionPort extends Caller {
    * says that there is none, and the connection ends.
    */
   block(cut: (how: WaitCut) => void): WaitingReply;
+  /** A bug in what was to fill this place later: an error stands there instead, and the connection ends. */
+  failed(bug: unknown, place: LaterReply): void;
 }

@@ -1,11 +1,13 @@
 /** CLIENT: what a connection says of itself, and the container of all its subcommands. */
 
 import { asciiLower } from '../../base/ascii.ts';
+import { CLIENT_TEXT_BYTES_MAX } from '../../base/limits.ts';
 import { bytes, custom } from '../../command/args.ts';
 import type { SessionPort } from '../../command/ports/session.ts';
 import { type CommandFlag, container, type ErasedSession, sessionCommand } from '../../command/spec.ts';
 import { BAD_CLIENT_NAME, badClientAttribute, SYNTAX_ERROR, unrecognizedClientOption } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
+import { CLIENT_NAME_TOO_LONG, clientAttributeTooLong } from '../../resp/session-refusals.ts';
 import { helpCommand } from '../server/help.ts';
 import { CLIENT_HELP } from './help-lines.ts';
 import { kill, list, pause, unblock, unpause } from './others.ts';
@@ -60,6 +62,7 @@ const setname = sessionCommand({
   flags: FLAGS,
   args: { connectionName: bytes },
   run({ connectionName }, { session, request }, out) {
+    if (request.length(connectionName) > CLIENT_TEXT_BYTES_MAX) return out.error(CLIENT_NAME_TOO_LONG);
     const name = request.text(connectionName);
     if (!isPlainText(name)) return out.error(BAD_CLIENT_NAME);
     session.setName(name);
@@ -79,6 +82,7 @@ const setinfo = sessionCommand({
     const option = request.text(attribute);
     const folded = asciiLower(option);
     if (folded !== 'lib-name' && folded !== 'lib-ver') return out.error(unrecognizedClientOption(option));
+    if (request.length(value) > CLIENT_TEXT_BYTES_MAX) return out.error(clientAttributeTooLong(folded));
     const text = request.text(value);
     if (!isPlainText(text)) return out.error(badClientAttribute(option));
     session.setLibrary(folded === 'lib-name' ? 'name' : 'version', text);

@@ -1,6 +1,7 @@
 /** HELLO, AUTH, RESET and QUIT: who a connection is, and which protocol it speaks. */
 import { asciiLower } from '../../base/ascii.ts';
 import { parseInteger } from '../../base/integer.ts';
+import { CLIENT_TEXT_BYTES_MAX } from '../../base/limits.ts';
 import { bytes, custom, many } from '../../command/args.ts';
 import type { LoginOutcome, SessionPort } from '../../command/ports/session.ts';
 import { type CommandFlag, sessionCommand } from '../../command/spec.ts';
@@ -15,6 +16,7 @@ import {
 } from '../../resp/refusals.ts';
 import type { ReplyWriter } from '../../resp/reply-writer.ts';
 import type { Request } from '../../resp/request.ts';
+import { CLIENT_NAME_TOO_LONG } from '../../resp/session-refusals.ts';
 import { isPlainText, REDIS_VERSION } from './texts.ts';
 
 const FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'];
@@ -56,7 +58,9 @@ function whenKnown(
 ): void {
   if (!(outcome instanceof Promise)) return answer(outcome, out);
   const place = session.block(() => {});
-  void outcome.then((refused) => place.settle((reply) => answer(refused, reply)));
+  outcome
+    .then((refused) => place.settle((reply) => answer(refused, reply)))
+    .catch((bug: unknown) => session.failed(bug, place));
 }
 
 /** What HELLO was asked for, as positions of arguments; 0 is not said. */
@@ -81,6 +85,7 @@ function greetingOf(request: Request): Greeting | Refusal {
       at += 3;
     } else if (option === 'setname' && left >= 1) {
       name = at + 1;
+      if (request.length(name) > CLIENT_TEXT_BYTES_MAX) return CLIENT_NAME_TOO_LONG;
       if (!isPlainText(request.text(name))) return BAD_CLIENT_NAME;
       at += 2;
     } else {
