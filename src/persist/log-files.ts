@@ -74,6 +74,16 @@ export class LogFiles {
     );
   }
 
+  /** Brings what was found to the disk: the records, and the manifest before what an older one named is removed. */
+  sync(): DiskResult<void> {
+    const { disk, files } = this;
+    for (const { name } of this.manifest.increments) {
+      const synced = syncAt(disk, files.logPath(name));
+      if (!synced.ok) return synced;
+    }
+    return disk.syncFolder(files.logFolder);
+  }
+
   /** Removes what the manifest does not name. To be called when all that counts has been loaded. */
   clean(): DiskResult<void> {
     const cleared = this.removeUnnamed();
@@ -246,6 +256,14 @@ export class LogFiles {
     this.isUncertain = true;
     return failure(fault);
   }
+}
+
+function syncAt(disk: Disk, path: string): DiskResult<void> {
+  const file = disk.append(path);
+  if (!file.ok) return file;
+  const synced = file.value.syncNow();
+  const closed = file.value.close();
+  return synced.ok ? closed : synced;
 }
 
 /** The last bytes of a file. */

@@ -97,6 +97,9 @@ export class ShardStore {
     };
     const loaded = await load(files, this.logFiles, found.value, { disk, clock, port, acceptsTruncated, progress });
     if (!loaded.ok) return loaded;
+    // The process before may have been killed with writes that the system alone has: what is shown from now on stays.
+    const synced = found.value ? this.logFiles.sync() : success(undefined);
+    if (!synced.ok) return failure(synced.fault.message);
     for (const warning of loaded.value.warnings) report.event('warn', 'store.load_warning', warning, {});
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
