@@ -19,7 +19,7 @@ import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
 import { diskFull } from '../disk/whole-write.ts';
-import { LogSum } from './log-sums.ts';
+import { hasHole, LogSum } from './log-sums.ts';
 import { RecordBuffer } from './record-buffer.ts';
 
 export interface LogReport {
@@ -233,7 +233,9 @@ export class AppendLog {
   private sumUp(isClosing: boolean): void {
     const { buffer, sum } = this;
     sum.add(buffer.bytes, this.summed, buffer.length);
-    if (sum.isDue || (isClosing && sum.bytes > 0)) {
+    // What looks like a hole would be taken for one, also after the death of the process alone.
+    const isDue = sum.isDue || isClosing || hasHole(buffer.bytes, this.summed, buffer.length);
+    if (isDue && sum.bytes > 0) {
       buffer.addLine(sum.line(Math.max(0, this.syncedBytes - this.fileBase)));
     }
     this.summed = buffer.length;
