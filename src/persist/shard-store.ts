@@ -84,8 +84,11 @@ export class ShardStore {
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
 
-  /** Loads what is there, then begins to log. A fault is one line, and nothing has been touched. */
-  async open(port: ReplayPort): Promise<Result<Loaded>> {
+  /**
+   * Loads what is there, then begins to log. A fault is one line, and nothing has been touched.
+   * @param isThere told when all is loaded: what changes from then on is to be written down, also while a first log begins
+   */
+  async open(port: ReplayPort, isThere: () => void): Promise<Result<Loaded>> {
     const { disk, clock, files, report } = this.options;
     const made = makeShardFolder(disk, files);
     if (!made.ok) return failure(made.fault.message);
@@ -104,6 +107,7 @@ export class ShardStore {
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
     this.cleanFolders();
+    isThere();
     const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value) : await this.begin();
     if (!begun.ok) return begun;
     this.state = 'open';
