@@ -140,7 +140,21 @@ export class LogFiles {
   makeFolder(): DiskResult<void> {
     const { disk, files } = this;
     const made = disk.makeFolder(files.logFolder);
-    return made.ok ? disk.syncFolder(files.folder) : made;
+    const synced = made.ok ? disk.syncFolder(files.folder) : made;
+    return synced.ok ? this.ascertain() : synced;
+  }
+
+  /** Where nobody knew which manifest the disk has, the one that is there is made to stay: it says what may not go. */
+  private ascertain(): DiskResult<void> {
+    const { disk, files } = this;
+    if (!this.isUncertain) return success(undefined);
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return synced;
+    const found = readManifest(disk, files.logFolder, LOG_PREFIX);
+    if (!found.ok) return failure({ code: 'EIO', message: found.fault });
+    this.manifest = found.value ?? EMPTY_MANIFEST;
+    this.isUncertain = false;
+    return success(undefined);
   }
 
   /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */

@@ -48,6 +48,8 @@ export class ShardStore {
   private readonly backupsWanted: Backup[];
   private functions: readonly Uint8Array[];
   private state: 'loading' | 'open' | 'closed';
+  /** Whether the log that is written on is the one that the next start loads. */
+  private isLogNamed: boolean;
   /** Bytes of the log's files before the one that is written on. */
   private earlierBytes: number;
   private readonly schedule: RewriteSchedule;
@@ -77,6 +79,7 @@ export class ShardStore {
     this.backupsWanted = [];
     this.functions = [];
     this.state = 'loading';
+    this.isLogNamed = false;
     this.earlierBytes = 0;
     this.schedule = new RewriteSchedule(clock);
     this.facts = firstFacts(clock.nowMs());
@@ -134,6 +137,7 @@ export class ShardStore {
     const tail = goesOn ? tailOf(disk, file.value.path, uncoveredBytes) : success(undefined);
     if (!tail.ok) return failure(tail.fault.message);
     this.log.open(file.value, tail.value);
+    this.isLogNamed = true;
     this.journal.fileChanged(goesOn ? lastRealm : undefined);
     this.earlierBytes = 0;
     const { base, increments } = this.logFiles.manifest;
@@ -291,6 +295,7 @@ export class ShardStore {
     const file = begun.ok ? disk.create(files.temporaryIncrement) : begun;
     if (!file.ok) return this.setUpEnded({ ok: false, fault: file.fault });
     this.log.open(file.value);
+    this.isLogNamed = false;
     this.journal.fileChanged();
     this.earlierBytes = 0;
     this.start('setup', files.temporaryBase);
@@ -355,6 +360,7 @@ export class ShardStore {
     if (!outcome.ok) return outcome;
     const finished = this.logFiles.finishSetUp(true);
     if (!finished.ok) return finished;
+    this.isLogNamed = true;
     this.earlierBytes = outcome.bytes;
     return outcome;
   }
@@ -378,8 +384,8 @@ export class ShardStore {
     if (outcome.ok && isGood) {
       const { keys, bytes, version } = outcome;
       report.event('info', 'store.saved', 'a dump has been written', { path: files.dumpPath, keys, bytes, version });
-      // A log that is switched off holds less than the dump: at the next start the dump must count.
-      const retired = this.log.isOpen ? outcome : this.logFiles.retire();
+      // A log that is switched off, or could not be switched on, holds less than the dump: the dump must count.
+      const retired = this.log.isOpen && this.isLogNamed ? outcome : this.logFiles.retire();
       if (!retired.ok) {
         report.event('error', 'store.save_failed', `the old log still counts: ${retired.fault.message}`, {});
       }
