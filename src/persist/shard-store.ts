@@ -159,6 +159,7 @@ export class ShardStore {
 
   configure(settings: DurabilitySettings): void {
     this.settings = settings;
+    if (settings.appendfsync === 'always' && this.log.policy !== 'always') this.shardLog.followFromNow();
     this.log.policy = settings.appendfsync;
     this.blockIfSavesFail();
     this.startNext();
