@@ -468,6 +468,9 @@ export class ShardStore {
     const { disk, files } = this.options;
     this.state = 'closed';
     const closed = this.log.close();
+    // Whoever ends the process goes on ending it: this line is all there is to see of it.
+    if (!closed.ok)
+      this.options.report.event('error', 'log.close_failed', closed.fault.message, { code: closed.fault.code });
     if (this.running !== undefined) {
       disk.remove(files.temporaryDump);
       disk.remove(files.temporaryBase);

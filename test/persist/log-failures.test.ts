@@ -274,3 +274,13 @@ describe('a log that could not be switched on', () => {
     }
   });
 });
+
+describe('a log that cannot be brought to the disk at the end', () => {
+  it('says so: what was acknowledged last may not survive a power cut', async () => {
+    const world = await DurableWorld.open({ disk: new FakeDisk() });
+    world.run(0, 0, ['SET', 'k', 'v']);
+    world.disk.failAt(1, 'EIO', 'syncNow');
+    expect(world.store.close().ok).toBe(false);
+    expect(world.lines.some((line) => line.startsWith('error log.close_failed') && line.includes('EIO'))).toBe(true);
+  });
+});
