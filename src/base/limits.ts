@@ -97,6 +97,8 @@ export const SHARD_CRON_MS = 100;
 
 // -- Durability --------------------------------------------------------------------------------------------------------
 
+/** One call to write: what is longer takes several. */
+export const DISK_WRITE_BYTES_MAX = 1024 * 1024 * 1024;
 /** A buffer of records that had to hold more goes once they are written. */
 export const LOG_BUFFER_KEPT_BYTES = 4 * 1024 * 1024;
 /** Bytes of the log that one checksum covers, about; and zeros in a row that only a crash leaves: a sector of a disk. */

@@ -22,6 +22,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { DISK_WRITE_BYTES_MAX } from '../base/limits.ts';
 import { failure, success } from '../base/result.ts';
 import type { Disk, DiskEntry, DiskFault, DiskReader, DiskResult, DiskStatus, DiskWriter } from './disk.ts';
 
@@ -63,7 +64,8 @@ class RealWriter implements DiskWriter {
     let at = start;
     try {
       while (at < end) {
-        const taken = writeSync(this.descriptor, bytes, at, end - at);
+        // More than 2 GiB at once both Bun and Node refuse, and would for ever.
+        const taken = writeSync(this.descriptor, bytes, at, Math.min(end - at, DISK_WRITE_BYTES_MAX));
         if (taken <= 0) break;
         at += taken;
         this.length += taken;

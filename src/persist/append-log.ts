@@ -19,7 +19,7 @@ import { Queue } from '../base/queue.ts';
 import type { Kept, SyncPolicy } from '../command/ports/durability.ts';
 import type { DiskFault, DiskResult, DiskWriter } from '../disk/disk.ts';
 import { diskFull } from '../disk/whole-write.ts';
-import { LogSum } from './log-sums.ts';
+import { hasHole, LogSum } from './log-sums.ts';
 import { RecordBuffer } from './record-buffer.ts';
 
 export interface LogReport {
@@ -68,6 +68,8 @@ export class AppendLog {
   private syncingFiles: DiskWriter[];
   /** Counts what ends the sync under way without its completion. */
   private syncsGivenUp: number;
+  /** How often it has been closed: what began before is of another life. */
+  private closings: number;
   private writtenBytes: number;
   private syncedBytes: number;
   private isSyncing: boolean;
@@ -102,6 +104,7 @@ export class AppendLog {
     this.previous = [];
     this.syncingFiles = [];
     this.syncsGivenUp = 0;
+    this.closings = 0;
     this.writtenBytes = 0;
     this.syncedBytes = 0;
     this.isSyncing = false;
@@ -160,6 +163,8 @@ export class AppendLog {
    */
   open(file: DiskWriter, uncovered: Uint8Array = NOTHING): void {
     if (this.file !== undefined) this.previous.push(this.file);
+    // Of what could not be synced when it was closed everybody has been told.
+    else this.syncedBytes = this.writtenBytes;
     this.file = file;
     this.cutAt = -1;
     this.sum.reset();
@@ -183,6 +188,7 @@ export class AppendLog {
       else this.forWrite.push({ position, done });
     } else if (this.syncFault !== undefined) done(false);
     else if (position <= this.syncedBytes) done(true);
+    else if (this.file === undefined) done(false);
     else {
       this.forSync.push({ position, done });
       if (this.buffer.length === 0) this.startSync();
@@ -233,7 +239,9 @@ export class AppendLog {
   private sumUp(isClosing: boolean): void {
     const { buffer, sum } = this;
     sum.add(buffer.bytes, this.summed, buffer.length);
-    if (sum.isDue || (isClosing && sum.bytes > 0)) {
+    // What looks like a hole would be taken for one, also after the death of the process alone.
+    const isDue = sum.isDue || isClosing || hasHole(buffer.bytes, this.summed, buffer.length);
+    if (isDue && sum.bytes > 0) {
       buffer.addLine(sum.line(Math.max(0, this.syncedBytes - this.fileBase)));
     }
     this.summed = buffer.length;
@@ -310,9 +318,14 @@ export class AppendLog {
   private syncNext(target: number): void {
     const [first] = this.syncingFiles;
     if (first === undefined) return this.synced(target);
-    const { syncsGivenUp } = this;
+    const { syncsGivenUp, closings } = this;
     first.sync((fault) => {
-      if (syncsGivenUp !== this.syncsGivenUp) return;
+      if (closings !== this.closings) return;
+      if (syncsGivenUp !== this.syncsGivenUp) {
+        // The system tells of a fault once: whoever synced the same file meanwhile may not have heard of it.
+        if (fault !== undefined) this.neverSynced(fault);
+        return;
+      }
       if (fault !== undefined) return this.neverSynced(fault);
       this.syncingFiles.shift();
       if (first !== this.file && !this.previous.includes(first)) first.close();
@@ -376,6 +389,7 @@ export class AppendLog {
 
   private neverSynced(fault: DiskFault): void {
     this.isSyncing = false;
+    this.syncsGivenUp++;
     if (this.syncFault !== undefined) return;
     this.syncFault = fault;
     this.report.syncFailed(fault);
@@ -397,6 +411,7 @@ export class AppendLog {
       file.close();
     }
     this.giveUpSync();
+    this.closings++;
     this.previous = [];
     this.file = undefined;
     if (ended.ok) this.syncedBytes = this.writtenBytes;

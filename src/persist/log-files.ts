@@ -74,6 +74,16 @@ export class LogFiles {
     );
   }
 
+  /** Brings what was found to the disk: the records, and the manifest before what an older one named is removed. */
+  sync(): DiskResult<void> {
+    const { disk, files } = this;
+    for (const { name } of this.manifest.increments) {
+      const synced = syncAt(disk, files.logPath(name));
+      if (!synced.ok) return synced;
+    }
+    return disk.syncFolder(files.logFolder);
+  }
+
   /** Removes what the manifest does not name. To be called when all that counts has been loaded. */
   clean(): DiskResult<void> {
     const cleared = this.removeUnnamed();
@@ -130,7 +140,21 @@ export class LogFiles {
   makeFolder(): DiskResult<void> {
     const { disk, files } = this;
     const made = disk.makeFolder(files.logFolder);
-    return made.ok ? disk.syncFolder(files.folder) : made;
+    const synced = made.ok ? disk.syncFolder(files.folder) : made;
+    return synced.ok ? this.ascertain() : synced;
+  }
+
+  /** Where nobody knew which manifest the disk has, the one that is there is made to stay: it says what may not go. */
+  private ascertain(): DiskResult<void> {
+    const { disk, files } = this;
+    if (!this.isUncertain) return success(undefined);
+    const synced = disk.syncFolder(files.logFolder);
+    if (!synced.ok) return synced;
+    const found = readManifest(disk, files.logFolder, LOG_PREFIX);
+    if (!found.ok) return failure({ code: 'EIO', message: found.fault });
+    this.manifest = found.value ?? EMPTY_MANIFEST;
+    this.isUncertain = false;
+    return success(undefined);
   }
 
   /** Begins a log that holds all there is. Until `finishSetUp` it counts for nothing, and what was there before for all. */
@@ -246,6 +270,14 @@ export class LogFiles {
     this.isUncertain = true;
     return failure(fault);
   }
+}
+
+function syncAt(disk: Disk, path: string): DiskResult<void> {
+  const file = disk.append(path);
+  if (!file.ok) return file;
+  const synced = file.value.syncNow();
+  const closed = file.value.close();
+  return synced.ok ? closed : synced;
 }
 
 /** The last bytes of a file. */

@@ -8,7 +8,7 @@
  * whether what is damaged was ever promised to survive a power cut.
  */
 import { bytesOfLatin1, latin1 } from '../base/bytes.ts';
-import { LOG_SUM_BYTES } from '../base/limits.ts';
+import { LOG_SUM_BYTES, LOG_ZEROS_TORN_BYTES } from '../base/limits.ts';
 import { Crc64 } from '../rdb/crc64.ts';
 
 const MARK = '#CRC64:';
@@ -30,6 +30,23 @@ export function parseSumLine(bytes: Uint8Array, start: number, end: number): Sum
 
 function hexOf({ hi, lo }: Crc64): string {
   return (hi >>> 0).toString(16).padStart(8, '0') + (lo >>> 0).toString(16).padStart(8, '0');
+}
+
+/**
+ * Whether so many zeros follow each other that they may be what a power cut has left. Nobody can tell a value that is so
+ * from a hole, so whoever writes one covers it with a sum at once.
+ */
+export function hasHole(bytes: Uint8Array, start: number, end: number): boolean {
+  // A run that is long enough covers one of these places.
+  for (let at = start + LOG_ZEROS_TORN_BYTES - 1; at < end; at += LOG_ZEROS_TORN_BYTES) {
+    if (bytes[at] !== 0) continue;
+    let from = at;
+    while (from > start && bytes[from - 1] === 0) from--;
+    let to = at + 1;
+    while (to < end && bytes[to] === 0 && to - from < LOG_ZEROS_TORN_BYTES) to++;
+    if (to - from >= LOG_ZEROS_TORN_BYTES) return true;
+  }
+  return false;
 }
 
 /** Of bytes that are being written, or read. */

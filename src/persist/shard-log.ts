@@ -77,6 +77,17 @@ export class ShardLog {
     }
   }
 
+  /** A key has gone to make room. Of one whose time is over that is true after a power cut, too; of this one it is not. */
+  evicted(realmNumber: number, databaseNumber: number, bytes: Uint8Array, start: number, end: number): void {
+    this.journal.happened(realmNumber, databaseNumber, ['DEL', bytes.subarray(start, end)]);
+    if (this.followsKeys) this.unsynced.add(this.keyHash(bytes, start, end, realmNumber));
+  }
+
+  /** From now on readers wait for what they are shown: of what is not on the disk yet nobody has kept the keys. */
+  followFromNow(): void {
+    if (this.log.hasUnsynced) this.unsynced.addAll();
+  }
+
   private showsUnsynced(request: Request, keys: KeyList, realmNumber: number): boolean {
     for (let i = 0; i < keys.count; i++) {
       if (this.unsynced.has(this.hashOf(request, keys.at[i] as number, realmNumber))) return true;
@@ -85,7 +96,11 @@ export class ShardLog {
   }
 
   private hashOf(request: Request, at: number, realmNumber: number): number {
-    return (this.hash.of(request.bytes, request.start(at), request.end(at)) ^ Math.imul(realmNumber, 0x9e3779b1)) | 0;
+    return this.keyHash(request.bytes, request.start(at), request.end(at), realmNumber);
+  }
+
+  private keyHash(bytes: Uint8Array, start: number, end: number, realmNumber: number): number {
+    return (this.hash.of(bytes, start, end) ^ Math.imul(realmNumber, 0x9e3779b1)) | 0;
   }
 
   /** How far what has run since `takeDebt` has to be kept before it may be told; undefined: it may be told now. */

@@ -48,6 +48,8 @@ export class ShardStore {
   private readonly backupsWanted: Backup[];
   private functions: readonly Uint8Array[];
   private state: 'loading' | 'open' | 'closed';
+  /** Whether the log that is written on is the one that the next start loads. */
+  private isLogNamed: boolean;
   /** Bytes of the log's files before the one that is written on. */
   private earlierBytes: number;
   private readonly schedule: RewriteSchedule;
@@ -77,6 +79,7 @@ export class ShardStore {
     this.backupsWanted = [];
     this.functions = [];
     this.state = 'loading';
+    this.isLogNamed = false;
     this.earlierBytes = 0;
     this.schedule = new RewriteSchedule(clock);
     this.facts = firstFacts(clock.nowMs());
@@ -84,8 +87,11 @@ export class ShardStore {
 
   // -- Beginning ---------------------------------------------------------------------------------------------------------
 
-  /** Loads what is there, then begins to log. A fault is one line, and nothing has been touched. */
-  async open(port: ReplayPort): Promise<Result<Loaded>> {
+  /**
+   * Loads what is there, then begins to log. A fault is one line, and nothing has been touched.
+   * @param isThere told when all is loaded: what changes from then on is to be written down, also while a first log begins
+   */
+  async open(port: ReplayPort, isThere: () => void): Promise<Result<Loaded>> {
     const { disk, clock, files, report } = this.options;
     const made = makeShardFolder(disk, files);
     if (!made.ok) return failure(made.fault.message);
@@ -97,10 +103,14 @@ export class ShardStore {
     };
     const loaded = await load(files, this.logFiles, found.value, { disk, clock, port, acceptsTruncated, progress });
     if (!loaded.ok) return loaded;
+    // The process before may have been killed with writes that the system alone has: what is shown from now on stays.
+    const synced = found.value ? this.logFiles.sync() : success(undefined);
+    if (!synced.ok) return failure(synced.fault.message);
     for (const warning of loaded.value.warnings) report.event('warn', 'store.load_warning', warning, {});
     this.functions = loaded.value.functions;
     this.facts = { ...this.facts, keysLoaded: loaded.value.keys, keysExpiredOnLoad: loaded.value.expired };
     this.cleanFolders();
+    isThere();
     const begun = found.value && this.settings.appendonly ? this.goOn(loaded.value) : await this.begin();
     if (!begun.ok) return begun;
     this.state = 'open';
@@ -127,6 +137,7 @@ export class ShardStore {
     const tail = goesOn ? tailOf(disk, file.value.path, uncoveredBytes) : success(undefined);
     if (!tail.ok) return failure(tail.fault.message);
     this.log.open(file.value, tail.value);
+    this.isLogNamed = true;
     this.journal.fileChanged(goesOn ? lastRealm : undefined);
     this.earlierBytes = 0;
     const { base, increments } = this.logFiles.manifest;
@@ -148,6 +159,7 @@ export class ShardStore {
 
   configure(settings: DurabilitySettings): void {
     this.settings = settings;
+    if (settings.appendfsync === 'always' && this.log.policy !== 'always') this.shardLog.followFromNow();
     this.log.policy = settings.appendfsync;
     this.blockIfSavesFail();
     this.startNext();
@@ -284,6 +296,7 @@ export class ShardStore {
     const file = begun.ok ? disk.create(files.temporaryIncrement) : begun;
     if (!file.ok) return this.setUpEnded({ ok: false, fault: file.fault });
     this.log.open(file.value);
+    this.isLogNamed = false;
     this.journal.fileChanged();
     this.earlierBytes = 0;
     this.start('setup', files.temporaryBase);
@@ -348,6 +361,7 @@ export class ShardStore {
     if (!outcome.ok) return outcome;
     const finished = this.logFiles.finishSetUp(true);
     if (!finished.ok) return finished;
+    this.isLogNamed = true;
     this.earlierBytes = outcome.bytes;
     return outcome;
   }
@@ -371,8 +385,8 @@ export class ShardStore {
     if (outcome.ok && isGood) {
       const { keys, bytes, version } = outcome;
       report.event('info', 'store.saved', 'a dump has been written', { path: files.dumpPath, keys, bytes, version });
-      // A log that is switched off holds less than the dump: at the next start the dump must count.
-      const retired = this.log.isOpen ? outcome : this.logFiles.retire();
+      // A log that is switched off, or could not be switched on, holds less than the dump: the dump must count.
+      const retired = this.log.isOpen && this.isLogNamed ? outcome : this.logFiles.retire();
       if (!retired.ok) {
         report.event('error', 'store.save_failed', `the old log still counts: ${retired.fault.message}`, {});
       }
@@ -454,6 +468,9 @@ export class ShardStore {
     const { disk, files } = this.options;
     this.state = 'closed';
     const closed = this.log.close();
+    // Whoever ends the process goes on ending it: this line is all there is to see of it.
+    if (!closed.ok)
+      this.options.report.event('error', 'log.close_failed', closed.fault.message, { code: closed.fault.code });
     if (this.running !== undefined) {
       disk.remove(files.temporaryDump);
       disk.remove(files.temporaryBase);

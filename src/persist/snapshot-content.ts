@@ -41,7 +41,7 @@ export class SnapshotContent implements SnapshotVisitor {
     this.named = new Set();
     this.open = undefined;
     this.aside = new RdbFileWriter((bytes, start, end) => this.keepAside(bytes.slice(start, end)));
-    this.asidePlace = new WritingPlace('');
+    this.asidePlace = new WritingPlace(DEFAULT_TENANT);
     this.asidePieces = [];
     this.asideBytes = 0;
   }
@@ -58,6 +58,7 @@ export class SnapshotContent implements SnapshotVisitor {
       writer.entry(part.database, ref, this.access(part, ref));
       return;
     }
+    this.asidePlace.follow(this.place);
     this.open = writer.entryParts(part.database, ref, this.access(part, ref), SNAPSHOT_PIECE_BYTES);
     this.goOn();
   }
@@ -101,8 +102,7 @@ export class SnapshotContent implements SnapshotVisitor {
     for (const piece of this.asidePieces) this.writer.raw(piece, 0, piece.length);
     this.asidePieces = [];
     this.asideBytes = 0;
-    this.place.forget();
-    this.asidePlace.forget();
+    this.place.follow(this.asidePlace);
   }
 
   private keepAside(piece: Uint8Array): boolean {

@@ -13,11 +13,11 @@
  * Behind a damaged place sums are still found, by looking for their lines: each proves itself, as it covers the bytes since
  * the line before. They tell how much of the file had reached the disk.
  */
-import { LOG_WINDOW_BYTES, LOG_ZEROS_TORN_BYTES } from '../base/limits.ts';
+import { LOG_WINDOW_BYTES } from '../base/limits.ts';
 import { oneLine } from '../base/one-line.ts';
 import type { DiskReader } from '../disk/disk.ts';
 import { LogReader, type LogWatch } from './log-reader.ts';
-import { LogSum, parseSumLine, SUM_LINE_BYTES_MAX, type SumLine } from './log-sums.ts';
+import { hasHole, LogSum, parseSumLine, SUM_LINE_BYTES_MAX, type SumLine } from './log-sums.ts';
 
 export type Verdict =
   /** Bytes at its end that no sum covers. */
@@ -66,7 +66,7 @@ class Watch implements LogWatch {
 
   record(bytes: Uint8Array, start: number, end: number): void {
     this.sum.add(bytes, start, end);
-    if (!this.zeros && end - start >= LOG_ZEROS_TORN_BYTES) this.zeros = hasZeros(bytes, start, end);
+    this.zeros ||= hasHole(bytes, start, end);
   }
 
   annotation(bytes: Uint8Array, start: number, end: number, offset: number): void {
@@ -180,13 +180,4 @@ class LineFinder {
     this.end += read.value;
     return true;
   }
-}
-
-function hasZeros(bytes: Uint8Array, start: number, end: number): boolean {
-  let run = 0;
-  for (let i = start; i < end; i++) {
-    if (bytes[i] !== 0) run = 0;
-    else if (++run >= LOG_ZEROS_TORN_BYTES) return true;
-  }
-  return false;
 }

@@ -11,10 +11,10 @@ export class WritingPlace {
     this.database = -1;
   }
 
-  /** Whatever was said before is not known any more. */
-  forget(): void {
-    this.tenant = '';
-    this.database = -1;
+  /** What is written next stands behind what has come to that place. */
+  follow({ tenant, database }: WritingPlace): void {
+    this.tenant = tenant;
+    this.database = database;
   }
 
   /** Names the tenant when it is another one. @returns whether the caller has to name the database, with what it knows of it */

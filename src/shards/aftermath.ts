@@ -12,7 +12,7 @@ import type { Invalidation } from '../command/ports/backend.ts';
 import type { Realm } from '../engine/realm.ts';
 import type { Shard } from '../engine/shard.ts';
 import type { EngineListener } from '../engine/world.ts';
-import type { Journal } from '../persist/journal.ts';
+import type { ShardLog } from '../persist/shard-log.ts';
 import type { Request } from '../resp/request.ts';
 
 /** What a shard has to say besides replies. Bytes are valid during the call only. */
@@ -72,7 +72,7 @@ export class Aftermath implements EngineListener {
   /** Whether it has waited for this, and is run by what somebody else did. */
   hasWaited: boolean;
   /** Where keys that go of their own accord are written down. */
-  journal: Journal | undefined;
+  log: ShardLog | undefined;
   private readonly shard: Shard;
   private readonly news: ShardNews;
 
@@ -80,7 +80,7 @@ export class Aftermath implements EngineListener {
     this.wantedEvents = 0;
     this.writer = NOBODY;
     this.hasWaited = false;
-    this.journal = undefined;
+    this.log = undefined;
     this.shard = shard;
     this.news = news;
   }
@@ -159,13 +159,13 @@ export class Aftermath implements EngineListener {
 
   expired(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
     this.preserve(realm, database, bytes, start, end);
-    this.journal?.happened(realm, database, ['DEL', bytes.subarray(start, end)]);
+    this.log?.journal.happened(realm, database, ['DEL', bytes.subarray(start, end)]);
     this.gone(EVENT_CLASS.expired, 'expired', realm, database, bytes, start, end);
   }
 
   evicted(realm: number, database: number, bytes: Uint8Array, start: number, end: number): void {
     this.preserve(realm, database, bytes, start, end);
-    this.journal?.happened(realm, database, ['DEL', bytes.subarray(start, end)]);
+    this.log?.evicted(realm, database, bytes, start, end);
     this.gone(EVENT_CLASS.evicted, 'evicted', realm, database, bytes, start, end);
   }
 
@@ -180,7 +180,11 @@ export class Aftermath implements EngineListener {
     fieldEnd: number,
   ): void {
     this.preserve(realm, database, bytes, start, end);
-    this.journal?.happened(realm, database, ['HDEL', bytes.subarray(start, end), field.subarray(fieldStart, fieldEnd)]);
+    this.log?.journal.happened(realm, database, [
+      'HDEL',
+      bytes.subarray(start, end),
+      field.subarray(fieldStart, fieldEnd),
+    ]);
     this.gone(EVENT_CLASS.hash, 'hexpired', realm, database, bytes, start, end);
   }
 

@@ -54,9 +54,8 @@ export class DurableShard {
 
   /** Afterwards what changes is kept. Limits on values that hold meanwhile are the caller's to set again. */
   async load(): Promise<Result<LoadedShard>> {
-    const loaded = await this.store.open(this.replayer);
-    if (loaded.ok) this.options.executor.keepLog(this.store.shardLog);
-    return loaded;
+    const { executor } = this.options;
+    return this.store.open(this.replayer, () => executor.keepLog(this.store.shardLog));
   }
 
   // -- Time ----------------------------------------------------------------------------------------------------------------

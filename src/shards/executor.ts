@@ -159,7 +159,7 @@ export class Executor {
   /** From now on what changes is written down. */
   keepLog(log: ShardLog): void {
     this.log = log;
-    this.aftermath.journal = log.journal;
+    this.aftermath.log = log;
   }
 
   private remember(command: Command, request: Request, realm: Realm, client: number): void {

@@ -145,11 +145,12 @@ export class ShardLink {
     if (this.outgoing.count > 0) this.handle.post(this.outgoing.take());
   }
 
-  /** Control messages keep their place among requests. */
-  control(message: ToWorker): void {
-    if (this.state === 'down' || this.state === 'closed') return;
+  /** Control messages keep their place among requests. False: nobody is there. */
+  control(message: ToWorker): boolean {
+    if (this.state === 'down' || this.state === 'closed') return false;
     this.flush();
     this.handle.post(message);
+    return true;
   }
 
   private received(message: FromWorker | ArrayBuffer): void {

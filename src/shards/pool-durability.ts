@@ -23,7 +23,8 @@ export interface PoolDurabilityOptions {
 
 /** What the pool gives: its links, as far as they are needed here. */
 export interface Workers {
-  tell(shard: number, message: ToWorker): void;
+  /** False: nobody is there, and nothing will come of it. */
+  tell(shard: number, message: ToWorker): boolean;
   /** It is up and has loaded: it takes requests. */
   serves(shard: number): void;
   /** It cannot load: it takes none, and why is told. */
@@ -161,7 +162,10 @@ export class PoolDurability implements Durability {
     const id = ++this.lastId;
     return new Promise((done) => {
       this.together.set(id, { left: new Set(this.statuses.keys()), done, fault: undefined });
-      for (const shard of this.statuses.keys()) this.workers.tell(shard, { kind: 'persist', what: what(shard), id });
+      for (const shard of this.statuses.keys()) {
+        const isTold = this.workers.tell(shard, { kind: 'persist', what: what(shard), id });
+        if (!isTold) this.ended(shard, id, failure(`shard ${shard} is down`));
+      }
     });
   }
 

@@ -197,3 +197,53 @@ describe('a file that another follows', () => {
     expect(scene.said).toEqual([]);
   });
 });
+
+describe('a sync that others have overtaken', () => {
+  it('ends acknowledgements when it fails: the system tells of a fault once, and maybe only there', () => {
+    const scene = new Scene('always');
+    scene.append('a');
+    scene.log.commit();
+    expect(scene.log.syncNow().ok).toBe(true);
+    scene.disk.failAt(1, 'EIO', 'synced');
+    scene.disk.completeSyncs();
+    expect(scene.said).toEqual(['sync failed: EIO']);
+    scene.append('b');
+    scene.log.commit();
+    expect(scene.wait('synced').is).toBe('lost');
+  });
+
+  it('is nothing to a log that has been closed since, and opened anew', () => {
+    const scene = new Scene('always');
+    scene.append('a');
+    scene.log.commit();
+    expect(scene.log.close().ok).toBe(true);
+    scene.log.open(scene.file('/2'));
+    scene.disk.failAt(1, 'EIO', 'synced');
+    scene.disk.completeSyncs();
+    expect(scene.said).toEqual([]);
+  });
+});
+
+describe('a log that cannot be closed as it should', () => {
+  it.each(['syncNow', 'write'] as const)('leaves nobody waiting for ever behind a %s that fails', (operation) => {
+    const scene = new Scene('always');
+    scene.append('a');
+    scene.log.commit();
+    scene.append('b');
+    const before = scene.wait('synced');
+    scene.disk.failAt(1, 'EIO', operation, { fromThenOn: true });
+    expect(scene.log.close().ok).toBe(false);
+    // One whose debt is taken only now.
+    const after = scene.wait('synced');
+    scene.disk.heal();
+    scene.disk.completeSyncs();
+    expect([before.is, after.is]).toEqual(['lost', 'lost']);
+    scene.log.open(scene.file('/2'));
+    expect(scene.log.hasUnsynced).toBe(false);
+    scene.append('c');
+    const next = scene.wait('synced');
+    scene.log.commit();
+    scene.disk.completeSyncs();
+    expect(next.is).toBe('kept');
+  });
+});

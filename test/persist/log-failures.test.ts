@@ -225,3 +225,62 @@ describe(`a failing disk, seed ${seed}`, () => {
     expect(next.run(0, 0, ['GET', 'k'])).toBe('$1\r\nv\r\n');
   });
 });
+
+describe('a log that could not be switched on', () => {
+  /** One that was switched off, and then on with a disk that fails: what the old log holds is older than the data. */
+  async function failing(prepare: (disk: FakeDisk) => void): Promise<DurableWorld> {
+    const disk = new FakeDisk();
+    const world = await DurableWorld.open({ disk });
+    world.run(0, 0, ['SET', 'old', '1']);
+    world.endTurn();
+    world.configure({ appendonly: false });
+    world.run(0, 0, ['SET', 'new', '2']);
+    await world.breathe();
+    prepare(disk);
+    world.configure({ appendonly: true });
+    await world.finish();
+    disk.heal();
+    expect(world.store.fault).toBeDefined();
+    return world;
+  }
+
+  it.each([1, 2, 3])('does not keep a dump from counting that is written then, failure %i', async (nth) => {
+    const world = await failing((disk) => disk.failAt(nth, 'ENOSPC', ['create', 'rename']));
+    let isSaved = false;
+    world.store.save((result) => {
+      isSaved = result.ok;
+    });
+    await world.finish();
+    expect(isSaved).toBe(true);
+    expect((await world.killed()).states()).toEqual(world.states());
+  });
+
+  it('may be switched on again, and a process that dies meanwhile leaves a log that is whole', async () => {
+    // The last thing that a set-up does: nobody knows which manifest a power cut would leave.
+    for (let nth = 1; nth <= 6; nth++) {
+      const world = await failing((disk) => disk.failAt(nth, 'EIO', 'syncFolder')).catch(() => undefined);
+      if (world === undefined) continue;
+      const { disk } = world;
+      const from = disk.events.length;
+      world.configure({ appendonly: false });
+      world.configure({ appendonly: true });
+      await world.finish();
+      expect(world.store.fault).toBeUndefined();
+      for (let event = from; event <= disk.events.length; event++) {
+        const next = await DurableWorld.open({ disk: disk.kill(event) }).catch((error: Error) => error.message);
+        expect(typeof next === 'string' ? next : 'started', `syncFolder ${nth}, event ${event}`).toBe('started');
+      }
+      expect((await world.killed()).states()).toEqual(world.states());
+    }
+  });
+});
+
+describe('a log that cannot be brought to the disk at the end', () => {
+  it('says so: what was acknowledged last may not survive a power cut', async () => {
+    const world = await DurableWorld.open({ disk: new FakeDisk() });
+    world.run(0, 0, ['SET', 'k', 'v']);
+    world.disk.failAt(1, 'EIO', 'syncNow');
+    expect(world.store.close().ok).toBe(false);
+    expect(world.lines.some((line) => line.startsWith('error log.close_failed') && line.includes('EIO'))).toBe(true);
+  });
+});

@@ -199,6 +199,35 @@ describe(`a log, seed ${seed}`, () => {
     }
   });
 
+  it('that begins with a dump knows of keys that go while the dump becomes its base', async () => {
+    const disk = new FakeDisk();
+    const clock = new FakeClock(NOW_MS);
+    const before = await DurableWorld.open({ disk, clock, settings: { appendonly: false } });
+    before.run(0, 0, ['SET', 'counter', '41', 'PX', '1000']);
+    for (let i = 0; i < 300; i++) before.run(0, 0, ['SET', `key:${i}`, 'v']);
+    before.store.save(() => {});
+    await before.finish();
+    const world = new DurableWorld({ disk: disk.kill(), clock });
+    let isLoaded = false;
+    const loading = world.load().then(() => {
+      isLoaded = true;
+    });
+    while (!world.store.status().isRewriting) await Promise.resolve();
+    world.durable.stop();
+    // Its time is over, and the engine takes it away of its own accord.
+    clock.now += 5000;
+    for (let more = world.harness.shard.cron(); more; ) more = world.harness.shard.backgroundSlice();
+    expect(isLoaded).toBe(false);
+    while (!isLoaded) {
+      world.store.slice(0);
+      await world.breathe();
+    }
+    await loading;
+    expect(world.run(0, 0, ['INCR', 'counter'])).toBe(':1\r\n');
+    world.endTurn();
+    expectSame(await world.killed(), world.states(), 'after the first log');
+  });
+
   it('starts whatever two calls to the disk the process dies between', { timeout: 600_000 }, async () => {
     for (let number = 0; number < (IS_LONG ? 30 : 1); number++) {
       const prng = new Prng(seed + number);

@@ -8,6 +8,7 @@ import { Prng } from '../../src/base/prng.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
 import { loadFile } from '../../src/persist/load.ts';
 import { SnapshotJob, type SnapshotOutcome } from '../../src/persist/snapshot-job.ts';
+import { RdbFileReader } from '../../src/rdb/file-reader.ts';
 import { DATABASES, Generator } from '../differential/generate.ts';
 import { HOMES } from '../differential/homes.ts';
 import { FakeDisk, type Operation } from '../support/fake-disk.ts';
@@ -268,6 +269,29 @@ describe(`a snapshot, seed ${seed}`, () => {
     while (run.isWalking) await run.step();
     expect(scene.state()).not.toEqual(expected);
     expect((await loaded(disk, scene.clock.now)).states).toEqual(expected);
+  });
+
+  it('of the tenant default alone names no tenant, also where a large value is written in pieces', async () => {
+    const scene = new Scene(new Prng(1), 0);
+    const { session } = scene;
+    const elements = Array.from({ length: 2000 }, (_, index) => `${index}${LETTERS}`);
+    for (let i = 0; i < 3; i++) session.run(['RPUSH', `large:${i}`, ...elements]);
+    for (let i = 0; i < 200; i++) session.run(['SET', `key:${i}`, 'before']);
+    const expected = scene.state();
+    const disk = emptyDisk();
+    const run = new Run(scene, disk);
+    for (let i = 0; run.isWalking; i++) {
+      if (i < 200) session.run(['SET', `key:${i}`, 'after']);
+      await run.step();
+    }
+    expect((await loaded(disk, scene.clock.now)).states).toEqual(expected);
+    const file = disk.open(PATH);
+    if (!file.ok) throw new Error(file.fault.message);
+    const reader = new RdbFileReader(file.value, { verifyChecksum: true });
+    const kinds = new Set<string>();
+    for (let item = reader.next(); item.kind !== 'end' && item.kind !== 'fault'; item = reader.next())
+      kinds.add(item.kind);
+    expect(Array.from(kinds)).toEqual(['database', 'entry']);
   });
 
   it('changes nothing that clients are told', { timeout: 600_000 }, async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOfLatin1, latin1 } from '../../src/base/bytes.ts';
 import { Prng } from '../../src/base/prng.ts';
+import type { SyncPolicy } from '../../src/command/ports/durability.ts';
 import { AppendLog } from '../../src/persist/append-log.ts';
 import { verifyLog } from '../../src/persist/verify.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
@@ -17,18 +18,22 @@ interface Written {
   readonly synced: readonly number[];
 }
 
-/** A log of so many turns, each of them synced but for the last ones. */
-async function written(turns: number, unsynced: number, valueBytes = 40): Promise<Written> {
-  const disk = new FakeDisk();
-  const file = disk.create(PATH);
-  if (!file.ok) throw new Error(file.fault.message);
-  const log = new AppendLog('no', new FakeClock(), {
+function logOf(policy: SyncPolicy): AppendLog {
+  return new AppendLog(policy, new FakeClock(), {
     writeFailed() {},
     writeRecovered() {},
     syncFailed() {},
     syncDelayed() {},
     settled() {},
   });
+}
+
+/** A log of so many turns, each of them synced but for the last ones. */
+async function written(turns: number, unsynced: number, valueBytes = 40): Promise<Written> {
+  const disk = new FakeDisk();
+  const file = disk.create(PATH);
+  if (!file.ok) throw new Error(file.fault.message);
+  const log = logOf('no');
   log.open(file.value);
   const synced: number[] = [];
   for (let turn = 0; turn < turns; turn++) {
@@ -97,6 +102,23 @@ describe(`a file of the log, seed ${seed}`, () => {
       // What is kept is what was written, up to the end of a record.
       expect(verdictOf(torn.subarray(0, verdict.at)).kind).toBe('good');
       expect(latin1(torn.subarray(0, verdict.at))).toBe(latin1(bytes.subarray(0, verdict.at)));
+    }
+  });
+
+  it('is good after the death of the process, whatever zeros its values hold: nobody was promised less', () => {
+    const disk = new FakeDisk();
+    const file = disk.create(PATH);
+    if (!file.ok) throw new Error(file.fault.message);
+    const log = logOf('no');
+    log.open(file.value);
+    const prng = new Prng(seed);
+    for (let turn = 0; turn < 300; turn++) {
+      for (let more = prng.below(3); more >= 0; more--) {
+        const value = `${'v'.repeat(prng.below(700))}${'\0'.repeat(prng.below(1200))}`;
+        log.buffer.addWords(['SET', `key:${turn}`, value]);
+      }
+      log.commit();
+      expect(verdictOf(bytesAt(disk)).kind, `turn ${turn}`).toBe('good');
     }
   });
 
