@@ -114,9 +114,10 @@ async function withServers(
 async function withSessions(options: Options, runtimes: readonly Runtime[]): Promise<Section[]> {
   const { rounds, sections: wanted, quick } = options;
   const { transactions, pushes, messages, trackedKeys } = quick ? QUICK : FULL;
+  const requests = (quick ? QUICK : FULL).requests[16] / 2;
   const kinds: readonly [SectionName, (servers: readonly Server[]) => Promise<Section>][] = [
-    ['fairness', (servers) => measureFairness(servers, { rounds, requests: (quick ? QUICK : FULL).requests[16] / 2 })],
-    ['handshakes', (servers) => measureHandshakes(servers, { rounds, count: quick ? 400 : 2000 })],
+    ['fairness', (servers) => measureFairness(servers, { rounds, requests })],
+    ['handshakes', (servers) => measureHandshakes(servers, { rounds, count: quick ? 400 : 2000, requests })],
     ['transactions', (servers) => measureTransactions(servers, rounds, transactions)],
     ['blocking', (servers) => measureBlocking(servers, { rounds, clients: 1000, pushes })],
     ['pubsub', (servers) => measurePubSub(servers, { rounds, subscribers: 1000, messages })],

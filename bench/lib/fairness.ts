@@ -7,7 +7,7 @@ import type { Goal, Section } from './goals.ts';
 import { startHelper } from './helper.ts';
 import { ABUSER, PASSWORD } from './policy.ts';
 import { apart } from './processes.ts';
-import { drive, type Load, type Outcome } from './redis-benchmark.ts';
+import { driveWarm, type Outcome } from './redis-benchmark.ts';
 import type { Server, ServerName } from './servers.ts';
 import { figure, median } from './table.ts';
 
@@ -32,18 +32,12 @@ export interface FairnessOptions {
   readonly requests: number;
 }
 
-/** The second of two runs: in the first a process that compiles as it goes is busy with that. */
-async function warm(server: Server, load: Load): Promise<Outcome> {
-  await drive(server, load);
-  return drive(server, load);
-}
-
 async function take(server: Server, kind: (typeof KINDS)[number], requests: number): Promise<Taken> {
   const load = { transport: 'plain', operation: 'GET', depth: 1, requests } as const;
-  const quiet = await warm(server, load);
+  const quiet = await driveWarm(server, load);
   const task = { port: server.plainPort, user: ABUSER, password: PASSWORD, kind };
   const abuse = await startHelper(new URL('./abuse.ts', import.meta.url), task);
-  const abused = await warm(server, load);
+  const abused = await driveWarm(server, load);
   const { perSecond } = abuseSchema.parse(JSON.parse(await abuse.finish()));
   return { quiet, abused, perSecond };
 }

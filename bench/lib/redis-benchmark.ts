@@ -68,6 +68,12 @@ export async function drive(server: Server, load: Load): Promise<Outcome> {
   return outcome;
 }
 
+/** The second of two runs: in the first a process that compiles as it goes is busy with that. */
+export async function driveWarm(server: Server, load: Load): Promise<Outcome> {
+  await drive(server, load);
+  return drive(server, load);
+}
+
 /** The error of a failed run repeats the command line, and with it the password: only that it failed is kept. */
 function run(program: string, args: readonly string[]): Promise<{ failed: boolean; said: string }> {
   return new Promise((resolve) => {
