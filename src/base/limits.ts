@@ -303,7 +303,7 @@ export const CONTENTION_MS = 2000;
 export const SHARE_DEBT_MS_MAX = 20;
 /** What reading and writing of one chunk costs beside its commands: booked unmeasured, as a look at the clock costs too. */
 export const CHUNK_MS = 0.005;
-/** What the system and the runtime do for a byte that comes in, copying, decrypting and collecting: 0.5 ms a megabyte. */
+/** What the system and the runtime do for a byte that comes in, copying, decrypting and collecting: a millisecond a megabyte. */
 export const READ_MS_PER_BYTE = 1 / 1_000_000;
 /** What a socket that was left alone for a while brings at once: the buffer that Bun reads into. */
 export const READ_BYTES_EXPECTED = 512 * 1024;

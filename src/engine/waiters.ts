@@ -4,6 +4,7 @@
  *
  * Invariant: a name is in `queues` as long as somebody waits for it. A set keeps the order in which they came.
  */
+import { Counts } from '../base/counts.ts';
 import { databaseOfName } from './names.ts';
 
 /** A key that somebody waits for. */
@@ -60,13 +61,13 @@ export class Waiters {
   private readonly ready: ReadyKeys;
   private readonly queues: Map<string, WaitQueue>;
   /** Of those who are told when a key goes, how many wait for each name. */
-  private readonly onNoKey: Map<string, number>;
+  private readonly onNoKey: Counts<string>;
 
   constructor(realmNumber: number, ready: ReadyKeys) {
     this.realmNumber = realmNumber;
     this.ready = ready;
     this.queues = new Map();
-    this.onNoKey = new Map();
+    this.onNoKey = new Counts();
   }
 
   /** Keys that somebody waits for: total_blocking_keys. */
@@ -90,7 +91,7 @@ export class Waiters {
       // A key may be named twice.
       if (queue.clients.has(client)) continue;
       queue.clients.add(client);
-      if (endsWithKey) this.onNoKey.set(name, (this.onNoKey.get(name) ?? 0) + 1);
+      if (endsWithKey) this.onNoKey.add(name);
     }
   }
 
@@ -98,20 +99,14 @@ export class Waiters {
     for (const name of names) {
       const queue = this.queues.get(name);
       if (queue?.clients.delete(client) !== true) continue;
-      if (endsWithKey) this.leaveNoKey(name);
+      if (endsWithKey) this.onNoKey.remove(name);
       if (queue.clients.size === 0) this.queues.delete(name);
     }
   }
 
-  private leaveNoKey(name: string): void {
-    const left = (this.onNoKey.get(name) ?? 0) - 1;
-    if (left > 0) this.onNoKey.set(name, left);
-    else this.onNoKey.delete(name);
-  }
-
   /** Whether somebody who waits for this key is told when it goes. */
   endsWithKey(name: string): boolean {
-    return this.onNoKey.has(name);
+    return this.onNoKey.of(name) > 0;
   }
 
   /** In the order in which they came. */

@@ -2,6 +2,7 @@
  * Every connection there is, and what a session may see and do of the others: its own tenant's, or as an operator all.
  */
 import { ownerOf, type ParsedAddress } from '../base/cidr.ts';
+import { Counts } from '../base/counts.ts';
 import type { Command } from '../command/command.ts';
 import type { ClientFilter, ClientsPort } from '../command/ports/session.ts';
 import type { Tenant } from '../tenancy/tenant.ts';
@@ -19,14 +20,14 @@ export class Clients {
   isPaused: boolean;
   private readonly core: Core;
   private readonly byId: Map<number, Connection>;
-  private readonly perOwner: Map<string, number>;
+  private readonly perOwner: Counts<string>;
   private pause: Pause | undefined;
 
   constructor(core: Core) {
     this.core = core;
     this.isPaused = false;
     this.byId = new Map();
-    this.perOwner = new Map();
+    this.perOwner = new Counts();
     this.pause = undefined;
   }
 
@@ -64,20 +65,17 @@ export class Clients {
 
   /** Of everybody whom the address belongs to: all of a /64. */
   fromAddress(address: ParsedAddress): number {
-    return this.perOwner.get(ownerOf(address)) ?? 0;
+    return this.perOwner.of(ownerOf(address));
   }
 
   add(connection: Connection): void {
     this.byId.set(connection.id, connection);
-    this.perOwner.set(ownerOf(connection.address), this.fromAddress(connection.address) + 1);
+    this.perOwner.add(ownerOf(connection.address));
     this.core.security.opened(connection);
   }
 
   remove(connection: Connection): void {
-    if (!this.byId.delete(connection.id)) return;
-    const left = this.fromAddress(connection.address) - 1;
-    if (left > 0) this.perOwner.set(ownerOf(connection.address), left);
-    else this.perOwner.delete(ownerOf(connection.address));
+    if (this.byId.delete(connection.id)) this.perOwner.remove(ownerOf(connection.address));
   }
 
   get(id: number): Connection | undefined {

@@ -9,6 +9,7 @@
  * ```
  */
 import type { Socket } from 'node:net';
+import { Counts } from '../base/counts.ts';
 import { HANDSHAKE_PULSE_MS, HANDSHAKES_MAX } from '../base/limits.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { HandshakeBudget } from './handshake-budget.ts';
@@ -55,7 +56,7 @@ export class Handshakes {
    */
   private readonly underWay: Map<string, Begun>;
   /** Places taken, waiting or under way, by owner. */
-  private readonly perOwner: Map<string, number>;
+  private readonly perOwner: Counts<string>;
   private pulse: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: HandshakesOptions) {
@@ -63,15 +64,14 @@ export class Handshakes {
     this.budget = new HandshakeBudget(options.now_ms());
     this.waiting = new Set();
     this.underWay = new Map();
-    this.perOwner = new Map();
+    this.perOwner = new Counts();
     this.pulse = undefined;
   }
 
   offer(socket: Socket, { owner, most, atOnce }: Caller): void {
     const { now_ms, timeout_ms } = this.options;
     if (this.waiting.size + this.underWay.size >= HANDSHAKES_MAX) return this.refuse('too_many_handshakes', socket);
-    const taken = this.perOwner.get(owner) ?? 0;
-    if (most > 0 && taken >= most) return this.refuse('too_many_from_address', socket);
+    if (most > 0 && this.perOwner.of(owner) >= most) return this.refuse('too_many_from_address', socket);
     const one = { socket, owner, since_ms: now_ms() };
     if (atOnce || (this.waiting.size === 0 && this.budget.take(one.since_ms))) this.start(one);
     else if (this.budget.isWorthWaiting(this.waiting.size, timeout_ms())) this.wait(one);
@@ -108,7 +108,7 @@ export class Handshakes {
     this.endUnderWay(key);
     const begun = { socket, owner, since_ms: this.options.now_ms() };
     this.underWay.set(key, begun);
-    this.takePlace(owner);
+    this.perOwner.add(owner);
     socket.once('close', () => {
       if (this.underWay.get(key) === begun) this.endUnderWay(key);
     });
@@ -119,27 +119,17 @@ export class Handshakes {
     const begun = this.underWay.get(key);
     if (begun === undefined) return;
     this.underWay.delete(key);
-    this.givePlaceBack(begun.owner);
+    this.perOwner.remove(begun.owner);
   }
 
   private wait(one: Begun): void {
     this.waiting.add(one);
-    this.takePlace(one.owner);
+    this.perOwner.add(one.owner);
     one.socket.once('close', () => this.endWait(one));
   }
 
   private endWait(one: Begun): void {
-    if (this.waiting.delete(one)) this.givePlaceBack(one.owner);
-  }
-
-  private takePlace(owner: string): void {
-    this.perOwner.set(owner, (this.perOwner.get(owner) ?? 0) + 1);
-  }
-
-  private givePlaceBack(owner: string): void {
-    const left = (this.perOwner.get(owner) ?? 1) - 1;
-    if (left > 0) this.perOwner.set(owner, left);
-    else this.perOwner.delete(owner);
+    if (this.waiting.delete(one)) this.perOwner.remove(one.owner);
   }
 
   private refuse(reason: CloseReason, socket: Socket): void {

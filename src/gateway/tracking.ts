@@ -7,6 +7,7 @@
  */
 import { mayRead } from '../acl/check.ts';
 import { bytesOfLatin1 } from '../base/bytes.ts';
+import { Counts } from '../base/counts.ts';
 import type { Invalidation } from '../command/ports/backend.ts';
 import type { TrackingOptions, TrackingPort } from '../command/ports/tracking.ts';
 import { ReplyWriter } from '../resp/reply-writer.ts';
@@ -27,7 +28,7 @@ class TrackingSpace {
   readonly trackers: Set<Connection> = new Set();
   readonly prefixes: Map<string, Prefix> = new Map();
   /** How many prefixes there are of each length: a key is looked up once for each. */
-  readonly lengths: Map<number, number> = new Map();
+  readonly lengths: Counts<number> = new Counts();
 }
 
 /** No client has this number: nobody is spared. redis-server spares whoever wrote first, whose cache is wrong then. */
@@ -101,7 +102,7 @@ export class Tracking {
     }
     if (space.prefixes.size === 0) this.core.backend.broadcast(tenantNumber, true);
     space.prefixes.set(text, { text, clients: new Set([connection]), changes: new Map() });
-    space.lengths.set(text.length, (space.lengths.get(text.length) ?? 0) + 1);
+    space.lengths.add(text.length);
   }
 
   private removePrefix(space: TrackingSpace, tenantNumber: number, text: string, connection: Connection): void {
@@ -109,9 +110,7 @@ export class Tracking {
     known?.clients.delete(connection);
     if (known === undefined || known.clients.size > 0) return;
     space.prefixes.delete(text);
-    const left = (space.lengths.get(text.length) ?? 0) - 1;
-    if (left > 0) space.lengths.set(text.length, left);
-    else space.lengths.delete(text.length);
+    space.lengths.remove(text.length);
     if (space.prefixes.size === 0) this.core.backend.broadcast(tenantNumber, false);
   }
 

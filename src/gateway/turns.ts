@@ -138,21 +138,21 @@ export class Turns {
     const now_ms = most_ms === TURN_MS_MAX ? timing.readAt_ms : this.clock.monotonicMs();
     share.used_ms += CHUNK_MS + (now_ms > from_ms ? now_ms - from_ms : 0);
     share.hasWorked = true;
-    if (!share.isListed) {
-      share.isListed = true;
-      this.listed.push(share);
-    }
+    this.list(share);
     if (share.used_ms > most_ms / 2) this.endRoundSoon();
   }
 
   /** Behind the others of its tenant. */
   wait(share: Share, worker: Worker): void {
     share.waiting.push(worker);
-    if (!share.isListed) {
-      share.isListed = true;
-      this.listed.push(share);
-    }
+    this.list(share);
     this.endRoundSoon();
+  }
+
+  private list(share: Share): void {
+    if (share.isListed) return;
+    share.isListed = true;
+    this.listed.push(share);
   }
 
   private endRoundSoon(): void {
@@ -195,10 +195,7 @@ export class Turns {
       share.waiting = rest;
     }
     if (share.waiting.length === 0) return;
-    if (!share.isListed) {
-      share.isListed = true;
-      this.listed.push(share);
-    }
+    this.list(share);
     this.endRoundSoon();
   }
 

@@ -5,6 +5,7 @@
  */
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { makeRoom } from '../base/bounded.ts';
+import { Counts } from '../base/counts.ts';
 import {
   PASSWORDS_REMEMBERED_MAX,
   SLOW_HASH_BYTES_MAX,
@@ -75,7 +76,7 @@ export class SlowPasswords {
   private readonly key: Uint8Array;
   private readonly remembered: Set<string>;
   /** How many are under way for an address, and for a user from it. */
-  private readonly busy: Map<string, number>;
+  private readonly busy: Counts<string>;
   /** Hashes being worked out: who says the same meanwhile gets the same answer. */
   private readonly underWay: Map<string, Promise<string | undefined>>;
   private readonly waiting: (() => void)[];
@@ -84,7 +85,7 @@ export class SlowPasswords {
   constructor() {
     this.key = randomBytes(32);
     this.remembered = new Set();
-    this.busy = new Map();
+    this.busy = new Counts();
     this.underWay = new Map();
     this.waiting = [];
     this.running = 0;
@@ -104,8 +105,8 @@ export class SlowPasswords {
   /** Whether one more of this user and of this address may be judged now. */
   hasRoom(name: string, address: string): boolean {
     const isFull = this.running >= SLOW_HASHES_RUNNING_MAX && this.waiting.length >= SLOW_HASHES_WAITING_MAX;
-    const ofAddress = this.busy.get(address) ?? 0;
-    return !isFull && ofAddress < SLOW_HASHES_PER_ADDRESS_MAX && !this.busy.has(`${address} ${name}`);
+    const isFree = this.busy.of(address) < SLOW_HASHES_PER_ADDRESS_MAX && this.busy.of(`${address} ${name}`) === 0;
+    return !isFull && isFree;
   }
 
   /**
@@ -127,7 +128,7 @@ export class SlowPasswords {
     password: Uint8Array,
   ): Promise<string | undefined> {
     const places = [address, `${address} ${name}`];
-    for (const place of places) this.busy.set(place, (this.busy.get(place) ?? 0) + 1);
+    for (const place of places) this.busy.add(place);
     await this.begin();
     try {
       let found: string | undefined;
@@ -140,11 +141,7 @@ export class SlowPasswords {
       }
       return found;
     } finally {
-      for (const place of places) {
-        const left = (this.busy.get(place) ?? 1) - 1;
-        if (left > 0) this.busy.set(place, left);
-        else this.busy.delete(place);
-      }
+      for (const place of places) this.busy.remove(place);
       this.end();
     }
   }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { compactVerify } from 'jose';
 import { makeRoom } from '../base/bounded.ts';
+import { Counts } from '../base/counts.ts';
 import {
   TOKENS_JUDGED_MAX,
   TOKENS_REMEMBERED_MAX,
@@ -44,7 +45,7 @@ export class Tokens {
   private judging: number;
   /** How many wait for an issuer, and of each owner of an address. */
   private waiting: number;
-  private readonly waitingOf: Map<string, number>;
+  private readonly waitingOf: Counts<string>;
 
   constructor(world: TokenWorld) {
     this.world = world;
@@ -54,7 +55,7 @@ export class Tokens {
     this.byName = new Map();
     this.judging = 0;
     this.waiting = 0;
-    this.waitingOf = new Map();
+    this.waitingOf = new Counts();
   }
 
   /** Whether any token could be right. */
@@ -169,17 +170,14 @@ export class Tokens {
   /** An issuer that hangs keeps those waiting whom it is asked for, and nobody whose key is there. */
   private async wait(owner: string, answer: Promise<void> | undefined): Promise<boolean> {
     if (answer === undefined) return true;
-    const ofOwner = this.waitingOf.get(owner) ?? 0;
-    if (this.waiting >= TOKENS_WAITING_MAX || ofOwner >= TOKENS_WAITING_PER_ADDRESS_MAX) return false;
-    this.waitingOf.set(owner, ofOwner + 1);
+    if (this.waiting >= TOKENS_WAITING_MAX || this.waitingOf.of(owner) >= TOKENS_WAITING_PER_ADDRESS_MAX) return false;
+    this.waitingOf.add(owner);
     this.waiting++;
     this.judging--;
     await answer;
     this.judging++;
     this.waiting--;
-    const left = (this.waitingOf.get(owner) ?? 1) - 1;
-    if (left > 0) this.waitingOf.set(owner, left);
-    else this.waitingOf.delete(owner);
+    this.waitingOf.remove(owner);
     return true;
   }
 

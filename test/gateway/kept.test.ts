@@ -3,15 +3,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { DurabilitySettings } from '../../src/command/ports/durability.ts';
 import { CommandTable } from '../../src/command/table.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
+import { DURABILITY_SETTINGS } from '../support/durability-settings.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { type Client, inlineBackend, World } from './world.ts';
 
 const SETTINGS: DurabilitySettings = {
-  appendonly: true,
+  ...DURABILITY_SETTINGS,
   appendfsync: 'always',
-  logLoadTruncated: true,
-  logRewritePercent: 0,
-  logRewriteMinBytes: 0,
   stopsWritesOnSaveError: true,
 };
 

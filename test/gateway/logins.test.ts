@@ -9,6 +9,7 @@ import { type IssuerTerms, type KeySource, type LoginTerms, NO_LOGINS } from '..
 import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
 import { textOf, trailOn } from '../observe/audit-world.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
+import { issuerTerms } from '../support/issuer-terms.ts';
 import { type Client, World } from './world.ts';
 
 const OK = '+OK\r\n';
@@ -25,16 +26,7 @@ beforeAll(async () => {
   const keys = parseJwks(JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }));
   if (!keys.ok) throw new Error(keys.fault);
   issuers = ['one', 'two'].map((name) => ({
-    name,
-    issuer: `https://${name}.example`,
-    audience: 'redis',
-    algorithms: ['ES256'],
-    types: ['at+jwt'],
-    mustHave: [],
-    skewSeconds: 0,
-    source: { kind: 'file', keys: keys.value },
-    refreshSeconds: 600,
-    maxStaleSeconds: 3600,
+    ...issuerTerms(name, keys.value, 't1'),
     tenant: undefined,
     tenants: [name === 'one' ? 't1' : 't2'],
     claims: { user: 'sub', tenant: 'tenant', roles: 'roles' },

@@ -8,6 +8,7 @@ import { type IssuerTerms, type LoginTerms, NO_LOGINS, type TokenTemplate } from
 import type { UserBudget } from '../../src/tenancy/budget.ts';
 import { NO_RATES } from '../../src/tenancy/rate.ts';
 import { policyOf, problemsOf } from '../policy/support.ts';
+import { issuerTerms } from '../support/issuer-terms.ts';
 import { type Client, World, wire } from './world.ts';
 
 const NOW_S = 1000;
@@ -20,21 +21,7 @@ beforeAll(async () => {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
   const keys = parseJwks(JSON.stringify({ keys: [await exportJWK(publicKey)] }));
   if (!keys.ok) throw new Error(keys.fault);
-  issuer = {
-    name: 'idp',
-    issuer: 'https://idp.example',
-    audience: 'redis',
-    algorithms: ['ES256'],
-    types: ['at+jwt'],
-    mustHave: [],
-    skewSeconds: 0,
-    source: { kind: 'file', keys: keys.value },
-    refreshSeconds: 600,
-    maxStaleSeconds: 3600,
-    tenant: 't1',
-    tenants: undefined,
-    claims: { user: 'sub', tenant: undefined, roles: 'roles' },
-  };
+  issuer = issuerTerms('idp', keys.value, 't1');
   sign = (subject, roles, more = {}) =>
     new SignJWT({ iss: issuer.issuer, aud: 'redis', sub: subject, exp: NOW_S + 1000, roles, ...more })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt' })

@@ -8,6 +8,7 @@ import { Request } from '../../src/resp/request.ts';
 import { SharedBudgets } from '../../src/shards/budgets.ts';
 import { InlineBackend } from '../../src/shards/inline.ts';
 import { CALLER } from '../support/caller.ts';
+import { DURABILITY_SETTINGS } from '../support/durability-settings.ts';
 import { ENGINE_SETTINGS } from '../support/engine-settings.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { table } from './room.ts';
@@ -34,14 +35,7 @@ describe('the log of transactions', () => {
         table,
         disk,
         folder: '/data',
-        settings: {
-          appendonly: true,
-          appendfsync: 'everysec',
-          logLoadTruncated: true,
-          logRewritePercent: 0,
-          logRewriteMinBytes: 0,
-          stopsWritesOnSaveError: false,
-        },
+        settings: DURABILITY_SETTINGS,
         report: { event: () => {} },
         tenantNumber: () => 1,
         settled() {},

@@ -1,22 +1,13 @@
 /** What all shards are asked for together ends, whatever becomes of one of them. */
 import { describe, expect, it } from 'vitest';
-import type { DurabilitySettings } from '../../src/command/ports/durability.ts';
 import { PoolDurability } from '../../src/shards/pool-durability.ts';
 import type { ToWorker } from '../../src/shards/protocol.ts';
-
-const SETTINGS: DurabilitySettings = {
-  appendonly: true,
-  appendfsync: 'everysec',
-  logLoadTruncated: true,
-  logRewritePercent: 0,
-  logRewriteMinBytes: 0,
-  stopsWritesOnSaveError: false,
-};
+import { DURABILITY_SETTINGS } from '../support/durability-settings.ts';
 
 function poolOf(isThere: (shard: number) => boolean) {
   const sent: { shard: number; message: ToWorker }[] = [];
   const durability = new PoolDurability(
-    { folders: ['/0', '/1'], settings: SETTINGS, tenantNumber: () => 0, line() {} },
+    { folders: ['/0', '/1'], settings: DURABILITY_SETTINGS, tenantNumber: () => 0, line() {} },
     {
       tell(shard, message) {
         if (isThere(shard)) sent.push({ shard, message });

@@ -8,6 +8,7 @@ import type { DurabilitySettings, Kept, LoadedShard } from '../../src/command/po
 import type { ShardStore } from '../../src/persist/shard-store.ts';
 import { DurableShard } from '../../src/shards/durable.ts';
 import { DATABASES } from '../differential/generate.ts';
+import { DURABILITY_SETTINGS } from './durability-settings.ts';
 import type { FakeDisk } from './fake-disk.ts';
 import { FakeClock, Harness, type HarnessSession } from './harness.ts';
 import { stateOf } from './state.ts';
@@ -15,15 +16,6 @@ import type { Words } from './words.ts';
 
 export const TENANTS: readonly string[] = ['default', 'one', 'zwei'];
 export const FOLDER = '/data/shard-0';
-
-const SETTINGS: DurabilitySettings = {
-  appendonly: true,
-  appendfsync: 'everysec',
-  logLoadTruncated: true,
-  logRewritePercent: 0,
-  logRewriteMinBytes: 0,
-  stopsWritesOnSaveError: false,
-};
 
 export interface DurableWorldOptions {
   readonly disk: FakeDisk;
@@ -46,7 +38,7 @@ export class DurableWorld {
   constructor({ disk, clock = new FakeClock(), settings = {}, seed = 1 }: DurableWorldOptions) {
     this.disk = disk;
     this.clock = clock;
-    this.settings = { ...SETTINGS, ...settings };
+    this.settings = { ...DURABILITY_SETTINGS, ...settings };
     this.lines = [];
     this.harness = new Harness({ clock, debug: true, seed });
     this.session = this.harness.session();
