@@ -20,6 +20,7 @@ export function viewOf(policy: Policy, settings: Settings, trustLoopback: boolea
       latencyTracking: settings.latencyTracking,
       latencyThreshold_ms: settings.latencyThreshold_ms,
     },
+    tenantTurn_ms: settings.tenantTurn_ms,
     maxclients: settings.maxclients,
     connectionsPerIp: trustLoopback ? 0 : limits.connectionsPerIp,
     perIpExempt: limits.perIpExempt,

@@ -140,6 +140,7 @@ export class Core {
   adopt(view: GatewayView): void {
     this.view = view;
     this.timing.adopt(view.timing);
+    this.turns.adopt(view.tenantTurn_ms);
     this.limits = {
       multibulkMax: MULTIBULK_MAX,
       bulkBytesMax: view.bulkBytesMax,

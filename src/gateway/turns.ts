@@ -10,7 +10,8 @@
  * ```
  *
  * What was used beyond a share is owed in the rounds that follow, for as long as others work too (deficit round robin). A
- * tenant that has the process for itself gets longer shares, as there is nobody to wait for it and looking around costs.
+ * tenant that has the process for itself gets longer shares, as there is nobody to wait for it and looking around costs;
+ * `tenant-turn-ms` says how long, and 0 that then nothing is parted, as in redis-server.
  *
  * What the runtime reads it has read before anybody can be asked whose turn it is. It is booked by the byte; and a tenant
  * whose large request waits for its turn is not read meanwhile, so that of its sockets one or two are in a round. Whose
@@ -30,7 +31,7 @@ import {
   READ_MS_PER_BYTE,
   SHARE_DEBT_MS_MAX,
   TURN_MS_CONTENDED,
-  TURN_MS_MAX,
+  TURN_MS_DEFAULT,
 } from '../base/limits.ts';
 import type { Timing } from './timing.ts';
 
@@ -75,6 +76,9 @@ export class Turns {
   /** Whose work came last, and since when it is known that there are several. */
   private last: Share | undefined;
   private contendedUntil_ms: number;
+  private isContended: boolean;
+  /** A share while there is one tenant, and now. */
+  private alone_ms: number;
   private most_ms: number;
   private roundEnd: ReturnType<typeof setImmediate> | undefined;
 
@@ -86,8 +90,15 @@ export class Turns {
     this.listed = [];
     this.last = undefined;
     this.contendedUntil_ms = 0;
-    this.most_ms = TURN_MS_MAX;
+    this.isContended = false;
+    this.alone_ms = TURN_MS_DEFAULT;
+    this.most_ms = TURN_MS_DEFAULT;
     this.roundEnd = undefined;
+  }
+
+  /** @param turn_ms `tenant-turn-ms`; 0 is no limit */
+  adopt(turn_ms: number): void {
+    this.alone_ms = turn_ms === 0 ? Number.POSITIVE_INFINITY : turn_ms;
   }
 
   of(tenant: number): Share {
@@ -105,8 +116,8 @@ export class Turns {
       this.last = share;
     }
     // Strangers compete with everybody, and are no reason for anybody to hurry.
-    const isContended = now_ms < this.contendedUntil_ms || share === this.strangers;
-    this.most_ms = isContended ? TURN_MS_CONTENDED : TURN_MS_MAX;
+    this.isContended = now_ms < this.contendedUntil_ms || share === this.strangers;
+    this.most_ms = this.isContended ? TURN_MS_CONTENDED : this.alone_ms;
     return share.used_ms >= this.most_ms;
   }
 
@@ -134,12 +145,11 @@ export class Turns {
 
   /** Work that began at `from_ms` is done. As long as nobody competes, a look at the clock that was had anyway will do. */
   book(share: Share, from_ms: number): void {
-    const { timing, most_ms } = this;
-    const now_ms = most_ms === TURN_MS_MAX ? timing.readAt_ms : this.clock.monotonicMs();
+    const now_ms = this.isContended ? this.clock.monotonicMs() : this.timing.readAt_ms;
     share.used_ms += CHUNK_MS + (now_ms > from_ms ? now_ms - from_ms : 0);
     share.hasWorked = true;
     this.list(share);
-    if (share.used_ms > most_ms / 2) this.endRoundSoon();
+    if (share.used_ms > Math.min(this.most_ms, TURN_MS_DEFAULT) / 2) this.endRoundSoon();
   }
 
   /** Behind the others of its tenant. */

@@ -38,6 +38,8 @@ export interface CertificateView {
 
 export interface GatewayView {
   readonly timing: TimingView;
+  /** `tenant-turn-ms`; 0 is no limit. */
+  readonly tenantTurn_ms: number;
   readonly maxclients: number;
   /** Open connections of one address, of IPv6 of its /64; 0 is no limit. */
   readonly connectionsPerIp: number;

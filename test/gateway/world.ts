@@ -6,7 +6,7 @@ import { AclRegistry } from '../../src/acl/registry.ts';
 import { Roster } from '../../src/acl/roster.ts';
 import type { User } from '../../src/acl/user.ts';
 import { parseAddress } from '../../src/base/cidr.ts';
-import { DATABASE_COUNT, GATEWAY_TICK_MS } from '../../src/base/limits.ts';
+import { DATABASE_COUNT, GATEWAY_TICK_MS, TURN_MS_DEFAULT } from '../../src/base/limits.ts';
 import { type Command, KeyList } from '../../src/command/command.ts';
 import type {
   Backend,
@@ -39,6 +39,7 @@ export const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 
 export const VIEW: GatewayView = {
   timing: { slowlogSlowerThan_us: 10_000, slowlogMaxLength: 128, latencyTracking: true, latencyThreshold_ms: 0 },
+  tenantTurn_ms: TURN_MS_DEFAULT,
   maxclients: 10_000,
   connectionsPerIp: 0,
   perIpExempt: undefined,

@@ -146,6 +146,7 @@ export const OPTIONS: readonly Option[] = [
   number('slowlog-max-len', 'slowlogMaxLength', 0n, BigInt(SLOWLOG_ENTRIES_MAX)),
   number('latency-monitor-threshold', 'latencyThreshold_ms', 0n, LONG_MAX),
   flag('latency-tracking', 'latencyTracking'),
+  number('tenant-turn-ms', 'tenantTurn_ms', 0n, INT_MAX),
   {
     name: 'latency-tracking-info-percentiles',
     seenBy: 'everyone',

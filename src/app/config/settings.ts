@@ -3,6 +3,7 @@
  * to whoever lives by it.
  */
 import { COLLECTION_LIMITS_DEFAULT } from '../../base/collection-limits.ts';
+import { TURN_MS_DEFAULT } from '../../base/limits.ts';
 import type { EngineSettings } from '../../command/ports/backend.ts';
 import type { DurabilitySettings } from '../../command/ports/durability.ts';
 
@@ -36,6 +37,8 @@ export interface Settings extends EngineSettings, DurabilitySettings {
   readonly acllogMaxLength: number;
   /** Entries of one tenant's slow log. */
   readonly slowlogMaxLength: number;
+  /** So long the pipelines of one tenant run in one go while it is alone; 0: to their end, as redis-server's do. */
+  readonly tenantTurn_ms: number;
   /** Histograms of commands. */
   readonly latencyTracking: boolean;
   /** Those that INFO latencystats shows. */
@@ -103,6 +106,7 @@ export const REDIS_DEFAULTS: Settings = {
   },
   acllogMaxLength: 128,
   slowlogMaxLength: 128,
+  tenantTurn_ms: TURN_MS_DEFAULT,
   latencyTracking: true,
   latencyPercentiles: [50, 99, 99.9],
   keyspaceEvents: 0,

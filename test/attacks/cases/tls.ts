@@ -14,6 +14,8 @@ const IS_LONG = process.env['PORTCULLIS_LONG'] === '1';
 const ROTATIONS = IS_LONG ? 100 : 20;
 const CLIENTS = IS_LONG ? 200 : 50;
 const ROTATION_MS = IS_LONG ? 600 : 0;
+/** Others that have connected before the next certificate comes: all together more than there are clients. */
+const HANDSHAKES_BETWEEN = Math.ceil(CLIENTS / ROTATIONS) + 1;
 /**
  * Between two connections of one client, which together come to two hundred a second. The driver is one process with one
  * thread: on Bun one that does not keep up reads what came last first, and then it is its own handshakes that never end.
@@ -112,8 +114,11 @@ async function rotate(world: World): Promise<void> {
   try {
     for (const [i, pair] of pairs.entries()) {
       put(world, pair);
+      const before = done;
       holds(await becomes(() => served(pair)), `certificate ${i + 1} is not served`);
       await pause(ROTATION_MS);
+      const more = () => done - before;
+      holds(await becomes(() => more() >= HANDSHAKES_BETWEEN), `${more()} handshakes beside certificate ${i + 1}`);
     }
   } finally {
     isOver = true;
