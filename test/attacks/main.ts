@@ -36,7 +36,7 @@ import { tlsCases } from './cases/tls.ts';
 import { tokenCases } from './cases/tokens.ts';
 import { transportCases } from './cases/transport.ts';
 import { digestOfTwo, plantTwo } from './neighbour.ts';
-import { faultsOf, untilAllIsTold } from './trail.ts';
+import { Trail } from './trail.ts';
 import { World } from './world.ts';
 
 const P99_MS_MAX = 50;
@@ -106,10 +106,15 @@ async function universal(world: World, seen: Seen, before: Before): Promise<void
   holds(seen.longest_ms <= LONGEST_MS_MAX, `the process answered nobody for ${seen.longest_ms.toFixed(0)} ms`);
 }
 
-async function runCase(world: World, canary: Canary, chosen: AttackCase, before: Before): Promise<Verdict> {
+async function runCase(
+  world: World,
+  canary: Canary,
+  trail: Trail,
+  chosen: AttackCase,
+  before: Before,
+): Promise<Verdict> {
   await canary.take();
-  const place = world.auditEnd;
-  world.ended.length = 0;
+  trail.begin();
   const failures: string[] = [];
   let skipped: string | undefined;
   const note = (error: unknown) => {
@@ -121,9 +126,7 @@ async function runCase(world: World, canary: Canary, chosen: AttackCase, before:
   if (!world.alive) return { kind: 'FAIL', why: 'the process ended' };
   const seen = await canary.take();
   await universal(world, seen, before).catch(note);
-  await untilAllIsTold(world).catch(note);
-  const left = [...world.auditSince(place), ...world.ended];
-  if (skipped === undefined) failures.push(...faultsOf(left, chosen.leaves, world.options));
+  if (skipped === undefined) await trail.faultsOf(chosen.leaves).then((faults) => failures.push(...faults), note);
   if (failures.length > 0) return { kind: 'FAIL', why: failures.join('\n      '), seen };
   return skipped === undefined ? { kind: 'ok', seen } : { kind: 'skip', why: skipped, seen };
 }
@@ -169,8 +172,9 @@ try {
     residentBytes: world.residentBytes(),
     files: world.openFiles(),
   };
+  const trail = new Trail(world);
   for (const one of chosen) {
-    const verdict = await runCase(world, canary, one, before);
+    const verdict = await runCase(world, canary, trail, one, before);
     count[verdict.kind]++;
     print(one, verdict);
     if (!world.alive) break;

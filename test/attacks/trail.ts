@@ -1,4 +1,5 @@
 /** What a case leaves in the audit trail, and whether that is what it says it leaves: all of it, and no denial more. */
+import { AUDIT_BURST_ALL_LINES_PER_SECOND, AUDIT_BURST_LINES_PER_SECOND } from '../../src/base/limits.ts';
 import { becomes, holds } from './case.ts';
 import type { World, WorldOptions } from './world.ts';
 
@@ -71,18 +72,86 @@ export function faultsOf(lines: readonly string[], declared: Declared, options: 
   ];
 }
 
-/** From where nobody else comes. */
-const MARKER = '127.0.0.120';
+/** From where nobody else comes: who has not come before within its second is told in full. */
+const MARKER_NETWORK = '127.0.120';
+const MARKERS = 250;
 /** So many that some of them are only counted, even if a second ends in the middle of them. */
-const MARKER_CONNECTIONS = 12;
+const COUNTED_CONNECTIONS = 2 * AUDIT_BURST_LINES_PER_SECOND + 2;
 
-/** What was only counted is told at the end of its second. Once the count of these connections is, all before it is. */
-export async function untilAllIsTold(world: World): Promise<void> {
-  const place = world.auditEnd;
-  for (let i = 0; i < MARKER_CONNECTIONS; i++) (await world.plain(MARKER)).close();
-  const isCount = (line: string) => line.includes('"portcullis.count"') && line.includes(`"${MARKER}"`);
-  holds(
-    await becomes(() => world.auditSince(place).some(isCount)),
-    'the audit trail does not tell what it has counted',
-  );
+/**
+ * The trail of one process, case by case. Of what comes often some is only counted, and told at the end of its second. To
+ * wait for that is a second for every case, and is done only where something may have been counted.
+ */
+export class Trail {
+  private readonly world: World;
+  private from: number;
+  /** Nothing before it has yet to be told. */
+  private told: number;
+  private marker: number;
+
+  constructor(world: World) {
+    this.world = world;
+    this.from = world.auditEnd;
+    this.told = this.from;
+    this.marker = 0;
+  }
+
+  /** A case begins. */
+  begin(): void {
+    this.from = this.world.auditEnd;
+    this.world.ended.length = 0;
+  }
+
+  /** What is wrong with what it left. */
+  async faultsOf(declared: Declared): Promise<string[]> {
+    const { world } = this;
+    await this.untilWritten();
+    const before = this.mayHaveCounted() ? undefined : this.faults(declared);
+    if (before?.length === 0) return before;
+    const place = world.auditEnd;
+    await this.untilAllIsTold();
+    this.told = place;
+    return this.faults(declared);
+  }
+
+  private faults(declared: Declared): string[] {
+    const { world } = this;
+    return faultsOf([...world.auditSince(this.from), ...world.ended], declared, world.options);
+  }
+
+  /** Whether there may be a denial without a line: of its kind, or of all, there were as many as are told in full. */
+  private mayHaveCounted(): boolean {
+    const seen = this.world.auditSince(this.told).map(seenIn);
+    if (seen.length >= AUDIT_BURST_ALL_LINES_PER_SECOND) return true;
+    const counts = new Map<string, number>();
+    for (const { mark, isDenial } of seen) if (isDenial) counts.set(mark, (counts.get(mark) ?? 0) + 1);
+    return Math.max(0, ...counts.values()) >= AUDIT_BURST_LINES_PER_SECOND;
+  }
+
+  private async untilWritten(): Promise<void> {
+    const from = this.nextMarker();
+    const place = this.world.auditEnd;
+    (await this.world.plain(from)).close();
+    await this.untilTold(place, (line) => line.includes(`"${from}"`));
+  }
+
+  /** Once the count of these connections is told, all counts before it are. */
+  private async untilAllIsTold(): Promise<void> {
+    const from = this.nextMarker();
+    const place = this.world.auditEnd;
+    for (let i = 0; i < COUNTED_CONNECTIONS; i++) (await this.world.plain(from)).close();
+    await this.untilTold(place, (line) => line.includes('"portcullis.count"') && line.includes(`"${from}"`));
+  }
+
+  private nextMarker(): string {
+    this.marker = (this.marker % MARKERS) + 1;
+    return `${MARKER_NETWORK}.${this.marker}`;
+  }
+
+  private async untilTold(place: number, isIt: (line: string) => boolean): Promise<void> {
+    holds(
+      await becomes(() => this.world.auditSince(place).some(isIt)),
+      'the audit trail does not tell what has happened',
+    );
+  }
 }
