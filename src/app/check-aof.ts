@@ -9,7 +9,7 @@ import { failure, type Result, success } from '../base/result.ts';
 import type { Disk } from '../disk/disk.ts';
 import { FolderLock } from '../disk/lock.ts';
 import { cutBack, type FileReport, inspectFile, inspectLog, type LogInspection } from '../persist/inspect.ts';
-import { type Manifest, manifestName, readManifest } from '../persist/manifest.ts';
+import { lastWritten, type Manifest, manifestName, readManifest } from '../persist/manifest.ts';
 import type { ToolResult } from './policy-tool.ts';
 
 const USAGE = 'usage: check-aof [--fix] PATH, where PATH is a manifest, the folder it lies in, or one file';
@@ -121,18 +121,25 @@ function judge(disk: Disk, target: Target, { files, problems }: LogInspection, m
     if (!mayCut) return no(what);
     return no(`${what}; nothing was cut, as what follows may be whole: restore a backup, or a copy from a replica`);
   }
-  const last = files.at(-1);
+  const last = files.at(lastWritten(files.map(({ bytes }) => bytes)));
   if (last === undefined || last.soundness.kind !== 'truncated') return { exitCode: 0, output: 'good' };
   const { soundness, bytes } = last;
   const lost = `${counted(bytes - soundness.offset, 'byte')} from byte ${soundness.offset} on`;
-  if (!isCuttable(target)) return no(`truncated, and not the last increment of its manifest: nothing may be cut here`);
+  if (!isCuttable(disk, target)) return no(`truncated, and not the last increment of its manifest: nothing may be cut here`);
   if (!mayCut) return no(`truncated; --fix cuts off ${lost}`);
   const cut = whileFree(target.folder, disk, () => cutAsSeen(disk, last, soundness.offset));
   return cut.ok ? { exitCode: 0, output: `cut off ${lost}: good now` } : no(`nothing was cut: ${oneLine(cut.fault)}`);
 }
 
-function isCuttable({ manifest, file }: Target): boolean {
-  return manifest === undefined || file === undefined || manifest.increments.at(-1)?.name === file;
+function isCuttable(disk: Disk, { folder, manifest, file }: Target): boolean {
+  if (manifest === undefined || file === undefined) return true;
+  const { increments } = manifest;
+  const lengths = increments.map(({ name }) => {
+    const status = disk.status(join(folder, name));
+    // Of what cannot be seen it is not known that it is empty.
+    return status.ok ? (status.value?.length ?? 0) : 1;
+  });
+  return increments.at(lastWritten(lengths))?.name === file;
 }
 
 /** Looks again, now that nobody else can write: a server may have come and gone since. */

@@ -89,13 +89,16 @@ export class BackupFolder {
     return made;
   }
 
-  /** What was begun is sealed: it gets its name. */
+  /** What was begun is sealed: it gets its name. Where that cannot be made sure it gets the other one back. */
   complete(name: string): Result<string> {
     const { disk } = this;
     const path = this.pathOf(name);
     const renamed = disk.rename(this.partialOf(name), path);
-    const synced = renamed.ok ? disk.syncFolder(this.folder) : renamed;
-    return synced.ok ? success(path) : failure(synced.fault.message);
+    if (!renamed.ok) return failure(renamed.fault.message);
+    const synced = disk.syncFolder(this.folder);
+    if (synced.ok) return success(path);
+    disk.rename(path, this.partialOf(name));
+    return failure(synced.fault.message);
   }
 
   abandon(name: string): void {

@@ -13,7 +13,7 @@ import type { Disk, DiskReader } from '../disk/disk.ts';
 import { checkRdb } from '../rdb/check.ts';
 import type { Request } from '../resp/request.ts';
 import { type LogItem, LogReader } from './log-reader.ts';
-import type { Manifest } from './manifest.ts';
+import { lastWritten, type Manifest } from './manifest.ts';
 import { verifyLog } from './verify.ts';
 
 export type Soundness =
@@ -205,17 +205,18 @@ export function inspectLog(disk: Disk, folder: string, manifest: Manifest): LogI
   const listed = manifest.base === undefined ? manifest.increments : [manifest.base, ...manifest.increments];
   const files: FileReport[] = [];
   const problems: string[] = [];
-  for (const [index, { name, type }] of listed.entries()) {
+  for (const { name, type } of listed) {
     const report = inspectFile(disk, join(folder, name), name, type === 'base' ? 'base' : 'increment');
     if (!report.ok) {
       problems.push(report.fault);
       continue;
     }
     files.push(report.value);
-    const { soundness, path } = report.value;
-    const isLast = index === listed.length - 1 && type === 'increment';
+  }
+  const last = lastWritten(files.map(({ bytes }) => bytes));
+  for (const [index, { soundness, path, type }] of files.entries()) {
     if (soundness.kind === 'fault') problems.push(soundness.message);
-    if (soundness.kind === 'truncated' && !isLast) {
+    if (soundness.kind === 'truncated' && (index < last || type !== 'increment')) {
       problems.push(
         `${oneLine(path)}: byte ${soundness.offset}: ${soundness.reason}, and it is not the last increment`,
       );

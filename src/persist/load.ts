@@ -20,7 +20,7 @@ import type { ShardFiles } from './files.ts';
 import { cutBack, isRdb } from './inspect.ts';
 import type { LogFiles } from './log-files.ts';
 import { type LogItem, LogReader } from './log-reader.ts';
-import type { Manifest } from './manifest.ts';
+import { lastWritten, type Manifest } from './manifest.ts';
 import { Replay } from './replay.ts';
 import { verifyLog } from './verify.ts';
 
@@ -160,10 +160,9 @@ class Loader {
       lengths.push(status.value?.length ?? 0);
       this.totalBytes += status.value?.length ?? 0;
     }
-    const lastWritten = lengths.findLastIndex((length) => length > 0);
+    const last = lastWritten(lengths);
     for (const [index, part] of parts.entries()) {
-      // Behind which nothing was written; there may be empty ones, of a rewrite that had just begun.
-      const isLast = index >= lastWritten && part.type === 'increment';
+      const isLast = index >= last && part.type === 'increment';
       const loaded = await this.opened(join(folder, part.name), (file) => this.loadPart(file, isLast));
       if (!loaded.ok) return loaded;
     }

@@ -33,6 +33,14 @@ export interface Manifest {
 
 export const EMPTY_MANIFEST: Manifest = { base: undefined, history: [], increments: [] };
 
+/**
+ * Of the files of a log, by their lengths: the one behind which nothing was written, and whose end may be torn. There may
+ * be empty ones behind it, of a rewrite that had just begun. -1: nothing was written at all.
+ */
+export function lastWritten(lengths: readonly number[]): number {
+  return lengths.findLastIndex((length) => length > 0);
+}
+
 const LF = 0x0a;
 const HASH = 0x23;
 const TYPES: ReadonlyMap<string, LogFile['type']> = new Map([

@@ -107,6 +107,18 @@ describe('check-aof', () => {
     expect(readFileSync(join(cwd, first), 'latin1')).toBe(half);
   });
 
+  it('cuts the increment behind which nothing was written, as that is the one whose end may be torn', () => {
+    const half = SET.slice(0, 9);
+    const first = 'appendonlydir/appendonly.aof.1.incr.aof';
+    for (const path of ['appendonlydir', first]) {
+      const { cwd } = logOf('', SET + half);
+      expect(run(cwd, path).output).toContain(': truncated; --fix cuts off 9 bytes from byte 33 on\n');
+      expect(run(cwd, '--fix', path)).toMatchObject({ exitCode: 0 });
+      expect(readFileSync(join(cwd, first), 'latin1')).toBe(SET);
+      expect(run(cwd, 'appendonlydir').exitCode).toBe(0);
+    }
+  });
+
   it('cuts a log of one file, as redis before 7 had it', () => {
     const cwd = mkdtempSync(join(tmpdir(), 'portcullis-check-aof-'));
     folders.push(cwd);

@@ -89,6 +89,22 @@ describe('a backup', () => {
     }
   });
 
+  it('that is told to have failed is not there, whichever call it was', async () => {
+    const probe = new FakeDisk();
+    await take(probe, 'first');
+    let failed = 0;
+    for (let nth = 1; nth <= probe.events.length; nth++) {
+      const disk = new FakeDisk();
+      disk.failAt(nth, 'EIO');
+      const fault = await take(disk, 'first').catch(String);
+      const all = new BackupFolder(disk, FOLDER).all();
+      expect(all.ok && all.value.map(({ name }) => name)).toEqual(fault === '' ? ['first'] : []);
+      if (fault !== '') failed++;
+      expect(await take(disk, 'second')).toBe('');
+    }
+    expect(failed).toBeGreaterThan(probe.events.length / 2);
+  });
+
   it('is not sealed when a file is not what was written, or holds what was not asked for', async () => {
     const disk = new FakeDisk();
     await write(disk, FOLDER.replace('/backups', ''), ['SET', 'key', 'value']);
