@@ -261,6 +261,9 @@ export class Identity {
   }
 
   private proveByIdentity({ connection, said }: Attempt, identity: TokenIdentity): Proven | undefined {
+    const { boundTo } = identity;
+    if (boundTo !== undefined && boundTo !== connection.peer.secure?.certificate?.thumbprint)
+      return this.tokenFailed('not_holder');
     const found = this.tokenUsers.find(identity, said);
     const proven = found.ok ? this.admitted(connection, found.value) : undefined;
     if (proven === undefined) this.core.counters.tallies.count('auth', 'token_no_user');

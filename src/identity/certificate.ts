@@ -6,6 +6,7 @@
  * Invariant: a value of a name is one entry of the certificate, whole, of printable ASCII; what is not is an empty value,
  * which names nobody.
  */
+import { createHash } from 'node:crypto';
 import {
   CERTIFICATE_BYTES_MAX,
   CERTIFICATE_EXTENSIONS_MAX,
@@ -38,6 +39,8 @@ import {
 export type CertificateNameKind = 'san_uri' | 'san_dns' | 'cn';
 
 export interface Certificate {
+  /** SHA-256 of the whole of it, as `x5t#S256` of RFC 8705 writes it. */
+  readonly thumbprint: string;
   /** In hexadecimal, as DER has it. */
   readonly serial: string;
   /** DER of the names, in hexadecimal: only bytes compare exactly. */
@@ -220,6 +223,7 @@ function parse(der: Uint8Array): Certificate {
   const extensions = extensionsOf(rest.extensions);
   const { uris, dnsNames } = alternativeNames(extensions.get(SUBJECT_ALTERNATIVE_NAME));
   return {
+    thumbprint: createHash('sha256').update(der).digest('base64url'),
     serial,
     issuer,
     subject,

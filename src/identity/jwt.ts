@@ -21,6 +21,8 @@ export type TokenFault =
   | 'issuer'
   | 'audience'
   | 'claims'
+  | 'binding'
+  | 'not_holder'
   | 'expired'
   | 'not_yet_valid'
   | 'unknown_key'
@@ -39,6 +41,7 @@ export const TOKEN_STEPS = [
   'kind',
   'dates',
   'claims',
+  'binding',
   'key',
   'signature',
   'revocation',
@@ -70,6 +73,8 @@ export interface TokenIdentity {
   readonly user: string;
   readonly tenant: string | undefined;
   readonly roles: readonly string[];
+  /** The only client that may use it: the thumbprint of its certificate. Undefined: whoever has it. */
+  readonly boundTo: string | undefined;
   /** Wall clock. */
   readonly expiresAt_ms: number;
   /** The mark of the key; undefined while no signature has been verified. */
@@ -90,6 +95,9 @@ const KINDS: readonly (readonly [claim: string, others: readonly string[]])[] = 
   ['typ', ['id', 'refresh', 'offline', 'logout']],
   ['token_use', ['id', 'refresh']],
 ];
+/** SHA-256 of a client's certificate (RFC 8705), the one proof of possession that a connection brings along. */
+const THUMBPRINT_CLAIM = 'x5t#S256';
+const THUMBPRINT = /^[A-Za-z0-9_-]{43}$/;
 /** Extensions change what a signature means; encryption and compression are for other kinds of tokens. */
 const NOT_PLAIN = ['crit', 'b64', 'enc', 'zip', 'cty'];
 const SECONDS_MAX = 1e11;
@@ -170,7 +178,17 @@ export function judgeClaims(
   const identity = identityIn(claims, terms, expiresAt_ms);
   if (identity === undefined) return failure('claims');
   passed('claims');
-  return success(identity);
+  const boundTo = claims.has('cnf') ? thumbprintIn(claims.get('cnf')) : undefined;
+  if (claims.has('cnf') && boundTo === undefined) return failure('binding');
+  passed('binding');
+  return success({ ...identity, boundTo });
+}
+
+/** Undefined: it is bound to something else, or to more, that a client of ours cannot show (RFC 7800). */
+function thumbprintIn(confirmation: unknown): string | undefined {
+  if (!isObject(confirmation) || Object.keys(confirmation).join() !== THUMBPRINT_CLAIM) return undefined;
+  const value: unknown = Reflect.get(confirmation, THUMBPRINT_CLAIM);
+  return typeof value === 'string' && THUMBPRINT.test(value) ? value : undefined;
 }
 
 /**
@@ -198,7 +216,11 @@ function has(claims: Members, { claim, value }: ClaimWanted): boolean {
   return Array.isArray(said) ? said.includes(value) : String(said) === value;
 }
 
-function identityIn(claims: Members, terms: IssuerTerms, expiresAt_ms: number): TokenIdentity | undefined {
+function identityIn(
+  claims: Members,
+  terms: IssuerTerms,
+  expiresAt_ms: number,
+): Omit<TokenIdentity, 'boundTo'> | undefined {
   const subject = claims.get('sub');
   const id = claims.get('jti');
   const user = claimAt(claims, terms.claims.user);

@@ -1,27 +1,8 @@
 /** What a certificate that was shown forbids its connection besides, when policy changes whom it names. */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { parseAddress } from '../../src/base/cidr.ts';
-import { Connection } from '../../src/gateway/connection.ts';
 import type { CertificateView } from '../../src/gateway/view.ts';
-import type { Certificate } from '../../src/identity/certificate.ts';
-import { FakeSocket } from './fake-socket.ts';
+import { ENTRY, shown } from './shown.ts';
 import { type Client, World } from './world.ts';
-
-const ENTRY = 'spiffe://example.org/job';
-const CERTIFICATE: Certificate = {
-  serial: '01',
-  issuer: 'aa',
-  subject: 'bb',
-  notBefore_ms: 0,
-  notAfter_ms: 1,
-  hasStrongSignature: true,
-  isAuthority: false,
-  purposes: undefined,
-  maySign: undefined,
-  uris: [ENTRY],
-  dnsNames: [],
-  commonNames: [],
-};
 
 let world: World;
 
@@ -50,21 +31,7 @@ function adopt(users: Readonly<Record<string, string>>): void {
 
 /** A client that has shown the certificate. */
 function connect(): Client {
-  const address = parseAddress('10.0.0.7');
-  if (address === undefined) throw new Error('no address');
-  const secure = {
-    serverName: undefined,
-    tenantName: undefined,
-    certificate: CERTIFICATE,
-    chain: [CERTIFICATE],
-    endsAt_ms: Number.POSITIVE_INFINITY,
-  };
-  const peer = { address, addressText: '10.0.0.7', port: 1, localText: '127.0.0.1:6380', isTls: true, secure };
-  const socket = new FakeSocket();
-  const connection = new Connection(world.core, socket.socket, 1000 + world.core.clients.count, peer);
-  world.core.clients.add(connection);
-  world.core.identity.byDefault(connection);
-  return { socket, connection };
+  return world.connect('10.0.0.7', 1, shown());
 }
 
 it('a certificate that named nobody and now names somebody ends the session that a password opened as another', () => {

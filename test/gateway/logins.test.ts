@@ -10,6 +10,7 @@ import { ISSUER, KeyServer, TokenIssuer } from '../attacks/issuer.ts';
 import { textOf, trailOn } from '../observe/audit-world.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { issuerTerms } from '../support/issuer-terms.ts';
+import { shown, THUMBPRINT } from './shown.ts';
 import { type Client, World } from './world.ts';
 
 const OK = '+OK\r\n';
@@ -224,6 +225,23 @@ describe('a token', () => {
     } finally {
       server.stop();
     }
+  });
+
+  it('that is bound to a certificate opens a session for the client that has shown it, and for nobody else', async () => {
+    withTokens();
+    const bound = await sign('one', 'bob', { tenant: 't1', cnf: { 'x5t#S256': THUMBPRINT } });
+    const login = async (...where: Parameters<World['connect']>) => {
+      const client = world.connect(...where);
+      world.send(client, 'AUTH', bound);
+      return reply(client);
+    };
+    const others = [undefined, shown({ thumbprint: `${THUMBPRINT.slice(0, -1)}A` })];
+    for (let again = 0; again < 2; again++) {
+      for (const other of others) expect(await login('10.0.0.8', 1, other)).toMatch(/^-WRONGPASS/);
+      // Verified by now and remembered, as it is.
+      expect(await login('10.0.0.7', 1, shown())).toBe(OK);
+    }
+    expect(world.core.counters.tallies.get('auth', 'token_not_holder')).toBe(2 * others.length);
   });
 
   it('waits for an issuer that hangs in one of the places of its address, or is put off', async () => {

@@ -163,7 +163,11 @@ describe('the budget of a role', () => {
     const template = role('reader', { connections: 5 });
     const identity = { issuer: 'idp', subject: '', id: undefined, user: '', tenant: 't1', roles: [], expiresAt_ms: 0 };
     const of = (name: string) => {
-      const proof = { kind: 'token', identity: { ...identity, signedBy: undefined }, template } as const;
+      const proof = {
+        kind: 'token',
+        identity: { ...identity, boundTo: undefined, signedBy: undefined },
+        template,
+      } as const;
       const use = uses.of({ name, tenant: 't1' }, proof);
       if (use === undefined) throw new Error('no budget');
       return use;

@@ -95,6 +95,7 @@ describe('a token', () => {
         tenant: 'shop',
         tenants: undefined,
         roles: ['reader'],
+        boundTo: undefined,
         expiresAt_ms: (NOW + 60) * 1000,
         signedBy: expect.stringMatching(/^[\w-]{43}$/),
       }),
@@ -126,6 +127,13 @@ describe('a token', () => {
     ['the word of a provider that it is an ID token', { typ: 'ID' }, 'type'],
     ['the word of a provider that it refreshes', { typ: 'Refresh' }, 'type'],
     ['the word of another that it is an ID token', { token_use: 'id' }, 'type'],
+    ['a proof of a key that is sent with each request', { cnf: { jkt: '0'.repeat(43) } }, 'binding'],
+    ['a proof that is a key', { cnf: { jwk: { kty: 'EC' } } }, 'binding'],
+    ['two proofs', { cnf: { 'x5t#S256': '0'.repeat(43), jkt: '0'.repeat(43) } }, 'binding'],
+    ['a thumbprint that is none', { cnf: { 'x5t#S256': 'short' } }, 'binding'],
+    ['a thumbprint of a thumbprint', { cnf: { 'x5t#S256': ['0'.repeat(43)] } }, 'binding'],
+    ['a proof that is nothing', { cnf: null }, 'binding'],
+    ['no proof among the proofs', { cnf: {} }, 'binding'],
   ])('with %s is refused', async (_what, claims, fault) => {
     expect(await new Issuer().verdict(await sign(claims))).toBe(fault);
   });

@@ -176,6 +176,8 @@ function whyPassed(step: TokenStep, judgement: Judgement): string {
       return `until ${timeOf(token.claims.get('exp'))}`;
     case 'claims':
       return `subject ${shown(token.claims.get('sub'))}${identity === undefined ? '' : identityText(identity)}`;
+    case 'binding':
+      return identity?.boundTo === undefined ? 'whoever has it may use it' : 'to the certificate of a client';
     case 'key':
       return `a key of ${terms.name} fits${token.keyId === undefined ? '' : `: ${shown(token.keyId)}`}`;
     case 'signature':
@@ -213,6 +215,8 @@ function whyRefused(step: TokenStep, fault: TokenFault, { token, terms, known, u
       return whyNotNow(fault, claims);
     case 'claims':
       return `sub, jti, ${Object.values(terms.claims).filter(Boolean).join(', ')}: one is missing or no name`;
+    case 'binding':
+      return `cnf is ${shown(claims.get('cnf'))}: only x5t#S256 alone can be shown on a connection`;
     case 'key': {
       if (fault === 'keys_unavailable') return `no keys of ${terms.name} can be had: ${unanswered ?? 'not answered'}`;
       return `${terms.name} publishes no key for ${shown(token.algorithm)} named ${shown(token.keyId)}`;
@@ -248,6 +252,10 @@ function withUser(gates: Gate[], identity: TokenIdentity, asked: TokenAsked): To
     template === undefined
       ? `${readable(user.name)}, who is in the files of ${tenant.name}`
       : `${user.name}, made for the session by role ${template.role} of ${tenant.name}`;
+  if (identity.boundTo !== undefined) {
+    const only = `only from a client whose certificate has the thumbprint ${identity.boundTo}`;
+    gates.push({ gate: 'token holder', ...depends('token_not_holder', only) });
+  }
   gates.push({ gate: 'token user', ...pass(how) });
   gates.push({ gate: 'token rules', ...pass(oneLine(rulesOf(user).join(' '))) });
   return { gates, proven: found.value };
