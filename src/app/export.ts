@@ -44,8 +44,6 @@ async function writeAlone(
     sources.map((source) => ({
       ...source,
       as: (name: string) => (name === tenant ? DEFAULT_TENANT : undefined),
-      // Libraries are those of `default`.
-      leavesFunctions: tenant !== DEFAULT_TENANT,
     })),
     path,
   );

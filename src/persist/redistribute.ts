@@ -5,6 +5,7 @@
  * (`layout.ts`). Until then nothing of the old is touched.
  */
 import { type Clock, systemClock } from '../base/clock.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk } from '../disk/disk.ts';
 import { shownKey } from '../rdb/file-types.ts';
@@ -31,12 +32,13 @@ export type ShardOf = (bytes: Uint8Array, start: number, end: number, shards: nu
 /** Something to load. */
 export interface Source {
   readonly load: (scratch: Scratch) => Promise<Result<Loaded>>;
-  /** Whose its tenant's keys will be; undefined: nobody's, they are left out. Unless told, whose they are. */
+  /**
+   * Whose its tenant's keys will be; undefined: nobody's, they are left out. Unless told, whose they are. Function libraries are
+   * those of `default`, and come along where that stays what it is.
+   */
   readonly as?: (tenant: string) => string | undefined;
   /** Which shard of how many it is: keys of another have no place in it. */
   readonly place?: { readonly folder: string; readonly shard: number; readonly shards: number };
-  /** Its function libraries are not taken. */
-  readonly leavesFunctions?: boolean;
   /** What must hold of it, once it is loaded. */
   readonly check?: (scratch: Scratch) => string | undefined;
 }
@@ -54,6 +56,11 @@ export interface Written {
   readonly keys: number;
   readonly version: number;
   readonly warnings: readonly string[];
+}
+
+/** Whether function libraries that a source holds are taken. */
+export function keepsFunctions({ as }: Source): boolean {
+  return as === undefined || as(DEFAULT_TENANT) === DEFAULT_TENANT;
 }
 
 /** How a load goes into a scratch engine: nothing of the files is changed, nothing expires. */
@@ -147,7 +154,7 @@ class FileWriting {
     const wrong = source.check?.(scratch);
     if (wrong !== undefined) return wrong;
     if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch)) return 'later version';
-    if (source.leavesFunctions !== true) this.takeFunctions(loaded.value.functions);
+    if (keepsFunctions(source)) this.takeFunctions(loaded.value.functions);
     return eachEntry(scratch, (entry) => this.put(entry, source));
   }
 

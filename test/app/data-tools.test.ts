@@ -9,6 +9,9 @@ import { runExport } from '../../src/app/export.ts';
 import { runImport } from '../../src/app/import.ts';
 import { runRestore } from '../../src/app/restore.ts';
 import { tableAlone } from '../../src/app/table.ts';
+import { latin1 } from '../../src/base/bytes.ts';
+import { Harness } from '../support/harness.ts';
+import { loadedFile, MemoryFile, writtenFile } from '../support/rdb-file.ts';
 
 const table = tableAlone();
 const folders: string[] = [];
@@ -104,6 +107,66 @@ describe('import', () => {
     );
     expect(readFileSync(join(cwd, 'torn.aof'), 'latin1')).toHaveLength(77);
     expect(readFileSync(join(cwd, 'two.aof'), 'latin1')).toBe(text);
+  });
+});
+
+describe('function libraries', () => {
+  const library = (version: string) =>
+    new Uint8Array(Buffer.from(`#!lua name=lib\nreturn '${version}' -- ${'padding '.repeat(20)}`));
+  /** A dump with a key and a library, as a redis-server leaves it. */
+  const dump = (version: string) => {
+    const { shard } = new Harness();
+    const key = new Uint8Array([107]);
+    shard.realm(0).database(0).setString(key, 0, 1, key, 0, 1, 0, -1);
+    return Buffer.from(writtenFile(shard, { functions: [library(version)] }));
+  };
+  const librariesIn = (bytes: Uint8Array) =>
+    loadedFile(new MemoryFile(bytes), undefined).items.flatMap((item) =>
+      item.kind === 'function' ? [latin1(item.payload).slice(15, 26)] : [],
+    );
+
+  it('come along into default, and take the place of those of before', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'default', '--replace')).toEqual(
+      good("two.rdb: 1 key imported into the tenant 'default'\n"),
+    );
+    await run('export', '--tenant', 'default', '--rdb', 'x.rdb');
+    expect(librariesIn(read('x.rdb'))).toEqual(["return 'two"]);
+  });
+
+  it('are left out of any other tenant, which is said, and those of default stay', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'blue')).toEqual(
+      good(
+        "note: 1 function library left out: the tenant 'default' alone has any\n" +
+          "two.rdb: 1 key imported into the tenant 'blue'\n",
+      ),
+    );
+    await run('export', '--tenant', 'default', '--rdb', 'x.rdb');
+    expect(librariesIn(read('x.rdb'))).toEqual(["return 'one"]);
+  });
+
+  it('of a backup are restored with default, and not with another tenant alone', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    await run('import', 'one.rdb', '--tenant', 'blue');
+    await run('backup', '--to', 'safe');
+    for (const [data, words, libraries] of [
+      ['a', [], ["return 'one"]],
+      ['b', ['--tenant', 'default'], ["return 'one"]],
+      ['c', ['--tenant', 'blue'], []],
+    ] as const) {
+      await run('restore', '--from', 'safe', '--data', data, ...words);
+      await run('export', '--tenant', 'default', '--rdb', `${data}.rdb`, '--data', data);
+      expect(librariesIn(read(`${data}.rdb`)), data).toEqual(libraries);
+    }
   });
 });
 
