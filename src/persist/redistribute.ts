@@ -58,9 +58,14 @@ export interface Written {
   readonly warnings: readonly string[];
 }
 
+/** Whose a tenant's keys will be. */
+function ownerOf({ as }: Source, tenant: string): string | undefined {
+  return as === undefined ? tenant : as(tenant);
+}
+
 /** Whether function libraries that a source holds are taken. */
-export function keepsFunctions({ as }: Source): boolean {
-  return as === undefined || as(DEFAULT_TENANT) === DEFAULT_TENANT;
+export function keepsFunctions(source: Source): boolean {
+  return ownerOf(source, DEFAULT_TENANT) === DEFAULT_TENANT;
 }
 
 /** How a load goes into a scratch engine: nothing of the files is changed, nothing expires. */
@@ -153,7 +158,8 @@ class FileWriting {
     this.warnings.push(...loaded.value.warnings);
     const wrong = source.check?.(scratch);
     if (wrong !== undefined) return wrong;
-    if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch)) return 'later version';
+    const isTaken = (tenant: string) => ownerOf(source, tenant) !== undefined;
+    if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch, isTaken)) return 'later version';
     if (keepsFunctions(source)) this.takeFunctions(loaded.value.functions);
     return eachEntry(scratch, (entry) => this.put(entry, source));
   }
@@ -168,7 +174,8 @@ class FileWriting {
     }
   }
 
-  private put(entry: Readonly<ScratchEntry>, { as, place }: Source): string | undefined {
+  private put(entry: Readonly<ScratchEntry>, source: Source): string | undefined {
+    const { place } = source;
     const { shardOf } = this.tools;
     const { database, ref } = entry;
     const bytes = database.valueBytes(ref);
@@ -178,7 +185,7 @@ class FileWriting {
       const owner = shardOf(bytes, start, end, place.shards);
       return `${place.folder} holds ${shownKey(bytes, start, end)}, which belongs to shard ${owner} of ${place.shards}: is a shard missing?`;
     }
-    const tenant = as === undefined ? entry.tenant : as(entry.tenant);
+    const tenant = ownerOf(source, entry.tenant);
     if (tenant === undefined) return undefined;
     return this.files[shardOf(bytes, start, end, this.files.length)]?.put(entry, tenant);
   }

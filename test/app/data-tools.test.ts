@@ -211,5 +211,9 @@ describe('backup, restore and export without a server', () => {
     await run('import', 'keys.aof', '--tenant', 'blue');
     const said = await run('export', '--tenant', 'blue', '--rdb', 'x.rdb');
     expect(said.output).toMatch(/RDB version 12, which takes Redis 7\.4: fields of hashes have times to live\n$/);
+    put('plain.aof', KEYS);
+    await run('import', 'plain.aof', '--tenant', 'red');
+    const other = await run('export', '--tenant', 'red', '--rdb', 'y.rdb');
+    expect(other.output).toMatch(/2 keys of the tenant 'red', \d+ bytes, RDB version 10\n$/);
   });
 });
