@@ -4,6 +4,7 @@
  * by key, into one file per new shard; all of it is read back, and only then takes the place of what was there
  * (`layout.ts`). Until then nothing of the old is touched.
  */
+import { latin1 } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
@@ -25,6 +26,9 @@ import {
   type ScratchEntry,
   type ScratchFactory,
 } from './scratch.ts';
+
+/** In the first line of a library: `#!lua name=mylib`. */
+const LIBRARY_NAME = /^#!\w+[^\n]*?\sname=(\w+)/;
 
 /** Which shard of how many owns a key. */
 export type ShardOf = (bytes: Uint8Array, start: number, end: number, shards: number) => number;
@@ -111,7 +115,8 @@ class FileWriting {
   private readonly version: number;
   private readonly files: RdbTarget[];
   private readonly warnings: string[];
-  private readonly functions: Set<string>;
+  /** Libraries that have been taken, each with its name. */
+  private readonly functions: Map<string, string>;
 
   constructor(tools: Tools, targets: Targets, version: number) {
     this.tools = tools;
@@ -119,7 +124,7 @@ class FileWriting {
     this.version = version;
     this.files = [];
     this.warnings = [];
-    this.functions = new Set();
+    this.functions = new Map();
   }
 
   /** 'later version' when a hash has fields that expire and the files were begun without: none of them is left then. */
@@ -160,18 +165,22 @@ class FileWriting {
     if (wrong !== undefined) return wrong;
     const isTaken = (tenant: string) => ownerOf(source, tenant) !== undefined;
     if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch, isTaken)) return 'later version';
-    if (keepsFunctions(source)) this.takeFunctions(loaded.value.functions);
-    return eachEntry(scratch, (entry) => this.put(entry, source));
+    const clash = keepsFunctions(source) ? this.takeFunctions(loaded.value.functions) : undefined;
+    return clash ?? eachEntry(scratch, (entry) => this.put(entry, source));
   }
 
-  /** Every shard has all of them. */
-  private takeFunctions(payloads: readonly Uint8Array[]): void {
+  /** Every shard has all of them. @returns which of them cannot be in one server with what another source holds. */
+  private takeFunctions(payloads: readonly Uint8Array[]): string | undefined {
+    const namesBefore = new Set(this.functions.values());
     for (const payload of payloads) {
-      const known = Buffer.from(payload).toString('latin1');
-      if (this.functions.has(known)) continue;
-      this.functions.add(known);
+      const text = latin1(payload);
+      if (this.functions.has(text)) continue;
+      const name = LIBRARY_NAME.exec(text)?.[1] ?? text;
+      if (namesBefore.has(name)) return `the function library '${name}' is there twice, and not the same`;
+      this.functions.set(text, name);
       for (const file of this.files) file.functions([payload]);
     }
+    return undefined;
   }
 
   private put(entry: Readonly<ScratchEntry>, source: Source): string | undefined {

@@ -152,6 +152,18 @@ describe('function libraries', () => {
     expect(librariesIn(read('x.rdb'))).toEqual(["return 'one"]);
   });
 
+  it('of one name and two contents are refused, as redis-server would refuse what holds both', async () => {
+    const { run, put } = home();
+    put('none.rdb', Buffer.from(writtenFile(new Harness().shard, { functions: [library('one')] })));
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'none.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'default')).toEqual(
+      bad("the function library 'lib' is there twice, and not the same"),
+    );
+    expect(await run('import', 'one.rdb', '--tenant', 'default')).toMatchObject({ exitCode: 0 });
+  });
+
   it('of a backup are restored with default, and not with another tenant alone', async () => {
     const { run, put, read } = home();
     put('one.rdb', dump('one'));
