@@ -125,7 +125,8 @@ function judge(disk: Disk, target: Target, { files, problems }: LogInspection, m
   if (last === undefined || last.soundness.kind !== 'truncated') return { exitCode: 0, output: 'good' };
   const { soundness, bytes } = last;
   const lost = `${counted(bytes - soundness.offset, 'byte')} from byte ${soundness.offset} on`;
-  if (!isCuttable(disk, target)) return no(`truncated, and not the last increment of its manifest: nothing may be cut here`);
+  if (!isCuttable(disk, target))
+    return no(`truncated, and not the last increment of its manifest: nothing may be cut here`);
   if (!mayCut) return no(`truncated; --fix cuts off ${lost}`);
   const cut = whileFree(target.folder, disk, () => cutAsSeen(disk, last, soundness.offset));
   return cut.ok ? { exitCode: 0, output: `cut off ${lost}: good now` } : no(`nothing was cut: ${oneLine(cut.fault)}`);
