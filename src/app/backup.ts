@@ -3,7 +3,6 @@
  * or of the data folder when no server runs. A backup is a folder with a manifest; a FILE.rdb is all of it in one file.
  */
 import { dirname, join, resolve } from 'node:path';
-import { DEFAULT_TENANT } from '../base/names.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { backupFileName } from '../command/ports/durability.ts';
@@ -113,11 +112,7 @@ async function offline(work: DataWork, { layout, sources }: OpenData, tenant: st
 }
 
 function onlyOf(source: Source, tenant: string): Source {
-  return {
-    ...source,
-    as: (name) => (name === tenant ? name : undefined),
-    leavesFunctions: tenant !== DEFAULT_TENANT,
-  };
+  return { ...source, as: (name) => (name === tenant ? name : undefined) };
 }
 
 interface Order {

@@ -44,8 +44,6 @@ async function writeAlone(
     sources.map((source) => ({
       ...source,
       as: (name: string) => (name === tenant ? DEFAULT_TENANT : undefined),
-      // Libraries are those of `default`.
-      leavesFunctions: tenant !== DEFAULT_TENANT,
     })),
     path,
   );
@@ -67,6 +65,7 @@ export async function writeOne(
   const renamed = disk.rename(partial, path);
   const synced = renamed.ok ? disk.syncFolder(dirname(path)) : renamed;
   if (synced.ok) return written;
-  disk.remove(partial);
+  // What is told to have failed is not there, under either name.
+  disk.remove(renamed.ok ? path : partial);
   return { ok: false, fault: `${basename(path)}: ${synced.fault.message}` };
 }

@@ -3,8 +3,11 @@
  * be running; the data folder is written anew beside itself and changed in one step, so that a crash leaves the old or the new.
  */
 import { resolve } from 'node:path';
+import { DEFAULT_TENANT } from '../base/names.ts';
+import type { Result } from '../base/result.ts';
 import { loadForeign } from '../persist/foreign.ts';
-import { rebuild, type Source, scratchLoad } from '../persist/redistribute.ts';
+import type { Loaded, LoadOptions } from '../persist/load.ts';
+import { keepsFunctions, rebuild, type Source, scratchLoad } from '../persist/redistribute.ts';
 import { keysByTenant, type Scratch } from '../persist/scratch.ts';
 import {
   counted,
@@ -41,7 +44,10 @@ export async function runImport(args: readonly string[], edge: DataEdge): Promis
     const written = await rebuild(tools, dataFolder, [...kept, incoming.source], shards, form);
     if (!written.ok) return saidNo(written.fault);
     const { keys } = incoming;
-    return saidYes(written.value.warnings, `${said}: ${counted(keys, 'key')} imported into the tenant '${tenant}'`);
+    return saidYes(
+      [...written.value.warnings, ...incoming.leftOut()],
+      `${said}: ${counted(keys, 'key')} imported into the tenant '${tenant}'`,
+    );
   });
 }
 
@@ -50,15 +56,30 @@ class Incoming {
   readonly source: Source;
   keys: number;
   private from: string | undefined;
+  private libraries: number;
 
   constructor(work: DataWork, path: string, tenant: string) {
     this.keys = 0;
+    this.libraries = 0;
     this.from = textOf(work, 'from-tenant');
     this.source = {
-      load: (scratch) => loadForeign(path, scratchLoad(work.tools, scratch)),
+      load: (scratch) => this.load(path, scratchLoad(work.tools, scratch)),
       check: (scratch) => this.choose(scratch),
-      as: (name) => (name === this.from ? tenant : undefined),
+      as: (name) => (name === (this.from ?? DEFAULT_TENANT) ? tenant : undefined),
     };
+  }
+
+  private async load(path: string, options: LoadOptions): Promise<Result<Loaded>> {
+    const loaded = await loadForeign(path, options);
+    if (loaded.ok) this.libraries = loaded.value.functions.length;
+    return loaded;
+  }
+
+  /** What is there and has not been taken. */
+  leftOut(): string[] {
+    if (this.libraries === 0 || keepsFunctions(this.source)) return [];
+    const libraries = `${this.libraries} function ${this.libraries === 1 ? 'library' : 'libraries'}`;
+    return [`${libraries} left out: the tenant '${DEFAULT_TENANT}' alone has any`];
   }
 
   private choose(scratch: Scratch): string | undefined {

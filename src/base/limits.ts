@@ -48,9 +48,10 @@ export const STRING_BYTES_MAX = 512 * 1024 * 1024;
 
 /** An RDB file is handed to the disk in pieces of about this size: large enough for system calls not to matter. */
 export const RDB_PIECE_BYTES = 256 * 1024;
-/** Bytes of a key that a fault shows, and fields of information that a check does. */
+/** Bytes of a key that a fault shows, and fields of information that a check does, with bytes of each text of theirs. */
 export const RDB_KEY_SHOWN_BYTES = 64;
 export const RDB_FIELDS_SHOWN_MAX = 100;
+export const RDB_FIELD_SHOWN_BYTES = 1024;
 /** The part of an RDB file that is in memory while it is read; more only for one string that is longer. */
 export const RDB_WINDOW_BYTES = 1024 * 1024;
 /** The pending entries of a group of a stream may have to be in memory as a whole: 80 million entries. */
@@ -75,6 +76,8 @@ export const SHARD_RESTART_PAUSE_MS_MAX = 10_000;
 
 /** Tenants of one process: sizes the shared statistics of a shard (442 KB) and the budget counters. */
 export const TENANTS_MAX = 1024;
+/** Of the name of one, as policies have them. */
+export const TENANT_NAME_BYTES_MAX = 64;
 
 // -- Engine: bounded slices (src/engine) -------------------------------------------------------------------------------
 

@@ -162,6 +162,11 @@ export class World {
     return periods > counter ? 0 : counter - periods;
   }
 
+  /** Sets the clock as if the entry had been made now. */
+  renew(ref: number, lfu: boolean): void {
+    setClock(this.arena, ref, this.initialClock(lfu));
+  }
+
   /** Sets the clock as if the entry had last been read so long ago: RESTORE IDLETIME. */
   setIdleSeconds(ref: number, seconds: number): void {
     setClock(this.arena, ref, (this.seconds - seconds) & CLOCK_MASK);

@@ -245,12 +245,17 @@ class Loader {
     const outcome = reader.value.store(database, key, keyStart, keyEnd, reader.expireAt_ms);
     if (outcome !== OK) return 'there is no memory for more';
     this.keys++;
-    if (reader.idleSeconds < 0 && reader.frequency < 0) return undefined;
-    const { world } = this.options.port.shard;
-    const ref = database.peek(key, keyStart, keyEnd);
-    if (reader.frequency >= 0) world.setFrequency(ref, reader.frequency);
-    else world.setIdleSeconds(ref, reader.idleSeconds);
+    if (reader.idleSeconds >= 0 || reader.frequency >= 0) this.setAccess(reader, database);
     return undefined;
+  }
+
+  /** What does not suit the policy in force is ignored, as in Redis: times and counters have one place between them. */
+  private setAccess({ key, keyStart, keyEnd, idleSeconds, frequency }: RdbFileReader, database: Database): void {
+    const { world } = this.options.port.shard;
+    const isCounted = this.options.port.shard.realm(this.realm).usesLfu();
+    const ref = database.peek(key, keyStart, keyEnd);
+    if (isCounted && frequency >= 0) world.setFrequency(ref, frequency);
+    if (!isCounted && idleSeconds >= 0) world.setIdleSeconds(ref, idleSeconds);
   }
 
   private async loadRecords(file: DiskReader, start: number, isLast: boolean): Promise<Result<void>> {

@@ -4,7 +4,9 @@
  * by key, into one file per new shard; all of it is read back, and only then takes the place of what was there
  * (`layout.ts`). Until then nothing of the old is touched.
  */
+import { latin1 } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
+import { DEFAULT_TENANT } from '../base/names.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk } from '../disk/disk.ts';
 import { shownKey } from '../rdb/file-types.ts';
@@ -25,18 +27,22 @@ import {
   type ScratchFactory,
 } from './scratch.ts';
 
+/** In the first line of a library: `#!lua name=mylib`. */
+const LIBRARY_NAME = /^#!\w+[^\n]*?\sname=(\w+)/;
+
 /** Which shard of how many owns a key. */
 export type ShardOf = (bytes: Uint8Array, start: number, end: number, shards: number) => number;
 
 /** Something to load. */
 export interface Source {
   readonly load: (scratch: Scratch) => Promise<Result<Loaded>>;
-  /** Whose its tenant's keys will be; undefined: nobody's, they are left out. Unless told, whose they are. */
+  /**
+   * Whose its tenant's keys will be; undefined: nobody's, they are left out. Unless told, whose they are. Function libraries are
+   * those of `default`, and come along where that stays what it is.
+   */
   readonly as?: (tenant: string) => string | undefined;
   /** Which shard of how many it is: keys of another have no place in it. */
   readonly place?: { readonly folder: string; readonly shard: number; readonly shards: number };
-  /** Its function libraries are not taken. */
-  readonly leavesFunctions?: boolean;
   /** What must hold of it, once it is loaded. */
   readonly check?: (scratch: Scratch) => string | undefined;
 }
@@ -54,6 +60,16 @@ export interface Written {
   readonly keys: number;
   readonly version: number;
   readonly warnings: readonly string[];
+}
+
+/** Whose a tenant's keys will be. */
+function ownerOf({ as }: Source, tenant: string): string | undefined {
+  return as === undefined ? tenant : as(tenant);
+}
+
+/** Whether function libraries that a source holds are taken. */
+export function keepsFunctions(source: Source): boolean {
+  return ownerOf(source, DEFAULT_TENANT) === DEFAULT_TENANT;
 }
 
 /** How a load goes into a scratch engine: nothing of the files is changed, nothing expires. */
@@ -99,7 +115,8 @@ class FileWriting {
   private readonly version: number;
   private readonly files: RdbTarget[];
   private readonly warnings: string[];
-  private readonly functions: Set<string>;
+  /** Libraries that have been taken, each with its name. */
+  private readonly functions: Map<string, string>;
 
   constructor(tools: Tools, targets: Targets, version: number) {
     this.tools = tools;
@@ -107,7 +124,7 @@ class FileWriting {
     this.version = version;
     this.files = [];
     this.warnings = [];
-    this.functions = new Set();
+    this.functions = new Map();
   }
 
   /** 'later version' when a hash has fields that expire and the files were begun without: none of them is left then. */
@@ -146,22 +163,28 @@ class FileWriting {
     this.warnings.push(...loaded.value.warnings);
     const wrong = source.check?.(scratch);
     if (wrong !== undefined) return wrong;
-    if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch)) return 'later version';
-    if (source.leavesFunctions !== true) this.takeFunctions(loaded.value.functions);
-    return eachEntry(scratch, (entry) => this.put(entry, source));
+    const isTaken = (tenant: string) => ownerOf(source, tenant) !== undefined;
+    if (this.version < RDB_VERSION_FIELD_EXPIRY && hasExpiringFields(scratch, isTaken)) return 'later version';
+    const clash = keepsFunctions(source) ? this.takeFunctions(loaded.value.functions) : undefined;
+    return clash ?? eachEntry(scratch, (entry) => this.put(entry, source));
   }
 
-  /** Every shard has all of them. */
-  private takeFunctions(payloads: readonly Uint8Array[]): void {
+  /** Every shard has all of them. @returns which of them cannot be in one server with what another source holds. */
+  private takeFunctions(payloads: readonly Uint8Array[]): string | undefined {
+    const namesBefore = new Set(this.functions.values());
     for (const payload of payloads) {
-      const known = Buffer.from(payload).toString('latin1');
-      if (this.functions.has(known)) continue;
-      this.functions.add(known);
+      const text = latin1(payload);
+      if (this.functions.has(text)) continue;
+      const name = LIBRARY_NAME.exec(text)?.[1] ?? text;
+      if (namesBefore.has(name)) return `the function library '${name}' is there twice, and not the same`;
+      this.functions.set(text, name);
       for (const file of this.files) file.functions([payload]);
     }
+    return undefined;
   }
 
-  private put(entry: Readonly<ScratchEntry>, { as, place }: Source): string | undefined {
+  private put(entry: Readonly<ScratchEntry>, source: Source): string | undefined {
+    const { place } = source;
     const { shardOf } = this.tools;
     const { database, ref } = entry;
     const bytes = database.valueBytes(ref);
@@ -171,7 +194,7 @@ class FileWriting {
       const owner = shardOf(bytes, start, end, place.shards);
       return `${place.folder} holds ${shownKey(bytes, start, end)}, which belongs to shard ${owner} of ${place.shards}: is a shard missing?`;
     }
-    const tenant = as === undefined ? entry.tenant : as(entry.tenant);
+    const tenant = ownerOf(source, entry.tenant);
     if (tenant === undefined) return undefined;
     return this.files[shardOf(bytes, start, end, this.files.length)]?.put(entry, tenant);
   }

@@ -68,11 +68,12 @@ export function keysByTenant(scratch: Scratch): Map<string, number> {
   return counts;
 }
 
-/** Whether any hash has fields that expire, which only the later RDB version can hold. */
-export function hasExpiringFields(scratch: Scratch): boolean {
+/** Whether any hash of these tenants has fields that expire, which only the later RDB version can hold. */
+export function hasExpiringFields(scratch: Scratch, isWanted: (tenant: string) => boolean): boolean {
   let found = false;
   scratch.shard.eachRealm((realm) => {
-    if (realm.hasExpiringFields()) found = true;
+    const name = scratch.tenantName(realm.number);
+    if (name !== undefined && isWanted(name) && realm.hasExpiringFields()) found = true;
   });
   return found;
 }

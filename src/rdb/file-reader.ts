@@ -10,7 +10,7 @@
  */
 import { copyRange, latin1, utf8Text } from '../base/bytes.ts';
 import { Int64 } from '../base/int64.ts';
-import { DATABASE_COUNT, STRING_BYTES_MAX } from '../base/limits.ts';
+import { DATABASE_COUNT, RDB_FIELD_SHOWN_BYTES, STRING_BYTES_MAX, TENANT_NAME_BYTES_MAX } from '../base/limits.ts';
 import type { DiskReader } from '../disk/disk.ts';
 import { type Database, NO_EXPIRY } from '../engine/database.ts';
 import { CHECKSUM_BYTES, CHECKSUM_FROM_VERSION, HEADER_BYTES, MAGIC, Opcode } from './file-format.ts';
@@ -190,10 +190,7 @@ export class RdbFileReader {
       case Opcode.aux:
         return this.readAux();
       case Opcode.tenant:
-        this.doing = 'the name of a tenant';
-        return reader.readString()
-          ? { kind: 'tenant', name: utf8Text(reader.text, reader.textStart, reader.textEnd) }
-          : undefined;
+        return this.readTenant();
       case Opcode.function2:
         this.doing = 'a function library';
         return reader.readString()
@@ -229,13 +226,32 @@ export class RdbFileReader {
     return this.refuse(`database ${database} is out of range: there are ${DATABASE_COUNT}`, at);
   }
 
+  private readTenant(): RdbItem | undefined {
+    const { reader } = this;
+    this.doing = 'the name of a tenant';
+    if (!reader.readString()) return undefined;
+    const { text, textStart, textEnd } = reader;
+    if (textEnd - textStart <= TENANT_NAME_BYTES_MAX)
+      return { kind: 'tenant', name: utf8Text(text, textStart, textEnd) };
+    reader.fail('bad data');
+    return undefined;
+  }
+
   private readAux(): RdbItem | undefined {
     const { reader } = this;
     this.doing = 'a field of information';
     if (!reader.readString()) return undefined;
-    const name = utf8Text(reader.text, reader.textStart, reader.textEnd);
-    if (!reader.readString()) return undefined;
-    return { kind: 'aux', name, value: utf8Text(reader.text, reader.textStart, reader.textEnd) };
+    const name = this.shownText();
+    return reader.readString() ? { kind: 'aux', name, value: this.shownText() } : undefined;
+  }
+
+  /** What was read last for a person to see, its beginning when it is long: a file may hold more than there is memory for. */
+  private shownText(): string {
+    const { text, textStart, textEnd } = this.reader;
+    const isShort = textEnd - textStart <= RDB_FIELD_SHOWN_BYTES;
+    return isShort
+      ? utf8Text(text, textStart, textEnd)
+      : `${utf8Text(text, textStart, textStart + RDB_FIELD_SHOWN_BYTES)}…`;
   }
 
   /** What names a module: of its value or of its data beside the keys. */

@@ -9,6 +9,9 @@ import { runExport } from '../../src/app/export.ts';
 import { runImport } from '../../src/app/import.ts';
 import { runRestore } from '../../src/app/restore.ts';
 import { tableAlone } from '../../src/app/table.ts';
+import { latin1 } from '../../src/base/bytes.ts';
+import { Harness } from '../support/harness.ts';
+import { loadedFile, MemoryFile, writtenFile } from '../support/rdb-file.ts';
 
 const table = tableAlone();
 const folders: string[] = [];
@@ -107,6 +110,78 @@ describe('import', () => {
   });
 });
 
+describe('function libraries', () => {
+  const library = (version: string) =>
+    new Uint8Array(Buffer.from(`#!lua name=lib\nreturn '${version}' -- ${'padding '.repeat(20)}`));
+  /** A dump with a key and a library, as a redis-server leaves it. */
+  const dump = (version: string) => {
+    const { shard } = new Harness();
+    const key = new Uint8Array([107]);
+    shard.realm(0).database(0).setString(key, 0, 1, key, 0, 1, 0, -1);
+    return Buffer.from(writtenFile(shard, { functions: [library(version)] }));
+  };
+  const librariesIn = (bytes: Uint8Array) =>
+    loadedFile(new MemoryFile(bytes), undefined).items.flatMap((item) =>
+      item.kind === 'function' ? [latin1(item.payload).slice(15, 26)] : [],
+    );
+
+  it('come along into default, and take the place of those of before', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'default', '--replace')).toEqual(
+      good("two.rdb: 1 key imported into the tenant 'default'\n"),
+    );
+    await run('export', '--tenant', 'default', '--rdb', 'x.rdb');
+    expect(librariesIn(read('x.rdb'))).toEqual(["return 'two"]);
+  });
+
+  it('are left out of any other tenant, which is said, and those of default stay', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'blue')).toEqual(
+      good(
+        "note: 1 function library left out: the tenant 'default' alone has any\n" +
+          "two.rdb: 1 key imported into the tenant 'blue'\n",
+      ),
+    );
+    await run('export', '--tenant', 'default', '--rdb', 'x.rdb');
+    expect(librariesIn(read('x.rdb'))).toEqual(["return 'one"]);
+  });
+
+  it('of one name and two contents are refused, as redis-server would refuse what holds both', async () => {
+    const { run, put } = home();
+    put('none.rdb', Buffer.from(writtenFile(new Harness().shard, { functions: [library('one')] })));
+    put('one.rdb', dump('one'));
+    put('two.rdb', dump('two'));
+    await run('import', 'none.rdb', '--tenant', 'default');
+    expect(await run('import', 'two.rdb', '--tenant', 'default')).toEqual(
+      bad("the function library 'lib' is there twice, and not the same"),
+    );
+    expect(await run('import', 'one.rdb', '--tenant', 'default')).toMatchObject({ exitCode: 0 });
+  });
+
+  it('of a backup are restored with default, and not with another tenant alone', async () => {
+    const { run, put, read } = home();
+    put('one.rdb', dump('one'));
+    await run('import', 'one.rdb', '--tenant', 'default');
+    await run('import', 'one.rdb', '--tenant', 'blue');
+    await run('backup', '--to', 'safe');
+    for (const [data, words, libraries] of [
+      ['a', [], ["return 'one"]],
+      ['b', ['--tenant', 'default'], ["return 'one"]],
+      ['c', ['--tenant', 'blue'], []],
+    ] as const) {
+      await run('restore', '--from', 'safe', '--data', data, ...words);
+      await run('export', '--tenant', 'default', '--rdb', `${data}.rdb`, '--data', data);
+      expect(librariesIn(read(`${data}.rdb`)), data).toEqual(libraries);
+    }
+  });
+});
+
 describe('backup, restore and export without a server', () => {
   it('keep tenants apart and what is there as it is', async () => {
     const { run, put, cwd } = home();
@@ -148,5 +223,9 @@ describe('backup, restore and export without a server', () => {
     await run('import', 'keys.aof', '--tenant', 'blue');
     const said = await run('export', '--tenant', 'blue', '--rdb', 'x.rdb');
     expect(said.output).toMatch(/RDB version 12, which takes Redis 7\.4: fields of hashes have times to live\n$/);
+    put('plain.aof', KEYS);
+    await run('import', 'plain.aof', '--tenant', 'red');
+    const other = await run('export', '--tenant', 'red', '--rdb', 'y.rdb');
+    expect(other.output).toMatch(/2 keys of the tenant 'red', \d+ bytes, RDB version 10\n$/);
   });
 });

@@ -1,6 +1,7 @@
 /** Backups on a disk that loses power, fails and fills; what is left, what is kept, and what a digest tells apart. */
 import { describe, expect, it } from 'vitest';
 import { Backups } from '../../src/app/backups.ts';
+import { writeOne } from '../../src/app/export.ts';
 import { toolsOf } from '../../src/app/scratch-tools.ts';
 import { tableAlone } from '../../src/app/table.ts';
 import { bytesOfLatin1 } from '../../src/base/bytes.ts';
@@ -11,7 +12,7 @@ import { checkFiles, readBackupManifest, sealBackup } from '../../src/persist/ba
 import { ContentDigest } from '../../src/persist/digest.ts';
 import { loadFile } from '../../src/persist/load.ts';
 import { scratchLoad, writeFiles } from '../../src/persist/redistribute.ts';
-import { eachEntry } from '../../src/persist/scratch.ts';
+import { eachEntry, type Scratch } from '../../src/persist/scratch.ts';
 import { SnapshotJob, type SnapshotOutcome } from '../../src/persist/snapshot-job.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
 import { FakeClock, Harness } from '../support/harness.ts';
@@ -103,6 +104,30 @@ describe('a backup', () => {
       expect(await take(disk, 'second')).toBe('');
     }
     expect(failed).toBeGreaterThan(probe.events.length / 2);
+  });
+
+  it('in one file that is told to have failed is not there either', async () => {
+    const attempt = async (disk: FakeDisk) => {
+      const path = logged(disk, ['SET', 'key', 'value']);
+      disk.makeFolder('/out');
+      const { length } = disk.events;
+      const source = { load: (scratch: Scratch) => loadFile(path, scratchLoad(tools(disk), scratch)) };
+      return { calls: length, run: () => writeOne(tools(disk), [source], '/out/all.rdb') };
+    };
+    const probe = new FakeDisk();
+    const { calls, run } = await attempt(probe);
+    expect(await run()).toMatchObject({ ok: true });
+    let failed = 0;
+    for (let nth = 1; nth <= probe.events.length - calls; nth++) {
+      const disk = new FakeDisk();
+      const next = await attempt(disk);
+      disk.failAt(nth, 'EIO');
+      const written = await next.run();
+      const names = disk.list('/out');
+      expect(names.ok && names.value.map(({ name }) => name), `${nth}`).toEqual(written.ok ? ['all.rdb'] : []);
+      if (!written.ok) failed++;
+    }
+    expect(failed).toBeGreaterThan(3);
   });
 
   it('is not sealed when a file is not what was written, or holds what was not asked for', async () => {

@@ -3,7 +3,8 @@
  * over two tenants and several databases, time that passes, eviction, tenants that go, and disks that fail.
  */
 import { describe, expect, it } from 'vitest';
-import { latin1 } from '../../src/base/bytes.ts';
+import { bytesOfLatin1, latin1 } from '../../src/base/bytes.ts';
+import type { EvictionPolicy } from '../../src/base/eviction-policies.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
 import { loadFile } from '../../src/persist/load.ts';
@@ -142,10 +143,11 @@ function stateOfRealms(session: HarnessSession): string[][] {
   return states;
 }
 
-/** The state in a file, as a world of that time reads it. */
-async function loaded(disk: FakeDisk, now_ms: number): Promise<{ keys: number; states: string[][] }> {
+/** A world of that time that has loaded a file. */
+async function loadedWorld(disk: FakeDisk, now_ms: number, prepare: (harness: Harness) => void = () => {}) {
   const clock = new FakeClock(now_ms);
   const harness = new Harness({ clock, debug: true, seed: 77 });
+  prepare(harness);
   const port = {
     shard: harness.shard,
     tenantNumber: (name: string) => TENANTS.indexOf(name),
@@ -155,7 +157,13 @@ async function loaded(disk: FakeDisk, now_ms: number): Promise<{ keys: number; s
   };
   const result = await loadFile(PATH, { disk, clock, port, acceptsTruncated: false, progress: () => {} });
   if (!result.ok) throw new Error(result.fault);
-  return { keys: result.value.keys + result.value.expired, states: stateOfRealms(harness.session()) };
+  return { keys: result.value.keys + result.value.expired, session: harness.session() };
+}
+
+/** The state in a file, as a world of that time reads it. */
+async function loaded(disk: FakeDisk, now_ms: number): Promise<{ keys: number; states: string[][] }> {
+  const { keys, session } = await loadedWorld(disk, now_ms);
+  return { keys, states: stateOfRealms(session) };
 }
 
 class Run {
@@ -269,6 +277,37 @@ describe(`a snapshot, seed ${seed}`, () => {
     while (run.isWalking) await run.step();
     expect(scene.state()).not.toEqual(expected);
     expect((await loaded(disk, scene.clock.now)).states).toEqual(expected);
+  });
+
+  it('tells how a key was used to a policy of the same kind, and nothing to one of another', async () => {
+    const choose = ({ shard }: Harness, policy: EvictionPolicy) => {
+      const { account } = shard.realm(0);
+      account.limitBytes = 2 ** 30;
+      account.policy = policy;
+      shard.policyChanged();
+    };
+    const ask = (session: HarnessSession, policy: EvictionPolicy) =>
+      latin1(session.run(['OBJECT', policy.endsWith('-lfu') ? 'FREQ' : 'IDLETIME', 'k'])).trim();
+    for (const [written, read, answer] of [
+      ['allkeys-lru', 'volatile-lru', ':500'],
+      ['allkeys-lfu', 'volatile-lfu', ':77'],
+      ['allkeys-lru', 'allkeys-lfu', ':5'],
+      ['allkeys-lfu', 'allkeys-lru', ':0'],
+      ['allkeys-lfu', 'noeviction', ':0'],
+    ] as const) {
+      const scene = new Scene(new Prng(1), 0);
+      choose(scene.harness, written);
+      scene.session.run(['SET', 'k', 'v']);
+      const { world } = scene.harness.shard;
+      const ref = scene.harness.shard.realm(0).database(0).peek(bytesOfLatin1('k'), 0, 1);
+      if (written === 'allkeys-lru') world.setIdleSeconds(ref, 500);
+      else world.setFrequency(ref, 77);
+      const disk = emptyDisk();
+      const run = new Run(scene, disk);
+      while (run.isWalking) await run.step();
+      const { session } = await loadedWorld(disk, scene.clock.now, (harness) => choose(harness, read));
+      expect(ask(session, read), `${written} to ${read}`).toBe(answer);
+    }
   });
 
   it('of the tenant default alone names no tenant, also where a large value is written in pieces', async () => {

@@ -77,6 +77,10 @@ describe('a check', () => {
     expect(checkRdb(new MemoryFile(file(10, ...tenants)), NOW_MS).fault?.message).toMatch(/^there are more than/);
     const fields = Array.from({ length: 1000 }, () => AUX);
     expect(checkRdb(new MemoryFile(file(10, ...fields)), NOW_MS).aux).toHaveLength(100);
+    const long = `\xfa${string('name'.repeat(1000))}${string('text'.repeat(1000))}`;
+    expect(checkRdb(new MemoryFile(file(10, long)), NOW_MS).aux).toEqual([
+      [`${'name'.repeat(256)}…`, `${'text'.repeat(256)}…`],
+    ]);
   });
 });
 

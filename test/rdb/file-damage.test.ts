@@ -169,6 +169,12 @@ describe('what no server writes is refused:', () => {
       /^type 23, .* betas of Redis 7.4 .* cannot be loaded/,
       9,
     ],
+    [
+      'a tenant of a name that none has',
+      file(10, `\xc0${string('t'.repeat(65))}`),
+      'bad data in the name of a tenant',
+      77,
+    ],
     ['a database too many', file(10, select(16)), 'database 16 is out of range: there are 16', 9],
     [
       'a value of a module',

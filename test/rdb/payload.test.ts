@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { latin1 } from '../../src/base/bytes.ts';
+import { bytesOfLatin1, latin1 } from '../../src/base/bytes.ts';
 import { Prng } from '../../src/base/prng.ts';
 import { RdbWriter } from '../../src/rdb/writer.ts';
 import { parseReply } from '../../src/resp/reply-reader.ts';
@@ -130,6 +130,36 @@ describe('a payload', () => {
     expect(run('RESTORE', 'k', '0', sealed('\0\x09x'), 'REPLACE')).toBe(BAD_DATA);
     expect(run('RESTORE', 'k', '1', sealed('\0\x09x'), 'REPLACE', 'ABSTTL')).toBe(BAD_DATA);
     expect(run('GET', 'k')).toBe('"old"');
+  });
+
+  test('comes as a new key, also in place of another, and under no other name', () => {
+    const { harness, session, run } = world();
+    const { shard } = harness;
+    const { account } = shard.realm(0);
+    account.limitBytes = 2 ** 30;
+    account.policy = 'allkeys-lfu';
+    shard.policyChanged();
+    run('SET', 'text', 'x');
+    run('HSET', 'hash', 'f', 'v');
+    run('HPEXPIREAT', 'hash', '9999999999999', 'FIELDS', '1', 'f');
+    const payloads = ['text', 'hash'].map((name) => textOf(session.run(['DUMP', name])));
+    const told: string[] = [];
+    shard.world.listener = {
+      ...{ expired() {}, evicted() {} },
+      created: (_realm, _database, bytes, start, end) => told.push(latin1(bytes, start, end)),
+    };
+    shard.world.tellsNew = true;
+    for (const payload of payloads) {
+      for (const rest of [[], ['REPLACE'], ['REPLACE', 'FREQ', '9']]) {
+        expect(run('RESTORE', 'k', '0', payload, ...rest)).toBe('OK');
+        expect(run('OBJECT', 'FREQ', 'k')).toBe(`(integer) ${rest.length > 1 ? 9 : 5}`);
+        expect(told.splice(0)).toEqual(['k']);
+        shard.world.setFrequency(shard.realm(0).database(0).peek(bytesOfLatin1('k'), 0, 1), 200);
+      }
+      run('DEL', 'k');
+    }
+    expect(run('SET', 'k', 'x')).toBe('OK');
+    expect(told).toEqual(['k']);
   });
 
   test('changed at random is refused or restored, and nothing of it stays behind', () => {

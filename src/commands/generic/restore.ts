@@ -6,7 +6,7 @@ import { INT64_MAX, parseBigInteger, parseInteger } from '../../base/integer.ts'
 import { type ArgIndex, bytes, integerText, key } from '../../command/args.ts';
 import { changed, type Effect, UNCHANGED } from '../../command/effect.ts';
 import { type ShardCall, shardCommand } from '../../command/spec.ts';
-import { MISSING, NO_EXPIRY, OK } from '../../engine/database.ts';
+import { MISSING, NO_EXPIRY, OK, type Outcome } from '../../engine/database.ts';
 import { isPayload, readPayload } from '../../rdb/payload.ts';
 import { type RdbBounds, RdbReader } from '../../rdb/reader.ts';
 import { LoadedValue } from '../../rdb/value.ts';
@@ -87,13 +87,31 @@ function load(call: ShardCall, key: ArgIndex, payload: ArgIndex): Refusal | unde
 }
 
 /** What does not suit the policy in force is ignored. */
-function setAccess(call: ShardCall, key: ArgIndex, access: Access | undefined): void {
-  if (access === undefined || call.realm.usesLfu() !== (access.kind === 'freq')) return;
-  const { request, database, shard } = call;
-  const ref = database.peek(request.bytes, request.start(key), request.end(key));
-  if (ref === MISSING) return;
-  if (access.kind === 'freq') shard.world.setFrequency(ref, access.value);
-  else shard.world.setIdleSeconds(ref, access.value);
+function setAccess({ realm, shard: { world } }: ShardCall, ref: number, access: Access | undefined): void {
+  if (access === undefined || realm.usesLfu() !== (access.kind === 'freq')) return;
+  if (access.kind === 'freq') world.setFrequency(ref, access.value);
+  else world.setIdleSeconds(ref, access.value);
+}
+
+/** The value may stand under another name on its way: whoever is told of new keys hears of none before it is there. */
+function store({ request, database, shard: { world } }: ShardCall, key: ArgIndex, end_ms: number): Outcome {
+  const { tellsNew } = world;
+  world.tellsNew = false;
+  const outcome = value.store(database, request.bytes, request.start(key), request.end(key), end_ms);
+  world.tellsNew = tellsNew;
+  return outcome;
+}
+
+/** What was restored is a new key, whatever was there before: told, and used as little, as any. */
+function welcome({ realm, request, shard, database, databaseNumber }: ShardCall, key: ArgIndex): number {
+  const { world } = shard;
+  const start = request.start(key);
+  const end = request.end(key);
+  const ref = database.peek(request.bytes, start, end);
+  if (ref === MISSING) return MISSING;
+  world.renew(ref, realm.usesLfu());
+  if (world.tellsNew) world.listener.created?.(realm.number, databaseNumber, request.bytes, start, end);
+  return ref;
 }
 
 /** Stores `value`, or, when its time is over already, leaves nothing under the key. */
@@ -103,10 +121,9 @@ function settle(call: ShardCall, key: ArgIndex, end_ms: number, access: Access |
   const end = request.end(key);
   if (end_ms === 0) return database.delete(request.bytes, start, end) ? DELETED.of(request, 0) : UNCHANGED;
   // Asked again, as a short integer is read without asking.
-  if (!roomFor(call, key, value.end - value.start) || value.store(database, request.bytes, start, end, end_ms) !== OK) {
-    return OOM;
-  }
-  setAccess(call, key, access);
+  if (!roomFor(call, key, value.end - value.start) || store(call, key, end_ms) !== OK) return OOM;
+  const ref = welcome(call, key);
+  if (ref !== MISSING) setAccess(call, ref, access);
   return RESTORED;
 }
 
