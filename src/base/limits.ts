@@ -133,7 +133,7 @@ export const SNAPSHOT_ASIDE_BYTES_MAX = 16 * 1024 * 1024;
 /** A sync in the thread that serves that takes longer is followed by so many times its time without one: a twentieth is lost. */
 export const LOG_SYNC_AT_ONCE_MS_MAX = 2;
 export const LOG_SYNC_AT_ONCE_PAUSES = 20;
-/** A client counts as alone when no other has run a command for so long. */
+/** A client counts as alone when no other has run a command for so long; and writers when nobody else has. */
 export const ALONE_MS = 1000;
 /** Hashes of keys that readers may have to wait for; past it all of them wait. */
 export const UNSYNCED_KEYS_MAX = 65_536;

@@ -54,8 +54,8 @@ export class AppendLog {
   onSyncing: (() => void) | undefined;
   onSynced: (() => void) | undefined;
   /**
-   * Whether whoever waits for the disk is the only one there: then it is synced at once, as going through another thread
-   * takes longer and there is nobody who gains by it.
+   * Whether all who are there wait for the disk: then it is synced at once, as going through another thread takes longer
+   * and there is nobody who gains by it.
    */
   isAlone: () => boolean;
   /** From when on that may be: a disk that was slow is left to the other thread for a while. */

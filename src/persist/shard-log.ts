@@ -7,6 +7,7 @@
  *
  * Hot path: `ran` once per command. Budget 20 ns for one that reads; guarded by `npm run bench -- --only durability`.
  */
+import { ALONE_MS } from '../base/limits.ts';
 import type { Command, KeyList } from '../command/command.ts';
 import type { Effect } from '../command/effect.ts';
 import type { Kept } from '../command/ports/durability.ts';
@@ -27,6 +28,9 @@ export class ShardLog {
   private owesSync: boolean;
   /** Something since then has changed what is kept. */
   private owesWrite: boolean;
+  /** Somebody since `hasOnlyWriters` was asked has run a command that does not wait for the disk; and when that was seen. */
+  private hasBystander: boolean;
+  private bystanderAt_ms: number;
   /** What keeps snapshots from being written, while that stops writes. */
   snapshotRefusal: Refusal | undefined;
 
@@ -37,6 +41,8 @@ export class ShardLog {
     this.hash = hash;
     this.owesSync = false;
     this.owesWrite = false;
+    this.hasBystander = false;
+    this.bystanderAt_ms = Number.NEGATIVE_INFINITY;
     this.snapshotRefusal = undefined;
     log.onSyncing = () => this.unsynced.syncing();
     log.onSynced = () => this.unsynced.synced();
@@ -75,6 +81,15 @@ export class ShardLog {
     } else if (!this.unsynced.isEmpty && !this.owesSync && this.log.syncFault === undefined) {
       this.owesSync = keys.count === 0 ? command.isReadonly : this.showsUnsynced(request, keys, realmNumber);
     }
+    if (!this.owesSync) this.hasBystander = true;
+  }
+
+  /** With `always`: whether for a while all commands have had to wait for the disk. */
+  hasOnlyWriters(now_ms: number): boolean {
+    if (!this.followsKeys) return false;
+    if (this.hasBystander) this.bystanderAt_ms = now_ms;
+    this.hasBystander = false;
+    return now_ms - this.bystanderAt_ms > ALONE_MS;
   }
 
   /** A key has gone to make room. Of one whose time is over that is true after a power cut, too; of this one it is not. */

@@ -93,7 +93,6 @@ export class InlineBackend implements Backend, ShardNews {
     this.executor = new Executor(this.world.shard, this);
     this.durable = options.durable === undefined ? undefined : this.keep(options.durable);
     this.durable?.nameTenant(0, first.name);
-    if (this.durable !== undefined) this.durable.store.shardLog.log.isAlone = () => this.isAlone();
     this.durability =
       this.durable === undefined ? NO_DURABILITY : new InlineDurability(this.durable, () => this.renewLimits());
     this.background = new Background(this.world.shard, {
@@ -111,7 +110,10 @@ export class InlineBackend implements Backend, ShardNews {
 
   private keep(durable: NonNullable<InlineOptions['durable']>): DurableShard {
     const { executor } = this;
-    return new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
+    const kept = new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
+    const { shardLog } = kept.store;
+    shardLog.log.isAlone = () => this.isAlone() || shardLog.hasOnlyWriters(systemClock.monotonicMs());
+    return kept;
   }
 
   private isAlone(): boolean {

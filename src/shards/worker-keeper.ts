@@ -1,5 +1,6 @@
 /** A worker's side of durability: its shard kept in a folder of its own, and the messages to the pool about it. */
 
+import { systemClock } from '../base/clock.ts';
 import type { Result } from '../base/result.ts';
 import type { DurabilitySettings, DurabilityStatus } from '../command/ports/durability.ts';
 import type { CommandTable } from '../command/table.ts';
@@ -50,6 +51,8 @@ export class WorkerKeeper {
       worked: events.worked,
       settled() {},
     });
+    const { shardLog } = this.durable.store;
+    shardLog.log.isAlone = () => shardLog.hasOnlyWriters(systemClock.monotonicMs());
   }
 
   private ask(name: string): Promise<number> {

@@ -65,3 +65,41 @@ describe('who reads with always', () => {
     expect(debtOf(world, 'new')).toBeUndefined();
   });
 });
+
+describe('writers', () => {
+  /** Writes, and says whether that was on the disk at the end of the turn. */
+  function isSyncedAtOnce(world: DurableWorld): boolean {
+    world.run(0, 0, ['INCR', 'count']);
+    world.store.shardLog.takeDebt();
+    world.endTurn();
+    const isAtOnce = world.disk.syncsPending === 0 && !world.store.shardLog.log.hasUnsynced;
+    world.disk.completeSyncs();
+    return isAtOnce;
+  }
+
+  async function trusting(appendfsync: SyncPolicy): Promise<DurableWorld> {
+    const world = await slowWorld(appendfsync);
+    const { shardLog } = world.store;
+    shardLog.log.isAlone = () => shardLog.hasOnlyWriters(world.clock.monotonicMs());
+    return world;
+  }
+
+  it('with always wait in the thread that serves, unless within the last second somebody did not have to wait', async () => {
+    const world = await trusting('always');
+    expect([isSyncedAtOnce(world), isSyncedAtOnce(world)]).toEqual([true, true]);
+    expect(debtOf(world, 'other')).toBeUndefined();
+    expect([isSyncedAtOnce(world), isSyncedAtOnce(world)]).toEqual([false, false]);
+    world.clock.now += 1001;
+    expect(isSyncedAtOnce(world)).toBe(true);
+  });
+
+  it('with everysec never do, as the disk they wait for is one that is slow', async () => {
+    const world = await trusting('everysec');
+    world.run(0, 0, ['SET', 'late', 'v']);
+    world.endTurn();
+    world.clock.now += 3000;
+    world.store.shardLog.log.tick();
+    expect(world.store.shardLog.log.promised).toBe('synced');
+    expect(isSyncedAtOnce(world)).toBe(false);
+  });
+});
