@@ -300,6 +300,8 @@ export const PATTERN_STEPS_FREE = 256;
 export const TURN_MS_DEFAULT = 5;
 /** … and while others are there: what they wait for it. A round costs some 2 us, so that little is lost. */
 export const TURN_MS_CONTENDED = 0.1;
+/** A turn of the event loop in which so little time passes was nobody's: a turn without anything takes some microseconds. */
+export const TURN_IDLE_MS = 0.02;
 /** So long after two tenants were seen they are taken to be there still: a client that asks twice a second is served well. */
 export const CONTENTION_MS = 2000;
 /** What a tenant may owe of the time of others, after one command that could not be parted. */

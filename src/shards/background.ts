@@ -1,8 +1,9 @@
 /**
- * Gives a shard its time in the background: ten rounds a second, and between them slices as long as there is work, each
- * in a turn of its own so that requests come in between. What a slice takes is told to whoever watches latency.
+ * Gives a shard its time in the background: ten rounds a second, and between them slices as long as there is work, at a
+ * pace that leaves requests half of the time. What a slice takes is told to whoever watches latency.
  */
 import { SHARD_CRON_MS } from '../base/limits.ts';
+import { PacedWork } from '../base/paced-work.ts';
 import type { Shard } from '../engine/shard.ts';
 
 /** What a slice was for, as the latency monitor names it. */
@@ -21,31 +22,23 @@ export class Background {
   private readonly shard: Shard;
   private readonly watch: BackgroundWatch;
   private readonly timer: ReturnType<typeof setInterval>;
-  private slice: ReturnType<typeof setImmediate> | undefined;
+  private readonly slices: PacedWork;
 
   constructor(shard: Shard, watch: BackgroundWatch) {
     this.shard = shard;
     this.watch = watch;
-    this.slice = undefined;
+    this.slices = new PacedWork(shard.world.clock, () => this.measured(() => this.shard.backgroundSlice()));
     this.timer = setInterval(() => this.round(), SHARD_CRON_MS);
   }
 
   private round(): void {
-    if (this.measured(() => this.shard.cron())) this.later();
+    if (this.measured(() => this.shard.cron())) this.wake();
     this.watch.ticked();
   }
 
   /** Work has come up between rounds: a lazily flushed database, say. */
   wake(): void {
-    this.later();
-  }
-
-  private later(): void {
-    if (this.slice !== undefined) return;
-    this.slice = setImmediate(() => {
-      this.slice = undefined;
-      if (this.measured(() => this.shard.backgroundSlice())) this.later();
-    });
+    this.slices.wake();
   }
 
   private measured(work: () => boolean): boolean {
@@ -59,7 +52,6 @@ export class Background {
 
   stop(): void {
     clearInterval(this.timer);
-    if (this.slice !== undefined) clearImmediate(this.slice);
-    this.slice = undefined;
+    this.slices.stop();
   }
 }

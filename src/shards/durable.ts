@@ -4,6 +4,7 @@
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { SYSTEM_TENANT } from '../base/names.ts';
+import { PacedWork } from '../base/paced-work.ts';
 import type { Result } from '../base/result.ts';
 import type { DurabilitySettings, LoadedShard } from '../command/ports/durability.ts';
 import type { Disk } from '../disk/disk.ts';
@@ -29,12 +30,12 @@ export class DurableShard {
   readonly store: ShardStore;
   private readonly options: DurableOptions;
   private readonly replayer: Replayer;
-  private slice: ReturnType<typeof setImmediate> | undefined;
+  private readonly slices: PacedWork;
 
   constructor(options: DurableOptions) {
     this.options = options;
     this.replayer = new Replayer(options);
-    this.slice = undefined;
+    this.slices = new PacedWork(options.clock ?? systemClock, () => this.slice());
     this.store = new ShardStore({
       shard: options.shard,
       disk: options.disk,
@@ -43,7 +44,7 @@ export class DurableShard {
       tenantName: (number) => this.replayer.tenantName(number) ?? SYSTEM_TENANT,
       report: options.report,
       settings: options.settings,
-      wake: () => this.wake(),
+      wake: () => this.slices.wake(),
       settled: options.settled,
     });
   }
@@ -66,18 +67,13 @@ export class DurableShard {
     this.options.worked();
   }
 
-  private wake(): void {
-    if (this.slice !== undefined) return;
-    this.slice = setImmediate(() => {
-      this.slice = undefined;
-      this.store.slice();
-      this.options.worked();
-      if (this.store.isDue) this.wake();
-    });
+  private slice(): boolean {
+    this.store.slice();
+    this.options.worked();
+    return this.store.isDue;
   }
 
   stop(): void {
-    if (this.slice !== undefined) clearImmediate(this.slice);
-    this.slice = undefined;
+    this.slices.stop();
   }
 }
