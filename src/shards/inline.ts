@@ -112,12 +112,16 @@ export class InlineBackend implements Backend, ShardNews {
     const { executor } = this;
     const kept = new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
     const { shardLog } = kept.store;
-    shardLog.log.isAlone = () => this.isAlone() || shardLog.hasOnlyWriters(systemClock.monotonicMs());
+    shardLog.log.isAlone = () => this.isAlone() || shardLog.hasOnlyWriters(this.monotonicMs());
     return kept;
   }
 
   private isAlone(): boolean {
-    return systemClock.monotonicMs() - this.callerChangedAt_ms > ALONE_MS;
+    return this.monotonicMs() - this.callerChangedAt_ms > ALONE_MS;
+  }
+
+  private monotonicMs(): number {
+    return (this.options.durable?.clock ?? systemClock).monotonicMs();
   }
 
   /** What was loaded may be more than is allowed now; what comes may not. */
@@ -148,7 +152,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   private callerChanged(id: number): void {
     this.lastCaller = id;
-    this.callerChangedAt_ms = systemClock.monotonicMs();
+    this.callerChangedAt_ms = this.monotonicMs();
   }
 
   private beginTurn(): void {

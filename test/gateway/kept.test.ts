@@ -5,6 +5,7 @@ import { CommandTable } from '../../src/command/table.ts';
 import { shardDeclarations } from '../../src/commands/shard-families.ts';
 import { DURABILITY_SETTINGS } from '../support/durability-settings.ts';
 import { FakeDisk } from '../support/fake-disk.ts';
+import { FakeClock } from '../support/harness.ts';
 import { type Client, inlineBackend, World } from './world.ts';
 
 const SETTINGS: DurabilitySettings = {
@@ -22,11 +23,13 @@ afterEach(() => {
 
 async function start(settings: Partial<DurabilitySettings> = {}) {
   const disk = new FakeDisk();
+  const clock = new FakeClock();
   disk.makeFolder('/data');
   const backend = inlineBackend({
     table: new CommandTable(shardDeclarations),
     disk,
     folder: '/data',
+    clock,
     settings: { ...SETTINGS, ...settings },
     report: { event() {} },
     tenantNumber: () => 0,
@@ -37,6 +40,8 @@ async function start(settings: Partial<DurabilitySettings> = {}) {
   if (!loaded.ok) throw new Error(loaded.fault);
   disk.manualSyncs = true;
   const made = world;
+  // Without somebody who waits for nothing writers are synced in this thread.
+  expect(world.ask(world.connect(), 'GET', 'nothing')).toBe('$-1\r\n');
   const text = (client: Client): string => {
     made.turn(client);
     return client.socket.text();
@@ -45,7 +50,7 @@ async function start(settings: Partial<DurabilitySettings> = {}) {
     disk.completeSyncs();
     return text(client);
   };
-  return { world: made, disk, text, synced };
+  return { world: made, disk, clock, text, synced };
 }
 
 describe('with appendfsync always', () => {
@@ -57,6 +62,17 @@ describe('with appendfsync always', () => {
     expect(world.ask(reader, 'GET', 'b')).toBe('$-1\r\n');
     expect(world.ask(reader, 'PING')).toBe('+PONG\r\n');
     expect(synced(writer)).toBe('+OK\r\n');
+  });
+
+  it('writers among themselves are answered in their own turn', async () => {
+    const { world, clock, text, synced } = await start();
+    const writers = [world.connect(), world.connect(), world.connect()];
+    for (const [turn, writer] of writers.entries()) {
+      world.send(writer, 'INCR', 'a');
+      expect(text(writer)).toBe(turn === 0 ? '' : `:${turn + 1}\r\n`);
+      if (turn === 0) expect(synced(writer)).toBe(':1\r\n');
+      clock.now += turn === 0 ? 1001 : 0;
+    }
   });
 
   it('who reads what is not synced yet waits as well, and so does who reads everything', async () => {

@@ -24,6 +24,8 @@ type Adapter = ReturnType<typeof createAdapter | typeof createShardedAdapter | t
 /** What a server of socket.io needs of Redis, and how to let go of it once all that was sent is answered. */
 interface Backing {
   readonly adapter: Adapter;
+  /** Where rooms have channels of their own: whether somebody listens to that of this one. A socket has joined before. */
+  readonly isHeard?: (room: string) => Promise<boolean>;
   readonly close: () => Promise<unknown>;
 }
 
@@ -63,7 +65,11 @@ const adapters: readonly (readonly [name: string, back: () => Promise<Backing>])
     async () => {
       const [publisher, subscriber] = ioredisPair();
       const adapter = createShardedAdapter(publisher, subscriber, { subscriptionMode: 'dynamic' });
-      return { adapter, close: () => Promise.all([publisher.quit(), subscriber.quit()]) };
+      const isHeard = async (room: string) => {
+        const [, count] = (await publisher.call('PUBSUB', 'SHARDNUMSUB', `socket.io#/#${room}#`)) as [string, number];
+        return count === 1;
+      };
+      return { adapter, isHeard, close: () => Promise.all([publisher.quit(), subscriber.quit()]) };
     },
   ],
   [
@@ -123,6 +129,7 @@ describe.each(adapters)('%s', (_name, back) => {
   it('a broadcast reaches the clients of both servers, a room only those in it, bytes as bytes', async () => {
     const [one, other] = [await connect(0), await connect(1)];
     await other.socket.emitWithAck('join', 'room');
+    await eventually('the room is heard', async () => (await servers[1]?.backing.isHeard?.('room')) !== false);
     servers[0]?.io.emit('news', 'to all', Buffer.from([0, 255]));
     servers[0]?.io.to('room').emit('news', 'to the room');
     servers[1]?.io.except('room').emit('news', 'to the others');
