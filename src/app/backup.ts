@@ -3,6 +3,7 @@
  * or of the data folder when no server runs. A backup is a folder with a manifest; a FILE.rdb is all of it in one file.
  */
 import { dirname, join, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { backupFileName } from '../command/ports/durability.ts';
@@ -11,7 +12,6 @@ import { BackupFolder, type FoundBackup, stampName } from '../persist/backup-fol
 import { keysIn, readBackupManifest, sealBackup } from '../persist/backup-manifest.ts';
 import { type Source, writeFiles } from '../persist/redistribute.ts';
 import {
-  counted,
   type DataEdge,
   type DataWork,
   dataWorkOf,

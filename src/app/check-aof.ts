@@ -4,6 +4,7 @@
  * damaged before its end is left alone.
  */
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import type { Disk } from '../disk/disk.ts';
@@ -168,8 +169,4 @@ function whileFree(folder: string, disk: Disk, work: () => Result<void>): Result
   } finally {
     for (const lock of locks) lock.release();
   }
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

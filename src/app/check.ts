@@ -1,5 +1,6 @@
 /** `portcullis check`: would these policies load? Says where not; else what they come to, and what in them is risky. */
 import { relative } from 'node:path';
+import { counted } from '../base/counted.ts';
 import type { Policy, PolicyProblem } from '../policy/policy.ts';
 import { type Risk, risksOf } from '../policy/risks.ts';
 import { PolicySource } from '../policy/source.ts';
@@ -51,8 +52,4 @@ function notesOf(policy: Policy, { read }: Loaded): readonly Note[] {
 function noteOf({ code, at, message }: Risk, source: PolicySource): Note {
   const position = 'file' in at ? at : source.positionOf(at);
   return { ...position, code, message };
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -3,6 +3,7 @@
  * and which files are there. A tool answers with one line and an exit code.
  */
 import { resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { SYSTEM_TENANT } from '../base/names.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
@@ -84,10 +85,6 @@ export function saidNo(why: string): ToolResult {
 export function saidYes(notes: readonly string[], line: string): ToolResult {
   const lines = [...notes.map((note) => `note: ${note}`), line];
   return { exitCode: 0, output: lines.map((one) => `${oneLine(one)}\n`).join('') };
-}
-
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** A tenant that policy knows and that may hold data. */

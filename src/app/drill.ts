@@ -3,12 +3,13 @@
  * is served from, and compares what is there with what was written down when it was taken.
  */
 import { join, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { checkFiles, keysIn } from '../persist/backup-manifest.ts';
 import { ContentDigest } from '../persist/digest.ts';
 import { loadFile } from '../persist/load.ts';
 import { scratchLoad } from '../persist/redistribute.ts';
 import { eachEntry } from '../persist/scratch.ts';
-import { counted, type DataEdge, dataWorkOf, saidNo, saidYes, textOf } from './data-tool.ts';
+import { type DataEdge, dataWorkOf, saidNo, saidYes, textOf } from './data-tool.ts';
 import type { ToolResult } from './policy-tool.ts';
 import { findBackup } from './restore.ts';
 

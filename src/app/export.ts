@@ -1,9 +1,10 @@
 /** `portcullis export --tenant T --rdb FILE`: one tenant's keys as an RDB that any Redis of that version loads. */
 import { basename, dirname, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import { type Source, writeFiles } from '../persist/redistribute.ts';
 import { RDB_VERSION } from '../rdb/format.ts';
-import { counted, type DataEdge, dataWorkOf, saidNo, saidYes, tenantFault, textOf, withData } from './data-tool.ts';
+import { type DataEdge, dataWorkOf, saidNo, saidYes, tenantFault, textOf, withData } from './data-tool.ts';
 import type { ToolResult } from './policy-tool.ts';
 
 const USAGE = 'usage: export --tenant T --rdb FILE [--data FOLDER]';

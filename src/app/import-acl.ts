@@ -5,13 +5,14 @@
 import { join, resolve } from 'node:path';
 import { describeUser, type User } from '../acl/user.ts';
 import { bytesOfLatin1, utf8Text } from '../base/bytes.ts';
+import { counted } from '../base/counted.ts';
 import { POLICY_FILE_BYTES_MAX } from '../base/limits.ts';
 import { oneLine } from '../base/one-line.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { realDisk } from '../disk/real-disk.ts';
 import { readSmallFile, writeSmallFile } from '../persist/small-file.ts';
 import { readAclFile } from '../policy/acl-file.ts';
-import { counted, saidNo, saidYes } from './data-tool.ts';
+import { saidNo, saidYes } from './data-tool.ts';
 import { loadForTool, parseWords, problemLines, type ToolEdge, type ToolResult } from './policy-tool.ts';
 import { DEFAULT_USER } from './users.ts';
 

@@ -3,6 +3,7 @@
  * be running; the data folder is written anew beside itself and changed in one step, so that a crash leaves the old or the new.
  */
 import { resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Result } from '../base/result.ts';
 import { loadForeign } from '../persist/foreign.ts';
@@ -10,7 +11,6 @@ import type { Loaded, LoadOptions } from '../persist/load.ts';
 import { keepsFunctions, rebuild, type Source, scratchLoad } from '../persist/redistribute.ts';
 import { keysByTenant, type Scratch } from '../persist/scratch.ts';
 import {
-  counted,
   type DataEdge,
   type DataWork,
   dataWorkOf,
@@ -78,7 +78,7 @@ class Incoming {
   /** What is there and has not been taken. */
   leftOut(): string[] {
     if (this.libraries === 0 || keepsFunctions(this.source)) return [];
-    const libraries = `${this.libraries} function ${this.libraries === 1 ? 'library' : 'libraries'}`;
+    const libraries = counted(this.libraries, 'function library', 'function libraries');
     return [`${libraries} left out: the tenant '${DEFAULT_TENANT}' alone has any`];
   }
 

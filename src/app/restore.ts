@@ -3,13 +3,13 @@
  * one tenant's part of it that of an empty tenant. The server must not be running.
  */
 import { basename, join, resolve } from 'node:path';
+import { counted } from '../base/counted.ts';
 import { failure, type Result, success } from '../base/result.ts';
 import { BackupFolder, type FoundBackup } from '../persist/backup-folder.ts';
 import { checkFiles, readBackupManifest } from '../persist/backup-manifest.ts';
 import { loadFile } from '../persist/load.ts';
 import { rebuild, type Source, scratchLoad, type Tools } from '../persist/redistribute.ts';
 import {
-  counted,
   type DataEdge,
   type DataWork,
   dataWorkOf,

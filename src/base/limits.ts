@@ -296,7 +296,7 @@ export const SUBSCRIPTION_BYTES_MAX_TENANT = 512 * 1024 * 1024;
 export const PATTERNS_MAX_TENANT = 10_000;
 /** Steps of a match that every pattern has for each message; what takes more shares GLOB_STEPS_MAX with the others. */
 export const PATTERN_STEPS_FREE = 256;
-/** One tenant's share of a round of the event loop, as far as commands let themselves be parted, while it is alone (`tenant-turn-ms`) … */
+/** `tenant-turn-ms`: a tenant's share of a round of the event loop, as far as commands can be parted, while it is alone … */
 export const TURN_MS_DEFAULT = 5;
 /** … and while others are there: what they wait for it. A round costs some 2 us, so that little is lost. */
 export const TURN_MS_CONTENDED = 0.1;

@@ -167,14 +167,14 @@ export class World {
     setClock(this.arena, ref, this.initialClock(lfu));
   }
 
-  /** Sets the clock as if the entry had last been read so long ago: RESTORE IDLETIME. */
-  setIdleSeconds(ref: number, seconds: number): void {
-    setClock(this.arena, ref, (this.seconds - seconds) & CLOCK_MASK);
-  }
-
-  /** RESTORE FREQ. */
-  setFrequency(ref: number, counter: number): void {
-    setClock(this.arena, ref, (this.minutes << 8) | (counter & 255));
+  /**
+   * Sets the clock as if the entry had last been read so long ago, or so often: what RESTORE and files say. Both have one
+   * place between them, so what does not suit the policy in force is ignored, as in Redis.
+   * @param idleSeconds negative for unknown, as `counter` may be
+   */
+  setAccess(ref: number, lfu: boolean, idleSeconds: number, counter: number): void {
+    if (lfu && counter >= 0) setClock(this.arena, ref, (this.minutes << 8) | (counter & 255));
+    if (!lfu && idleSeconds >= 0) setClock(this.arena, ref, (this.seconds - idleSeconds) & CLOCK_MASK);
   }
 
   /** Raised by one with a chance that falls as the counter rises: LFULogIncr. */

@@ -57,7 +57,7 @@ export class AppendLog {
    * Whether all who are there wait for the disk: then it is synced at once, as going through another thread takes longer
    * and there is nobody who gains by it.
    */
-  isAlone: () => boolean;
+  doAllWait: () => boolean;
   /** From when on that may be: a disk that was slow is left to the other thread for a while. */
   private syncsAtOnceFrom_ms: number;
   private readonly clock: Clock;
@@ -96,7 +96,7 @@ export class AppendLog {
     this.syncFault = undefined;
     this.onSyncing = undefined;
     this.onSynced = undefined;
-    this.isAlone = () => false;
+    this.doAllWait = () => false;
     this.syncsAtOnceFrom_ms = 0;
     this.clock = clock;
     this.report = report;
@@ -201,7 +201,7 @@ export class AppendLog {
     const isSyncNext = !this.isSyncing && (this.policy === 'always' || this.forSync.length > 0);
     if (!this.write(isSyncNext)) return;
     if (this.policy !== 'always' && this.forSync.length === 0) this.tick();
-    else if (!this.isAlone() || !this.syncAtOnce()) this.startSync();
+    else if (!this.doAllWait() || !this.syncAtOnce()) this.startSync();
   }
 
   /** Writes what was appended, and the sum of it: nothing more will be appended to this file. */

@@ -245,17 +245,12 @@ class Loader {
     const outcome = reader.value.store(database, key, keyStart, keyEnd, reader.expireAt_ms);
     if (outcome !== OK) return 'there is no memory for more';
     this.keys++;
-    if (reader.idleSeconds >= 0 || reader.frequency >= 0) this.setAccess(reader, database);
-    return undefined;
-  }
-
-  /** What does not suit the policy in force is ignored, as in Redis: times and counters have one place between them. */
-  private setAccess({ key, keyStart, keyEnd, idleSeconds, frequency }: RdbFileReader, database: Database): void {
-    const { world } = this.options.port.shard;
-    const isCounted = this.options.port.shard.realm(this.realm).usesLfu();
+    const { idleSeconds, frequency } = reader;
+    if (idleSeconds < 0 && frequency < 0) return undefined;
+    const { shard } = this.options.port;
     const ref = database.peek(key, keyStart, keyEnd);
-    if (isCounted && frequency >= 0) world.setFrequency(ref, frequency);
-    if (!isCounted && idleSeconds >= 0) world.setIdleSeconds(ref, idleSeconds);
+    shard.world.setAccess(ref, shard.realm(this.realm).usesLfu(), idleSeconds, frequency);
+    return undefined;
   }
 
   private async loadRecords(file: DiskReader, start: number, isLast: boolean): Promise<Result<void>> {

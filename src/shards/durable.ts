@@ -35,11 +35,12 @@ export class DurableShard {
   constructor(options: DurableOptions) {
     this.options = options;
     this.replayer = new Replayer(options);
-    this.slices = new PacedWork(options.clock ?? systemClock, () => this.slice());
+    const clock = options.clock ?? systemClock;
+    this.slices = new PacedWork(clock, () => this.slice());
     this.store = new ShardStore({
       shard: options.shard,
       disk: options.disk,
-      clock: options.clock ?? systemClock,
+      clock,
       files: new ShardFiles(options.folder),
       tenantName: (number) => this.replayer.tenantName(number) ?? SYSTEM_TENANT,
       report: options.report,

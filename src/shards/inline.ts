@@ -5,7 +5,7 @@
  * Hot path. Budget 20 ns beside the executor; guarded by the P16 rows of `npm run bench`.
  */
 import { copyOf } from '../base/bytes.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { ALONE_MS, DATABASE_COUNT } from '../base/limits.ts';
 import { DEFAULT_TENANT } from '../base/names.ts';
 import type { Command, KeyList } from '../command/command.ts';
@@ -73,6 +73,7 @@ export class InlineBackend implements Backend, ShardNews {
   private expiryCycle_ms: number;
   private engine: EngineSettings;
   /** Who has run the last command, and since when nobody else has. */
+  private readonly clock: Clock;
   private lastCaller: number;
   private callerChangedAt_ms: number;
 
@@ -83,6 +84,7 @@ export class InlineBackend implements Backend, ShardNews {
     this.waiting = new Map();
     this.listener = undefined;
     this.expiryCycle_ms = 0;
+    this.clock = options.durable?.clock ?? systemClock;
     this.lastCaller = 0;
     this.callerChangedAt_ms = 0;
     this.world = new ShardWorld({ number: 0, hashKey: options.hashKey, seed: options.seed, budgets: options.budgets });
@@ -112,16 +114,12 @@ export class InlineBackend implements Backend, ShardNews {
     const { executor } = this;
     const kept = new DurableShard({ ...durable, shard: this.world.shard, executor, worked: () => this.settle() }); // cold: once
     const { shardLog } = kept.store;
-    shardLog.log.isAlone = () => this.isAlone() || shardLog.hasOnlyWriters(this.monotonicMs());
+    shardLog.log.doAllWait = () => this.isAlone() || shardLog.hasOnlyWriters(this.clock.monotonicMs());
     return kept;
   }
 
   private isAlone(): boolean {
-    return this.monotonicMs() - this.callerChangedAt_ms > ALONE_MS;
-  }
-
-  private monotonicMs(): number {
-    return (this.options.durable?.clock ?? systemClock).monotonicMs();
+    return this.clock.monotonicMs() - this.callerChangedAt_ms > ALONE_MS;
   }
 
   /** What was loaded may be more than is allowed now; what comes may not. */
@@ -152,7 +150,7 @@ export class InlineBackend implements Backend, ShardNews {
 
   private callerChanged(id: number): void {
     this.lastCaller = id;
-    this.callerChangedAt_ms = this.monotonicMs();
+    this.callerChangedAt_ms = this.clock.monotonicMs();
   }
 
   private beginTurn(): void {

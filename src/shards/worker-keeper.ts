@@ -52,7 +52,7 @@ export class WorkerKeeper {
       settled() {},
     });
     const { shardLog } = this.durable.store;
-    shardLog.log.isAlone = () => shardLog.hasOnlyWriters(systemClock.monotonicMs());
+    shardLog.log.doAllWait = () => shardLog.hasOnlyWriters(systemClock.monotonicMs());
   }
 
   private ask(name: string): Promise<number> {

@@ -80,7 +80,7 @@ describe('writers', () => {
   async function trusting(appendfsync: SyncPolicy): Promise<DurableWorld> {
     const world = await slowWorld(appendfsync);
     const { shardLog } = world.store;
-    shardLog.log.isAlone = () => shardLog.hasOnlyWriters(world.clock.monotonicMs());
+    shardLog.log.doAllWait = () => shardLog.hasOnlyWriters(world.clock.monotonicMs());
     return world;
   }
 

@@ -300,8 +300,7 @@ describe(`a snapshot, seed ${seed}`, () => {
       scene.session.run(['SET', 'k', 'v']);
       const { world } = scene.harness.shard;
       const ref = scene.harness.shard.realm(0).database(0).peek(bytesOfLatin1('k'), 0, 1);
-      if (written === 'allkeys-lru') world.setIdleSeconds(ref, 500);
-      else world.setFrequency(ref, 77);
+      world.setAccess(ref, written !== 'allkeys-lru', 500, 77);
       const disk = emptyDisk();
       const run = new Run(scene, disk);
       while (run.isWalking) await run.step();

@@ -154,7 +154,7 @@ describe('a payload', () => {
         expect(run('RESTORE', 'k', '0', payload, ...rest)).toBe('OK');
         expect(run('OBJECT', 'FREQ', 'k')).toBe(`(integer) ${rest.length > 1 ? 9 : 5}`);
         expect(told.splice(0)).toEqual(['k']);
-        shard.world.setFrequency(shard.realm(0).database(0).peek(bytesOfLatin1('k'), 0, 1), 200);
+        shard.world.setAccess(shard.realm(0).database(0).peek(bytesOfLatin1('k'), 0, 1), true, -1, 200);
       }
       run('DEL', 'k');
     }

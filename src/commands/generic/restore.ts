@@ -86,13 +86,6 @@ function load(call: ShardCall, key: ArgIndex, payload: ArgIndex): Refusal | unde
   return isRead ? undefined : refusalOf(call);
 }
 
-/** What does not suit the policy in force is ignored. */
-function setAccess({ realm, shard: { world } }: ShardCall, ref: number, access: Access | undefined): void {
-  if (access === undefined || realm.usesLfu() !== (access.kind === 'freq')) return;
-  if (access.kind === 'freq') world.setFrequency(ref, access.value);
-  else world.setIdleSeconds(ref, access.value);
-}
-
 /** The value may stand under another name on its way: whoever is told of new keys hears of none before it is there. */
 function store({ request, database, shard: { world } }: ShardCall, key: ArgIndex, end_ms: number): Outcome {
   const { tellsNew } = world;
@@ -102,16 +95,19 @@ function store({ request, database, shard: { world } }: ShardCall, key: ArgIndex
   return outcome;
 }
 
-/** What was restored is a new key, whatever was there before: told, and used as little, as any. */
-function welcome({ realm, request, shard, database, databaseNumber }: ShardCall, key: ArgIndex): number {
-  const { world } = shard;
+/** What was restored is a new key, whatever was there before: told, and unless said used as little, as any. */
+function welcome(call: ShardCall, key: ArgIndex, access: Access | undefined): void {
+  const { realm, request, database, databaseNumber } = call;
+  const { world } = call.shard;
   const start = request.start(key);
   const end = request.end(key);
   const ref = database.peek(request.bytes, start, end);
-  if (ref === MISSING) return MISSING;
-  world.renew(ref, realm.usesLfu());
+  if (ref === MISSING) return;
+  const lfu = realm.usesLfu();
+  world.renew(ref, lfu);
+  if (access?.kind === 'idletime') world.setAccess(ref, lfu, access.value, -1);
+  if (access?.kind === 'freq') world.setAccess(ref, lfu, -1, access.value);
   if (world.tellsNew) world.listener.created?.(realm.number, databaseNumber, request.bytes, start, end);
-  return ref;
 }
 
 /** Stores `value`, or, when its time is over already, leaves nothing under the key. */
@@ -122,8 +118,7 @@ function settle(call: ShardCall, key: ArgIndex, end_ms: number, access: Access |
   if (end_ms === 0) return database.delete(request.bytes, start, end) ? DELETED.of(request, 0) : UNCHANGED;
   // Asked again, as a short integer is read without asking.
   if (!roomFor(call, key, value.end - value.start) || store(call, key, end_ms) !== OK) return OOM;
-  const ref = welcome(call, key);
-  if (ref !== MISSING) setAccess(call, ref, access);
+  welcome(call, key, access);
   return RESTORED;
 }
 
